@@ -1,0 +1,165 @@
+# One verb per task; `make help` lists them. Continuous integration calls the same verbs.
+#
+# Everything made here stays in .venvs/ (one environment per Python version), .oracle/ (the
+# environment of phanos 0.3.2) and target/ (compiled Rust). A step runs again only when what it
+# was made from has changed.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+MAKEFLAGS += --no-builtin-rules
+
+# --- Python versions ---------------------------------------------------------------------
+
+SUPPORTED := 3.10 3.11 3.12 3.13
+
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
+ifeq ($(MAKELEVEL),0)
+# Words such as 3.11=/usr/bin/python3.11, looked up once for the makes below this one too.
+export INTERPRETERS := $(shell python3 tools/interpreters.py $(SUPPORTED))
+# Verbs run one after the other whatever `--jobs` says; only `build` does several things at once.
+.NOTPARALLEL:
+endif
+PYTHON3_VERSION := $(shell python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+endif
+# `make test-python VERSIONS=3.12` runs on fewer than the machine has.
+VERSIONS := $(foreach pair,$(INTERPRETERS),$(firstword $(subst =, ,$(pair))))
+LACKING := $(filter-out $(VERSIONS),$(SUPPORTED))
+# Lint, demo, bench and oracle run on one version: that of `python3`, else the newest.
+DEFAULT := $(or $(filter $(PYTHON3_VERSION),$(VERSIONS)),$(lastword $(VERSIONS)))
+
+# The interpreter of an environment: of its version, or the default one for other names.
+interpreter_of = $(patsubst $(1)=%,%,$(filter $(1)=%,$(INTERPRETERS)))
+interpreter = $(or $(call interpreter_of,$(1)),$(call interpreter_of,$(DEFAULT)))
+
+DEFAULT_BIN := .venvs/$(DEFAULT)/bin
+
+# --- Commands ----------------------------------------------------------------------------
+
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input
+# The crate binds to one interpreter; naming it keeps cargo from rebuilding when PATH changes.
+CARGO := PYO3_PYTHON=$(call interpreter,$(DEFAULT)) cargo
+# Python's shared library need not be where the dynamic linker looks.
+PYTHON_LIBRARIES = $(shell $(call interpreter,$(DEFAULT)) -c \
+	'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))')
+export PHANOS_ORACLE_PYTHON := $(CURDIR)/.oracle/bin/python
+
+say = @printf '\n\033[1m==> %s\033[0m\n' $(1)
+
+# --- Verbs -------------------------------------------------------------------------------
+
+.PHONY: help
+help: ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: versions
+versions: ## say which Python versions this machine has
+	$(call say,"Python versions")
+	@test -n "$(VERSIONS)" || { echo "found none of CPython $(SUPPORTED)" >&2; exit 1; }
+	@printf '  found    %s\n' $(INTERPRETERS)
+	@echo "  lacking  $(or $(LACKING),none)"
+	@echo "  default  $(DEFAULT)"
+
+.PHONY: build
+build: versions ## build and install the package for every Python version found
+	@+$(MAKE) --no-print-directory --jobs=$$(nproc) $(VERSIONS:%=.venvs/%/.package)
+
+.PHONY: lint
+lint: versions lint-rust lint-python ## check format, style and types
+
+.PHONY: lint-rust
+lint-rust:
+	$(call say,"rustfmt and clippy")
+	cargo fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
+
+.PHONY: lint-python
+lint-python: .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint .venvs/$(DEFAULT)/.package
+	$(call say,"ruff")
+	$(DEFAULT_BIN)/ruff format --check
+	$(DEFAULT_BIN)/ruff check
+	$(call say,"mypy and pyright and stubtest")
+	$(DEFAULT_BIN)/mypy
+	$(DEFAULT_BIN)/basedpyright --pythonpath $(DEFAULT_BIN)/python
+	$(DEFAULT_BIN)/python -m mypy.stubtest phanos._phanos
+
+.PHONY: test-rust
+test-rust: versions ## test the core without Python, then with it
+	$(call say,"cargo test")
+	$(CARGO) test --locked --quiet --no-default-features
+	LD_LIBRARY_PATH="$(PYTHON_LIBRARIES)$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}" \
+		$(CARGO) test --locked --quiet
+
+.PHONY: test-python
+test-python: build $(VERSIONS:%=test-python-%) ## run the Python tests on every Python version found
+
+.PHONY: $(SUPPORTED:%=test-python-%)
+$(SUPPORTED:%=test-python-%): test-python-%: .venvs/%/.test .venvs/%/.package .oracle/.oracle
+	$(call say,"pytest on Python $*")
+	.venvs/$*/bin/python -m pytest
+
+.PHONY: test
+test: lint test-rust test-python ## everything: lint, Rust tests, Python tests
+	$(call say,"All checks passed")
+	@for version in $(VERSIONS); do .venvs/$$version/bin/python -V; done | sed 's/^/  covered  /'
+	@echo "  lacking  $(or $(LACKING),none)"
+
+.PHONY: demo
+demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications and show what was recorded
+	@.venvs/demo/bin/python -m demo
+
+.PHONY: format
+format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
+	cargo fmt
+	$(DEFAULT_BIN)/ruff check --fix
+	$(DEFAULT_BIN)/ruff format
+
+.PHONY: clean
+clean: ## remove everything these verbs made
+	rm -rf .venvs .oracle target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# --- Environments ------------------------------------------------------------------------
+
+# A directory counts as well: a deleted file leaves its trace in the time of its directory.
+SOURCES := $(wildcard Cargo.toml Cargo.lock pyproject.toml) \
+	$(shell find src python -name __pycache__ -prune -o -print)
+
+# The interpreter is a link, as old as what it points to, hence behind the `|`.
+.venvs/%/bin/python:
+	@printf '==> environment %s\n' $(@D:%/bin=%)
+	@$(call interpreter,$*) -m venv --clear .venvs/$*
+
+.PRECIOUS: .venvs/%/bin/python
+
+# As a user installs it. Each version has its own target directory: PyO3 is compiled for one
+# version at a time, and a shared directory would compile it anew at every change of version.
+.venvs/%/.package: $(SOURCES) | .venvs/%/bin/python
+	@printf '==> pip install . into .venvs/%s\n' $*
+	@CARGO_TARGET_DIR=$(CURDIR)/target/$(or $(filter $(SUPPORTED),$*),$(DEFAULT)) \
+		.venvs/$*/bin/python $(PIP_INSTALL) --force-reinstall .
+	@touch $@
+
+# .venvs/3.11/.test: requirements/test.txt is installed in the environment of 3.11.
+.venvs/%/.test: requirements/test.txt requirements/demo.txt | .venvs/%/bin/python
+	$(install_requirements)
+
+.venvs/%/.lint: requirements/lint.txt | .venvs/%/bin/python
+	$(install_requirements)
+
+.venvs/%/.demo: requirements/demo.txt | .venvs/%/bin/python
+	$(install_requirements)
+
+.oracle/bin/python:
+	@$(call interpreter,$(DEFAULT)) -m venv --clear .oracle
+
+.oracle/.oracle: requirements/oracle.txt | .oracle/bin/python
+	$(install_requirements)
+
+define install_requirements
+@printf '==> %s into %s\n' $< $(@D)
+@$(@D)/bin/python $(PIP_INSTALL) --requirement $<
+@touch $@
+endef

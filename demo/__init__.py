@@ -1,0 +1,1 @@
+"""A tour: two small servers, real HTTP requests, and what the profiler recorded of them."""

@@ -1,0 +1,216 @@
+"""
+Batches on their way to asynchronous handlers.
+
+Each event loop has a line of batches and, while there are any, one task that works them off
+one after the other, so a metric's batches arrive in the order in which they were handed
+over. Batches from synchronous calls without a running loop wait for the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import weakref
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from .types import Record
+
+Delivery = tuple[Any, list[Record], str]
+"""Handler, records and the metric's name."""
+
+QUEUE_MAX_RECORDS = 100_000
+"""Records that may wait in all lines of a profiler together; beyond it the oldest go."""
+
+
+class _Item:
+    """One batch in a line."""
+
+    __slots__ = ("context", "delivery", "done")
+
+    def __init__(self, delivery: Delivery) -> None:
+        self.delivery = delivery
+        # The handler sees the context variables of the call that handed over.
+        self.context = contextvars.copy_context()
+        self.done: asyncio.Future[None] | None = None
+
+
+class _Line:
+    """The batches of one event loop."""
+
+    def __init__(self) -> None:
+        self.items: deque[_Item] = deque()
+        self.working = False
+        self.task: asyncio.Task[None] | None = None
+        self.last_chance: AsyncGenerator[None, None] | None = None
+
+
+class Courier:
+    """
+    Brings batches to asynchronous handlers.
+
+    Args:
+        report_failure: called with what failed and the exception of a handler.
+        report_dropped: called with the number of records that did not fit.
+    """
+
+    def __init__(
+        self,
+        report_failure: Callable[[str, BaseException], None],
+        report_dropped: Callable[[int], None],
+    ) -> None:
+        self._report_failure = report_failure
+        self._report_dropped = report_dropped
+        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._homeless: deque[_Item] = deque()
+        self._waiting = 0
+
+    @property
+    def waiting(self) -> int:
+        """Records that are not delivered yet."""
+        return self._waiting
+
+    def queue(self, deliveries: list[Delivery]) -> None:
+        """Line batches up without waiting; the running loop, if any, delivers them."""
+        self._line_up(deliveries)
+
+    async def deliver(self, deliveries: list[Delivery]) -> None:
+        """
+        Line batches up and wait until they and all before them are delivered.
+
+        Cancelling the caller ends the waiting, not the delivering.
+        """
+        items = self._line_up(deliveries)
+        if items:
+            loop = asyncio.get_running_loop()
+            last = items[-1]
+            last.done = loop.create_future()
+            await asyncio.shield(last.done)
+
+    async def flush(self) -> None:
+        """Deliver what waits on this loop or on none; returns when that is done."""
+        self._line_up([])
+        line = self._lines.get(asyncio.get_running_loop())
+        if line is not None and line.working and line.task is not None:
+            await asyncio.shield(line.task)
+
+    def abandoned(self) -> int:
+        """Forget all batches and return the number of records in them."""
+        count, self._waiting = self._waiting, 0
+        self._homeless.clear()
+        self._lines.clear()
+        return count
+
+    def _line_up(self, deliveries: list[Delivery]) -> list[_Item]:
+        items = [_Item(delivery) for delivery in deliveries]
+        self._waiting += sum(len(item.delivery[1]) for item in items)
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._adopt_orphans()
+            self._homeless.extend(items)
+            self._bound(self._homeless)
+            return items
+        line = self._lines.get(loop)
+        if line is None:
+            self._adopt_orphans()
+            line = self._lines[loop] = _Line()
+            line.last_chance = self._drain_when_loop_ends(line)
+            # Runs to its `yield` at once, and so makes itself known to the loop.
+            with contextlib.suppress(StopIteration):
+                line.last_chance.__anext__().send(None)
+        while self._homeless:
+            line.items.append(self._homeless.popleft())
+        line.items.extend(items)
+        self._bound(line.items)
+        if line.items and not line.working:
+            line.working = True
+            # In an empty context: the line belongs to no call.
+            line.task = contextvars.Context().run(loop.create_task, self._work_off(line))
+        return items
+
+    async def _drain_when_loop_ends(self, line: _Line) -> AsyncGenerator[None, None]:
+        """
+        Deliver what is left when the loop shuts down.
+
+        `asyncio.run` cancels all tasks, those that have not begun included; afterwards it
+        closes the asynchronous generators, and waits for that.
+        """
+        try:
+            yield
+        finally:
+            line.working = True
+            await self._work_off(line)
+
+    def _adopt_orphans(self) -> None:
+        """Take over what a loop left that was closed before its line was empty."""
+        for loop, line in list(self._lines.items()):
+            if loop.is_closed():
+                self._homeless.extend(line.items)
+                line.items.clear()
+                del self._lines[loop]
+
+    def _bound(self, items: deque[_Item]) -> None:
+        dropped = 0
+        while self._waiting > QUEUE_MAX_RECORDS and len(items) > 1:
+            item = items.popleft()
+            self._settle(item)
+            dropped += len(item.delivery[1])
+        if dropped:
+            self._report_dropped(dropped)
+
+    def _settle(self, item: _Item, error: BaseException | None = None) -> None:
+        self._waiting -= len(item.delivery[1])
+        if item.done is not None and not item.done.done():
+            if error is None:
+                item.done.set_result(None)
+            else:
+                item.done.set_exception(error)
+
+    async def _work_off(self, line: _Line) -> None:
+        loop = asyncio.get_running_loop()
+        cancelled = False
+        try:
+            while line.items:
+                item = line.items[0]
+                handler, records, name = item.delivery
+                try:
+                    task = item.context.run(loop.create_task, handler.handle(records, name))
+                except Exception as error:
+                    line.items.popleft()
+                    self._failed(item, handler, error)
+                    continue
+                while not task.done():
+                    try:
+                        await asyncio.wait((task,))
+                    except asyncio.CancelledError:
+                        cancelled = True
+                if task.cancelled() and cancelled:
+                    # The loop is about to close and cancelled handler and line alike: the
+                    # batch stays in the line for `_drain_when_loop_ends`.
+                    return
+                line.items.popleft()
+                if task.cancelled():
+                    self._settle(item, _HandlerCancelled())
+                elif (error := task.exception()) is None:
+                    self._settle(item)
+                else:
+                    self._failed(item, handler, error)
+        finally:
+            line.working = False
+            line.task = None  # It holds the loop, which would never be collected.
+
+    def _failed(self, item: _Item, handler: Any, error: BaseException) -> None:
+        if isinstance(error, Exception):
+            self._report_failure(f"handler {handler.handler_name!r}", error)
+            self._settle(item)
+        else:
+            self._settle(item, error)
+
+
+class _HandlerCancelled(asyncio.CancelledError):
+    """A handler's own cancellation, handed on to the call that waits for it."""

@@ -1,0 +1,185 @@
+"""
+The steps of a profiled call, one by one.
+
+The native core takes these steps itself. Here they are for subclasses: when a step is
+overridden, on the profiler or here, calls run through `sync_inner` and `async_inner`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .log import InstanceLoggerMixin
+
+if TYPE_CHECKING:
+    from ._phanos import MethodTreeNode
+    from ._profiler import Profiler
+
+
+call_failed: contextvars.ContextVar[bool | None] = contextvars.ContextVar(
+    "phanos_call_failed", default=None
+)
+"""While a call's end is measured: whether it raised; None when a user calls the step."""
+
+
+class AbstractExtProfiler(ABC):
+    """How a profiler runs calls and hands records over."""
+
+    @abstractmethod
+    def handle_records_clear(self) -> Any:
+        """Hand all waiting records to the handlers."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def force_handle_records_clear(self) -> Any:
+        """Hand all waiting records over, whatever is under way."""
+        raise NotImplementedError
+
+    @abstractmethod
+    def sync_inner(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a call of `func`."""
+        raise NotImplementedError
+
+    @abstractmethod
+    async def async_inner(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a call of coroutine function `func`."""
+        raise NotImplementedError
+
+
+class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
+    """What both kinds share."""
+
+    base_profiler: Profiler
+
+    def __init__(self, base_profiler: Profiler) -> None:
+        super().__init__(logger=base_profiler.logger)
+        self.base_profiler = base_profiler
+
+    def sync_inner(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a call of `func`, step by step."""
+        profiler = self.base_profiler
+        if not profiler.needs_profiling():
+            return func(*args, **kwargs)
+        node = profiler.set_curr_node(func)
+        try:
+            start = self._guarded("before_func_profiling", func, args, kwargs)
+            try:
+                result = func(*args, **kwargs)
+            except BaseException:
+                self._finish(node, None, start, args, kwargs, failed=True)
+                raise
+            self._finish(node, result, start, args, kwargs, failed=False)
+            return result
+        finally:
+            profiler.delete_curr_node(node)
+
+    async def async_inner(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Run a call of coroutine function `func`, step by step."""
+        profiler = self.base_profiler
+        if not profiler.needs_profiling():
+            return await func(*args, **kwargs)
+        node = profiler.set_curr_node(func)
+        try:
+            start = self._guarded("before_func_profiling", func, args, kwargs)
+            try:
+                result = await func(*args, **kwargs)
+            except GeneratorExit:
+                self._finish(node, None, start, args, kwargs, failed=True)
+                raise
+            except BaseException:
+                self._measure(None, start, args, kwargs, failed=True)
+                await self._hand_over_awaited(node)
+                raise
+            self._measure(result, start, args, kwargs, failed=False)
+            await self._hand_over_awaited(node)
+            return result
+        finally:
+            profiler.delete_curr_node(node)
+
+    def _finish(
+        self,
+        node: MethodTreeNode,
+        result: Any,
+        start: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        failed: bool,
+    ) -> None:
+        self._measure(result, start, args, kwargs, failed=failed)
+        if self._is_due(node):
+            self._hand_over()
+
+    def _measure(
+        self, result: Any, start: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, failed: bool
+    ) -> None:
+        token = call_failed.set(failed)
+        try:
+            self._guarded("after_function_profiling", result, start, args, kwargs)
+        finally:
+            call_failed.reset(token)
+
+    def _guarded(self, step: str, *args: Any) -> Any:
+        """Take a step of the profiler; an `Exception` in it is logged, not raised."""
+        try:
+            return getattr(self.base_profiler, step)(*args)
+        except Exception as error:
+            self.base_profiler._report_failure(step, error)
+            return None
+
+    def _is_due(self, node: MethodTreeNode) -> bool:
+        profiler = self.base_profiler
+        count = profiler.get_records_count()
+        return bool(count) and (
+            profiler._core.is_top(node) or count >= profiler.RECORDS_LEN_LIMIT
+        )
+
+    def _hand_over(self) -> None:
+        self._guarded("handle_records_clear")
+
+    async def _hand_over_awaited(self, node: MethodTreeNode) -> None:
+        if self._is_due(node):
+            self._hand_over()
+
+
+class SyncExtProfiler(_Steps):
+    """Steps of a profiler configured by `config` or `dict_config`."""
+
+    def handle_records_clear(self) -> None:
+        """Hand all waiting records to the handlers."""
+        self.base_profiler._hand_over()
+
+    def force_handle_records_clear(self) -> None:
+        """Hand all waiting records over, whatever is under way."""
+        self.base_profiler._hand_over()
+
+
+class AsyncExtProfiler(_Steps):
+    """Steps of a profiler configured by `async_config` or `async_dict_config`."""
+
+    async def handle_records_clear(self) -> None:
+        """Hand all waiting records to the handlers, awaiting asynchronous ones."""
+        deliveries = self.base_profiler._core.hand_over()
+        if deliveries:
+            await self.base_profiler._deliver(deliveries)
+
+    async def force_handle_records_clear(self) -> None:
+        """Hand all waiting records over, whatever is under way."""
+        await self.handle_records_clear()
+
+    def _hand_over(self) -> None:
+        # Within a synchronous call nothing can be awaited: batches are queued.
+        self.base_profiler._hand_over()
+
+    async def _hand_over_awaited(self, node: MethodTreeNode) -> None:
+        if self._is_due(node):
+            try:
+                await self.base_profiler.handle_records_clear()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:
+                self.base_profiler._report_failure("handle_records_clear", error)

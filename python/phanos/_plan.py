@@ -1,0 +1,130 @@
+"""From a profiler's configuration to the plan that the native core follows."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ._ext import AsyncExtProfiler, SyncExtProfiler
+from ._hooks import HOOKS
+from ._phanos import Plan
+from .handlers import (
+    AsyncBaseHandler,
+    LoggerHandler,
+    NamedLoggerHandler,
+    OutputFormatter,
+    StreamHandler,
+)
+from .metrics import Histogram, MetricWrapper, ResponseSize, TimeProfiler
+
+if TYPE_CHECKING:
+    from ._profiler import Profiler
+
+STEPS = (
+    "needs_profiling",
+    "get_records_count",
+    "set_curr_node",
+    "delete_curr_node",
+    "measure_execution_start",
+    "before_func_profiling",
+    "after_function_profiling",
+    "handle_records_clear",
+    "force_handle_records_clear",
+)
+"""Steps of a profiled call that a subclass of `Profiler` may override."""
+
+EXT_STEPS = ("handle_records_clear", "force_handle_records_clear", "sync_inner", "async_inner")
+
+RECORD_METHODS = (
+    "to_records",
+    "cleanup",
+    "name",
+    "units",
+    "job",
+    "metric",
+    "values",
+    "label_values",
+    "method",
+)
+"""What the core does by itself for metrics that override none of it."""
+
+
+def overridden(component: Any, base: type, names: Iterable[str]) -> bool:
+    """Tell whether `component` has an attribute of `names` that is not the one of `base`."""
+    cls = type(component)
+    own: Any = getattr(component, "__dict__", ())
+    return any(
+        name in own or getattr(cls, name, None) is not getattr(base, name, None) for name in names
+    )
+
+
+def build(profiler: Profiler, base: type) -> Plan:
+    """
+    Work out the plan for `profiler`.
+
+    Args:
+        profiler: its metrics, handlers and hooks are read.
+        base: the class whose own steps count as not overridden.
+    """
+    time = profiler.time_profile
+    size = profiler.resp_size_profile
+    own_time = time is not None and (
+        not isinstance(time, TimeProfiler)
+        or overridden(time, TimeProfiler, ("stop",))
+        or overridden(time, Histogram, ("observe",))
+    )
+    own_size = size is not None and (
+        not isinstance(size, ResponseSize)
+        or overridden(size, ResponseSize, ("rec",))
+        or overridden(size, Histogram, ("observe",))
+    )
+    own_steps = (
+        overridden(profiler, base, STEPS) or own_time or own_size or _own_ext(profiler)
+    )
+    return Plan(
+        profiler,
+        metrics=[
+            (metric, overridden(metric, MetricWrapper, RECORD_METHODS))
+            for metric in profiler.metrics.values()
+        ],
+        handlers=[(handler, handler_kind(handler)) for handler in profiler.handlers.values()],
+        time=None if own_time else time,
+        size=None if own_size else size,
+        hooks=tuple(profiler._adapted_hooks.get(name) for name in _HOOK_ORDER),  # type: ignore[arg-type]
+        limit=max(int(profiler.RECORDS_LEN_LIMIT), 1),
+        keep=max(int(profiler.RECORDS_ERR_LIMIT), 0),
+        overridden=own_steps,
+    )
+
+
+_HOOK_ORDER = ("before_func", "after_func", "before_root_func", "after_root_func")
+assert set(_HOOK_ORDER) == set(HOOKS)
+
+
+def _own_ext(profiler: Profiler) -> bool:
+    ext = profiler.profile_ext
+    if ext is None:
+        return False
+    for base in (SyncExtProfiler, AsyncExtProfiler):
+        if isinstance(ext, base):
+            return overridden(ext, base, EXT_STEPS)
+    return True
+
+
+def handler_kind(handler: Any) -> str:
+    """Tell how the core serves `handler`: "stream", "logger", "python" or "async"."""
+    if isinstance(handler, AsyncBaseHandler) or inspect.iscoroutinefunction(handler.handle):
+        return "async"
+    for base, kind in (
+        (StreamHandler, "stream"),
+        (NamedLoggerHandler, "logger"),
+        (LoggerHandler, "logger"),
+    ):
+        if isinstance(handler, base):
+            plain = (
+                not overridden(handler, base, ("handle", "_text"))
+                and type(handler.formatter) is OutputFormatter
+            )
+            return kind if plain else "python"
+    return "python"

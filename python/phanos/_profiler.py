@@ -1,0 +1,755 @@
+"""The profiler: what is measured, how calls are marked, where records go."""
+
+from __future__ import annotations
+
+import abc
+import contextvars
+import functools
+import inspect
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+
+from . import _registry
+from ._delivery import Courier, Delivery
+from ._ext import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler, call_failed
+from ._hooks import HOOKS, Hook, adapted
+from ._phanos import MethodTreeNode, ProfilerCore, call_as, decorate, due, flush_future
+from ._plan import STEPS, build
+from ._wrappers import maker_for, template
+from .config import create_async_handlers, create_handlers
+from .handlers import AsyncBaseHandler, BaseHandler, SyncBaseHandler
+from .log import InstanceLoggerMixin
+from .metrics import MetricWrapper, MonotonicStart, ResponseSize, TimeProfiler
+from .tree import ContextTree
+from .types import LoggerLike
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+TIME_PROFILER = "time_profiler"
+"""Name of the built-in metric of durations."""
+RESPONSE_SIZE = "response_size"
+"""Name of the built-in metric of response sizes."""
+
+IMPLICITLY_CLASSMETHODS = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
+"""Functions that a class statement binds by itself, which it does for real functions only."""
+
+_Configure = Callable[Concatenate["Profiler", P], R]
+
+class _Observed(dict[str, Any]):
+    """A dict that tells its profiler of every change."""
+
+    __slots__ = ("_changed",)
+
+    def __init__(self, items: Mapping[str, Any], changed: Callable[[], None]) -> None:
+        super().__init__(items)
+        self._changed = changed
+
+
+def _telling(name: str) -> Callable[..., Any]:
+    change = getattr(dict, name)
+
+    @functools.wraps(change)
+    def method(self: _Observed, *args: Any, **kwargs: Any) -> Any:
+        result = change(self, *args, **kwargs)
+        self._changed()
+        return result
+
+    return method
+
+
+for _name in (
+    "__setitem__",
+    "__delitem__",
+    "__ior__",
+    "clear",
+    "pop",
+    "popitem",
+    "setdefault",
+    "update",
+):
+    setattr(_Observed, _name, _telling(_name))
+
+
+class _ProfilerType(abc.ABCMeta):
+    """Notices limits and steps assigned to a class: plans are made from them."""
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        for listener in _registry.alive():
+            if isinstance(listener, cls):
+                listener._refresh()
+
+
+def _with_old_form(configure: Callable[Concatenate[Profiler, P], R]) -> _Configure[P, R]:
+    """Accept the 0.1 form `config(logger, time_profile, resp_size_profile, handle_records)`."""
+
+    @functools.wraps(configure)
+    def accept(self: Profiler, /, *args: Any, **kwargs: Any) -> R:
+        if "resp_size_profile" in kwargs:
+            kwargs["response_size_profile"] = kwargs.pop("resp_size_profile")
+        if len(args) >= 2 and isinstance(args[1], bool):
+            names = ("logger", "time_profile", "response_size_profile", "handle_records")
+            if len(args) > len(names):
+                raise TypeError(
+                    f"config with a bool in second place takes {', '.join(names)}: "
+                    f"got {len(args)} positional arguments"
+                )
+            # In that generation everything was on by default.
+            kwargs = {"response_size_profile": True, **dict(zip(names, args)), **kwargs}
+            args = ()
+        return configure(self, *args, **kwargs)
+
+    return accept
+
+
+class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
+    """
+    Measures decorated functions and hands the records to handlers.
+
+    A profiled call makes a node in a call tree; when a root call ends, all waiting records
+    go to the handlers. Before it is configured, or without a handler or metric, decorated
+    functions just run.
+
+    `before_func`, `before_root_func`: called with `(func, args, kwargs)` before a profiled
+    call, or before one that is a root. `after_func`, `after_root_func`: called with
+    `(result, args, kwargs)` after it; `result` is None after an exception, which
+    `sys.exc_info()` then shows. Arguments are packed. An `Exception` in a hook is logged.
+    """
+
+    RECORDS_LEN_LIMIT = 100
+    """With that many records waiting, any profiled call hands over when it ends."""
+    RECORDS_ERR_LIMIT = 3000
+    """Records that may wait while no handler is attached; beyond it the oldest go."""
+
+    tree: ContextTree
+    metrics: dict[str, MetricWrapper]
+    handlers: dict[str, Any]
+    job: str
+    handle_records: bool
+    time_profile: TimeProfiler | None
+    resp_size_profile: ResponseSize | None
+    profile_ext: AbstractExtProfiler | None
+    before_func: Hook | None
+    after_func: Hook | None
+    before_root_func: Hook | None
+    after_root_func: Hook | None
+
+    _PARTS: ClassVar[frozenset[str]] = frozenset(
+        {
+            "metrics",
+            "handlers",
+            "handle_records",
+            "time_profile",
+            "resp_size_profile",
+            "profile_ext",
+            "RECORDS_LEN_LIMIT",
+            "RECORDS_ERR_LIMIT",
+            *HOOKS,
+            *STEPS,
+        }
+    )
+    """Attributes that the plan is made from."""
+
+    def __init__(self) -> None:
+        super().__init__(logged_name="phanos", logger_name="phanos.publisher")
+        self._ready = False
+        self._revision = 0
+        self._adapted_hooks: dict[str, Hook | None] = {}
+        self._error_raised_label = True
+        tree = ContextTree()
+        self._core = ProfilerCore(tree.root, "curr_node")
+        self._courier = Courier(self._report_failure, self._report_dropped)
+        self.tree = tree
+        self.metrics = {}
+        self.handlers = {}
+        self.job = ""
+        self.handle_records = False
+        self.time_profile = None
+        self.resp_size_profile = None
+        self.profile_ext = None
+        for hook in HOOKS:
+            setattr(self, hook, None)
+        self._ready = True
+        _registry.add(self)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name in HOOKS:
+            self._adapted_hooks[name] = adapted(name, value)
+        elif name in ("metrics", "handlers"):
+            value = _Observed(value, self._refresh)
+        super().__setattr__(name, value)
+        if name == "tree":
+            self._core.root = value.root
+        elif name in self._PARTS:
+            self._refresh()
+
+    @property
+    def curr_node(self) -> contextvars.ContextVar[MethodTreeNode]:
+        """The node of the profiled call under way here; the root of the tree outside of any."""
+        return self._core.curr_node
+
+    # -- configuration -----------------------------------------------------------------
+
+    @_with_old_form
+    def config(
+        self,
+        logger: LoggerLike | str | None = None,
+        job: str = "",
+        time_profile: bool = True,
+        request_size_profile: bool = False,
+        response_size_profile: bool = False,
+        handle_records: bool = True,
+        error_raised_label: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """
+        Configure for synchronous handlers; handlers that are attached stay.
+
+        Args:
+            logger: a logger or the name of one; by default `phanos.publisher`.
+            job: Prometheus job label.
+            time_profile: measure durations.
+            request_size_profile: old name of response_size_profile, deprecated.
+            response_size_profile: measure the size of what root calls return.
+            handle_records: False turns the profiler off.
+            error_raised_label: give every record the label `error_raised`.
+            **kwargs: ignored; a warning names them.
+
+        Raises:
+            TypeError: an argument of the wrong type.
+            ValueError: an asynchronous handler is attached.
+
+        If it raises, nothing has changed.
+        """
+        self._configure(
+            SyncExtProfiler,
+            {},
+            logger=logger,
+            job=job,
+            time_profile=time_profile,
+            request_size_profile=request_size_profile,
+            response_size_profile=response_size_profile,
+            handle_records=handle_records,
+            error_raised_label=error_raised_label,
+            **kwargs,
+        )
+
+    @_with_old_form
+    def async_config(
+        self,
+        logger: LoggerLike | str | None = None,
+        job: str = "",
+        time_profile: bool = True,
+        request_size_profile: bool = False,
+        response_size_profile: bool = False,
+        handle_records: bool = True,
+        error_raised_label: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        """Configure for synchronous and asynchronous handlers; arguments as for `config`."""
+        self._configure(
+            AsyncExtProfiler,
+            {},
+            logger=logger,
+            job=job,
+            time_profile=time_profile,
+            request_size_profile=request_size_profile,
+            response_size_profile=response_size_profile,
+            handle_records=handle_records,
+            error_raised_label=error_raised_label,
+            **kwargs,
+        )
+
+    def dict_config(self, settings: Mapping[str, Any]) -> None:
+        """
+        Configure by a dict, for synchronous handlers.
+
+        Args:
+            settings: the arguments of `config` by name, `job` being required, and
+                `handlers`: `{key: {"class": class or dotted name, **arguments}}`. Values of
+                arguments that start `ext://` are imported. The dict is not changed.
+
+        Raises:
+            KeyError: `job` is missing, or `class` of a handler.
+            ValueError: a handler is asynchronous.
+            ImportError, AttributeError: a class or an `ext://` value cannot be imported.
+            TypeError: a value of the wrong type, or wrong arguments for a handler.
+
+        If it raises, nothing has changed.
+        """
+        arguments = _checked_settings(settings)
+        handlers = create_handlers(_handler_settings(settings))
+        self._configure(SyncExtProfiler, handlers, **arguments)
+
+    async def async_dict_config(self, settings: Mapping[str, Any]) -> None:
+        """Configure by a dict, for handlers of both kinds; see `dict_config`."""
+        arguments = _checked_settings(settings)
+        handlers = await create_async_handlers(_handler_settings(settings))
+        self._configure(AsyncExtProfiler, handlers, **arguments)
+
+    def _configure(
+        self,
+        steps: type[SyncExtProfiler] | type[AsyncExtProfiler],
+        handlers: Mapping[str, BaseHandler],
+        *,
+        logger: LoggerLike | str | None = None,
+        job: str = "",
+        time_profile: bool = True,
+        request_size_profile: bool = False,
+        response_size_profile: bool = False,
+        handle_records: bool = True,
+        error_raised_label: bool = True,
+        **unknown: Any,
+    ) -> None:
+        if not isinstance(job, str):
+            raise TypeError(f"job must be a str, got {job!r}")
+        for name, flag in (
+            ("time_profile", time_profile),
+            ("request_size_profile", request_size_profile),
+            ("response_size_profile", response_size_profile),
+            ("handle_records", handle_records),
+            ("error_raised_label", error_raised_label),
+        ):
+            if flag not in (True, False, None):
+                raise TypeError(f"{name} must be a bool, got {flag!r}")
+        new_logger = _logger_of(logger)
+        if steps is SyncExtProfiler:
+            for handler in (*self.handlers.values(), *handlers.values()):
+                if _is_async(handler):
+                    raise ValueError(
+                        f"Handler {handler.handler_name!r} is asynchronous, but profiler is "
+                        "synchronous: use async_config or async_dict_config"
+                    )
+        if request_size_profile:
+            warnings.warn(
+                "request_size_profile is deprecated: use response_size_profile",
+                DeprecationWarning,
+                stacklevel=4,
+            )
+        self._hand_over()
+        self.logger = new_logger
+        self.tree.logger = new_logger
+        self.tree.root.logger = new_logger
+        if unknown:
+            self.warning("configuration has unknown keys, ignored: %s", ", ".join(sorted(unknown)))
+        self.job = job
+        self._error_raised_label = bool(error_raised_label)
+        self._forget_builtins(
+            keep={RESPONSE_SIZE} if response_size_profile or request_size_profile else set(),
+            keep_time=bool(time_profile),
+        )
+        if response_size_profile or request_size_profile:
+            self.create_response_size_profiler()
+        if time_profile:
+            self.create_time_profiler()
+        self.profile_ext = steps(self)
+        for new in handlers.values():
+            self.add_handler(new)
+        self.handle_records = bool(handle_records)
+        self.debug("Profiler configured successfully")
+
+    def _forget_builtins(self, *, keep: set[str], keep_time: bool) -> None:
+        """Delete the built-in metrics that the new configuration has not; others are replaced."""
+        kept = keep | ({TIME_PROFILER} if keep_time else set())
+        for name in (TIME_PROFILER, RESPONSE_SIZE):
+            if name in self.metrics and name not in kept:
+                self.delete_metric(name)
+
+    @property
+    def error_raised_label(self) -> bool:
+        """Whether every record gets the label `error_raised`; can be set."""
+        return self._error_raised_label
+
+    @error_raised_label.setter
+    def error_raised_label(self, value: bool) -> None:
+        self._error_raised_label = bool(value)
+        for metric in self.metrics.values():
+            self._set_error_label(metric)
+
+    def _set_error_label(self, metric: MetricWrapper) -> None:
+        if self._error_raised_label:
+            metric.label_names.add("error_raised")
+        else:
+            metric.label_names.discard("error_raised")
+
+    def needs_profiling(self) -> bool:
+        """Tell whether decorated functions are measured at all."""
+        return bool(self.metrics and self.handlers and self.handle_records)
+
+    def _refresh(self) -> None:
+        """Make the plan anew and put it in force."""
+        if not self.__dict__.get("_ready"):
+            return
+        while True:
+            # Without a lock, which a fork could leave locked: whoever finds that the
+            # configuration changed meanwhile makes the plan once more.
+            self._revision += 1
+            revision = self._revision
+            plan = build(self, Profiler)
+            own = type(self).needs_profiling is not Profiler.needs_profiling
+            own = own or "needs_profiling" in self.__dict__
+            enabled = self.profile_ext is not None and (own or Profiler.needs_profiling(self))
+            if revision == self._revision:
+                self._core.install(plan, enabled)
+                return
+
+    def _component_changed(self, component: object) -> None:
+        parts: Iterable[Any] = (*self.handlers.values(), *self.metrics.values())
+        if any(component is part for part in parts):
+            self._refresh()
+
+    # -- metrics -----------------------------------------------------------------------
+
+    def create_time_profiler(self) -> None:
+        """Add the built-in metric of durations."""
+        self.time_profile = TimeProfiler(TIME_PROFILER, job=self.job, logger=self.logger)
+        self._put_metric(self.time_profile)
+        self.debug("Phanos - time profiler created")
+
+    def create_response_size_profiler(self) -> None:
+        """Add the built-in metric of response sizes."""
+        self.resp_size_profile = ResponseSize(RESPONSE_SIZE, job=self.job, logger=self.logger)
+        self._put_metric(self.resp_size_profile)
+        self.debug("Phanos - response size profiler created")
+
+    def add_metric(self, metric: MetricWrapper) -> None:
+        """
+        Add a metric; one of the same name is replaced, after its records are handed over.
+
+        Raises:
+            TypeError: not a metric.
+        """
+        if not isinstance(metric, MetricWrapper):
+            raise TypeError(f"add_metric expects a metric of phanos.metrics, got {metric!r}")
+        if metric.name in self.metrics and self.metrics[metric.name] is not metric:
+            self.warning(
+                "'Profiler.add_metric': Metric %r already exist. Overwriting with new metric",
+                metric.name,
+            )
+        self._put_metric(metric)
+
+    def _put_metric(self, metric: MetricWrapper) -> None:
+        before = self.metrics.get(metric.name)
+        if before is not None and before is not metric:
+            self._hand_over()
+            before._attach(None)
+        if self._error_raised_label:
+            metric.label_names.add("error_raised")
+        metric._attach(self._core)
+        self.metrics[metric.name] = metric
+        self.debug("Metric %r added to phanos profiler", metric.name)
+
+    def delete_metric(self, item: str) -> None:
+        """Delete the metric named `item`, after handing over; unknown names are a warning."""
+        metric = self.metrics.get(item)
+        if metric is None:
+            self.warning("Profiler.delete_metric: metric %s do not exist", item)
+            return
+        self._hand_over()
+        self.metrics.pop(item, None)
+        metric._attach(None)
+        if metric is self.time_profile:
+            self.time_profile = None
+        if metric is self.resp_size_profile:
+            self.resp_size_profile = None
+        self.debug("metric %s deleted", item)
+
+    def delete_metrics(
+        self, rm_time_profile: bool = False, rm_resp_size_profile: bool = False
+    ) -> None:
+        """Delete all metrics; the built-in ones only if asked to."""
+        for name in list(self.metrics):
+            if (name == TIME_PROFILER and not rm_time_profile) or (
+                name == RESPONSE_SIZE and not rm_resp_size_profile
+            ):
+                continue
+            self.delete_metric(name)
+
+    def get_records_count(self) -> int:
+        """Return the number of records waiting in all metrics."""
+        return sum(len(metric.values) for metric in self.metrics.values())
+
+    # -- handlers ----------------------------------------------------------------------
+
+    def add_handler(self, handler: SyncBaseHandler | AsyncBaseHandler) -> None:
+        """
+        Add a handler; one of the same name is replaced, after records are handed over.
+
+        Raises:
+            RuntimeError: the profiler is not configured yet.
+            TypeError: no handler, or one without a name.
+            ValueError: an asynchronous handler for a profiler configured by `config`.
+        """
+        if self.profile_ext is None:
+            raise RuntimeError("Profiler not configured yet")
+        name = getattr(handler, "handler_name", None)
+        if inspect.isclass(handler) or not callable(getattr(handler, "handle", None)):
+            raise TypeError(f"add_handler expects a handler with a handle method, got {handler!r}")
+        if not isinstance(name, str) or not name:
+            raise TypeError(
+                f"add_handler expects a handler with a str as handler_name, got {name!r} "
+                f"of {handler!r}"
+            )
+        if _is_async(handler) and not isinstance(self.profile_ext, AsyncExtProfiler):
+            raise ValueError(
+                f"Handler {name!r} is asynchronous, but profiler is synchronous: configure it "
+                "with async_config or async_dict_config"
+            )
+        if name in self.handlers:
+            self.warning(
+                "'Profiler.add_handler': Handler %r already exist. Overwriting with new handler",
+                name,
+            )
+            self._hand_over()
+        self.handlers[name] = handler
+        self.debug("Handler %r added to phanos profiler", name)
+
+    addHandler = add_handler  # noqa: N815 - the 0.1 name
+
+    def delete_handler(self, handler_name: str) -> None:
+        """Delete a handler, after handing over; unknown names are a warning."""
+        if handler_name not in self.handlers:
+            self.warning("'Profiler.delete_handler': handler %r do not exist", handler_name)
+            return
+        self._hand_over()
+        self.handlers.pop(handler_name, None)
+        self.debug("handler %r deleted", handler_name)
+
+    deleteHandler = delete_handler  # noqa: N815 - the 0.1 name
+
+    def delete_handlers(self) -> None:
+        """Delete all handlers, after handing over."""
+        self._hand_over()
+        self.handlers.clear()
+        self.debug("all handlers deleted")
+
+    def clear(self) -> None:
+        """Hand over what waits, then forget metrics, handlers and the tree of live calls."""
+        self._hand_over()
+        for name in list(self.metrics):
+            self.delete_metric(name)
+        self.handlers.clear()
+        self.tree.clear()
+
+    # -- handing over ------------------------------------------------------------------
+
+    def handle_records_clear(self) -> Any:
+        """Hand all waiting records to the handlers; to be awaited after `async_config`."""
+        return None if self.profile_ext is None else self.profile_ext.handle_records_clear()
+
+    def force_handle_records_clear(self) -> Any:
+        """Hand all waiting records over; to be awaited after `async_config`."""
+        return None if self.profile_ext is None else self.profile_ext.force_handle_records_clear()
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """
+        Hand all waiting records to the handlers.
+
+        Args:
+            timeout_s: seconds to wait for handlers that deliver in the background.
+
+        Returns True if nothing is left; batches for asynchronous handlers are left if no
+        event loop has delivered them yet (see `aflush`).
+        """
+        _checked_timeout(timeout_s)
+        self._hand_over()
+        return self._core.waiting == 0 and self._courier.waiting == 0
+
+    async def aflush(self, timeout_s: float = 5.0) -> bool:
+        """
+        Hand all waiting records to the handlers and await the asynchronous ones.
+
+        Args:
+            timeout_s: seconds to wait; what is not done by then goes on being delivered.
+
+        Returns True if nothing is left.
+        """
+        _checked_timeout(timeout_s)
+        done: bool = await flush_future(self._core, self._aflush(), timeout_s)
+        return done and self._core.waiting == 0 and self._courier.waiting == 0
+
+    async def _aflush(self) -> None:
+        self._hand_over()
+        await self._courier.flush()
+
+    def _hand_over(self) -> None:
+        deliveries = self._core.hand_over()
+        if deliveries:
+            self._courier.queue(deliveries)
+
+    def _queue_deliveries(self, deliveries: list[Delivery]) -> None:
+        self._courier.queue(deliveries)
+
+    async def _deliver(self, deliveries: list[Delivery]) -> None:
+        await self._courier.deliver(deliveries)
+
+    def _report_failure(self, what: str, error: BaseException) -> None:
+        """Log what a handler, hook or override raised: at once, then once a minute."""
+        left_out = due(f"{id(self)}|{what}|{type(error).__qualname__}")
+        if left_out is None:
+            return
+        more = f" ({left_out} more since the last line)" if left_out else ""
+        self.error(
+            "%s raised %s%s",
+            what,
+            type(error).__name__,
+            more,
+            exc_info=(type(error), error, error.__traceback__),
+        )
+
+    def _report_dropped(self, count: int) -> None:
+        left_out = due(f"{id(self)}|dropped")
+        if left_out is not None:
+            self.error(
+                "%d records dropped, the oldest: no handler takes them and the limit is reached",
+                count,
+            )
+
+    def _exit(self) -> None:
+        """Hand over at the end of the interpreter; what no loop can deliver is counted."""
+        self._hand_over()
+        abandoned = self._courier.abandoned()
+        if abandoned:
+            self.error(
+                "%d records for asynchronous handlers were never delivered: no event loop ran "
+                "after the calls that made them",
+                abandoned,
+            )
+
+    # -- profiled calls ----------------------------------------------------------------
+
+    def profile(self, func: Callable[P, R]) -> Callable[P, R]:
+        """
+        Decorate a function, coroutine function, generator or asynchronous generator.
+
+        Put it right above the definition, below `@classmethod`, `@staticmethod`, routes and
+        the like.
+
+        Raises:
+            TypeError: func is not callable.
+        """
+        if isinstance(func, classmethod):
+            raise TypeError(
+                f"profile expects a function, got {func!r}: put @profile below @classmethod"
+            )
+        if not callable(func):
+            raise TypeError(f"profile expects a callable, got {func!r}")
+        name = _name_of(func)
+        decorated = decorate(self._core, func, name, maker_for(func), template)
+        if name in IMPLICITLY_CLASSMETHODS and inspect.isfunction(func):
+
+            @functools.wraps(func)
+            def function(*args: Any, **kwargs: Any) -> Any:
+                return decorated(*args, **kwargs)
+
+            return function
+        return decorated  # type: ignore[no-any-return]
+
+    def set_curr_node(self, func: Callable[..., Any]) -> MethodTreeNode:
+        """Make a node for a call of `func` under the current one, and make it current."""
+        return self._core.open_node(func)
+
+    def delete_curr_node(self, current_node: MethodTreeNode) -> None:
+        """Take `current_node` out of the tree; its caller's node is current again."""
+        self._core.close_node(current_node)
+
+    def measure_execution_start(self) -> MonotonicStart | None:
+        """Return the start for `TimeProfiler.stop`; None if durations are not measured."""
+        return MonotonicStart.take() if self.time_profile is not None else None
+
+    def before_func_profiling(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> MonotonicStart | None:
+        """Run the hooks before a call of the current node and return its start."""
+        if self._core.began_as_root(self.curr_node.get()):
+            self._run_hook("before_root_func", func, args, kwargs)
+        self._run_hook("before_func", func, args, kwargs)
+        return self.measure_execution_start()
+
+    def after_function_profiling(
+        self,
+        result: Any,
+        start_ts: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        """Measure the call of the current node and run the hooks after it."""
+        node = self.curr_node.get()
+        if self.time_profile is not None and start_ts is not None:
+            self._measure(self.time_profile.stop, start_ts, node, {})
+        self._run_hook("after_func", result, args, kwargs)
+        if self._core.began_as_root(node):
+            if self.resp_size_profile is not None:
+                self._measure(self.resp_size_profile.rec, result, node, {})
+            self._run_hook("after_root_func", result, args, kwargs)
+
+    def _measure(self, store: Callable[..., None], *args: Any) -> None:
+        failed = call_failed.get()
+        try:
+            if failed is None:
+                store(*args)
+            else:
+                # `error_raised` says how this call ended, not what its caller handles.
+                call_as(failed, store, *args)
+        except Exception as error:
+            self._report_failure(f"metric operation {store!r}", error)
+
+    def _run_hook(self, name: str, *args: Any) -> None:
+        hook = self._adapted_hooks.get(name)
+        if hook is None:
+            return
+        try:
+            hook(*args)
+        except Exception as error:
+            self._report_failure(name, error)
+
+
+def _is_async(handler: Any) -> bool:
+    return isinstance(handler, AsyncBaseHandler) or inspect.iscoroutinefunction(
+        getattr(handler, "handle", None)
+    )
+
+
+def _name_of(func: Callable[..., Any]) -> str:
+    name = getattr(func, "__name__", None)
+    if isinstance(name, str):
+        return name
+    inner = getattr(func, "func", None)  # functools.partial
+    return _name_of(inner) if callable(inner) else type(func).__name__
+
+
+def _logger_of(logger: LoggerLike | str | None) -> LoggerLike:
+    if logger is None:
+        return logging.getLogger("phanos.publisher")
+    if isinstance(logger, str):
+        return logging.getLogger(logger)
+    if not callable(getattr(logger, "log", None)):
+        raise TypeError(f"logger must be a logger or the name of one, got {logger!r}")
+    return logger
+
+
+def _checked_timeout(timeout_s: float) -> None:
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, (int, float)) or timeout_s < 0:
+        raise TypeError(f"timeout_s must be a number of seconds >= 0, got {timeout_s!r}")
+
+
+def _checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments for `_configure` in a configuration dict."""
+    if not isinstance(settings, Mapping):
+        raise TypeError(f"expected a configuration dict, got {settings!r}")
+    if "job" not in settings:
+        raise KeyError(f"'job' is missing in configuration dict, got keys {sorted(settings)}")
+    arguments = {name: value for name, value in settings.items() if name != "handlers"}
+    if "resp_size_profile" in arguments:  # The 0.1 name.
+        arguments["response_size_profile"] = arguments.pop("resp_size_profile")
+    return arguments
+
+
+def _handler_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    handlers = settings.get("handlers") or {}
+    if not isinstance(handlers, Mapping):
+        raise TypeError(f"handlers must be a dict of handler settings, got {handlers!r}")
+    return handlers

@@ -1,0 +1,38 @@
+"""
+Which profilers are alive, so that handlers and metrics can tell them of a change.
+
+Plans are worked out when something is registered; a method that is assigned to a
+registered handler or metric afterwards has to be noticed here.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Protocol
+
+
+class Listener(Protocol):
+    """What a profiler offers to whom it uses."""
+
+    def _component_changed(self, component: object) -> None: ...
+    def _refresh(self) -> None: ...
+    def _exit(self) -> None: ...
+
+
+_listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
+
+
+def add(listener: Listener) -> None:
+    """Tell `listener` of changes as long as it lives."""
+    _listeners.add(listener)
+
+
+def alive() -> list[Listener]:
+    """Return the profilers that are alive."""
+    return list(_listeners)
+
+
+def changed(component: object) -> None:
+    """Tell all profilers that `component` has a new method or part."""
+    for listener in alive():
+        listener._component_changed(component)

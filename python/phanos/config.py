@@ -1,0 +1,127 @@
+"""Handlers from configuration dicts."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from .handlers import AsyncBaseHandler, BaseHandler, SyncBaseHandler
+
+__all__ = [
+    "EXTERNAL_PREFIX",
+    "create_async_handlers",
+    "create_handlers",
+    "import_external",
+    "inherits_from",
+    "parse_arguments",
+]
+
+EXTERNAL_PREFIX = "ext://"
+"""Values that start with it are imported: `ext://sys.stdout`."""
+
+
+def import_external(full_name: str) -> Any:
+    """
+    Import an object by its dotted name; a leading `ext://` is allowed.
+
+    Raises:
+        ModuleNotFoundError: no part of the name is a module.
+        AttributeError: the module has no such attribute.
+        TypeError: full_name is not a string.
+    """
+    if not isinstance(full_name, str):
+        raise TypeError(f"expected a dotted name to import, got {full_name!r}")
+    name = full_name.removeprefix(EXTERNAL_PREFIX)
+    parts = name.split(".")
+    # The longest prefix that is a module; the rest are attributes (nested classes).
+    for length in range(max(len(parts) - 1, 1), 0, -1):
+        module_name = ".".join(parts[:length])
+        try:
+            found: Any = importlib.import_module(module_name)
+        except ModuleNotFoundError as error:
+            missing = error.name or ""
+            if module_name != missing and not module_name.startswith(f"{missing}."):
+                raise  # The module exists; something that it imports does not.
+            continue
+        for attribute in parts[length:]:
+            found = getattr(found, attribute)
+        return found
+    raise ModuleNotFoundError(f"cannot import {full_name!r}: no module named {parts[0]!r}", name=parts[0])
+
+
+def parse_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a copy in which string values starting `ext://` are imported."""
+    return {
+        key: import_external(value)
+        if isinstance(value, str) and value.startswith(EXTERNAL_PREFIX)
+        else value
+        for key, value in arguments.items()
+    }
+
+
+def inherits_from(child: Any, parent_name: str) -> bool:
+    """Tell whether class `child` has a class named `parent_name` among its bases."""
+    return inspect.isclass(child) and any(
+        base.__name__ == parent_name for base in inspect.getmro(child)
+    )
+
+
+def _handler_class(key: str, settings: Any) -> type[BaseHandler]:
+    if not isinstance(settings, Mapping):
+        raise TypeError(f"handler {key!r}: expected a dict with a 'class', got {settings!r}")
+    if "class" not in settings:
+        raise KeyError(f"handler {key!r}: 'class' is missing, got keys {sorted(settings)}")
+    given = settings["class"]
+    try:
+        cls = import_external(given) if isinstance(given, str) else given
+    except (ImportError, AttributeError) as error:
+        error.args = (f"handler {key!r}: cannot import class {given!r}: {error}",)
+        raise
+    if not inspect.isclass(cls) or not issubclass(cls, BaseHandler):
+        raise TypeError(f"handler {key!r}: expected a handler class as 'class', got {given!r}")
+    return cls
+
+
+def _arguments(key: str, settings: Mapping[str, Any], constructor: Any) -> dict[str, Any]:
+    arguments = parse_arguments({name: value for name, value in settings.items() if name != "class"})
+    try:
+        inspect.signature(constructor).bind(**arguments)
+    except TypeError as error:
+        raise TypeError(f"handler {key!r}: wrong arguments {sorted(arguments)}: {error}") from None
+    return arguments
+
+
+def create_handlers(configs: Mapping[str, Any]) -> dict[str, SyncBaseHandler]:
+    """
+    Make the handlers of a configuration dict: `{key: {"class": ..., **arguments}}`.
+
+    Raises:
+        ValueError: one of them is asynchronous.
+        KeyError: `class` is missing.
+        ImportError, AttributeError: a class or an `ext://` value cannot be imported.
+        TypeError: not a handler class, or wrong arguments for it.
+    """
+    handlers: dict[str, SyncBaseHandler] = {}
+    for key, settings in configs.items():
+        cls = _handler_class(key, settings)
+        if issubclass(cls, AsyncBaseHandler):
+            raise ValueError(
+                f"handler {key!r}: {cls.__name__} is asynchronous, the profiler is synchronous; "
+                "use async_dict_config"
+            )
+        handlers[key] = cls(**_arguments(key, settings, cls))  # type: ignore[assignment]
+    return handlers
+
+
+async def create_async_handlers(configs: Mapping[str, Any]) -> dict[str, BaseHandler]:
+    """Make the handlers of a configuration dict, asynchronous ones by awaiting `create`."""
+    handlers: dict[str, BaseHandler] = {}
+    for key, settings in configs.items():
+        cls = _handler_class(key, settings)
+        if issubclass(cls, AsyncBaseHandler):
+            handlers[key] = await cls.create(**_arguments(key, settings, cls.create))
+        else:
+            handlers[key] = cls(**_arguments(key, settings, cls))
+    return handlers

@@ -1,0 +1,281 @@
+"""
+Handlers: where records go when they are handed over.
+
+A handler of your own subclasses `SyncBaseHandler` or `AsyncBaseHandler` and implements
+`handle(records, profiler_name)`.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from abc import ABC, abstractmethod
+from typing import Any, TextIO
+
+from . import _registry
+from ._phanos import record_to_str, records_to_str
+from .types import LoggerLike, Record
+
+__all__ = [
+    "AsyncBaseHandler",
+    "AsyncImpProfHandler",
+    "BaseHandler",
+    "ImpProfHandler",
+    "LoggerHandler",
+    "NamedLoggerHandler",
+    "OutputFormatter",
+    "StreamHandler",
+    "SyncBaseHandler",
+    "log_error_profiling",
+]
+
+
+class OutputFormatter:
+    """Writes records as text."""
+
+    @staticmethod
+    def record_to_str(name: str, record: Record) -> str:
+        """
+        Return `record` as one line without a line break.
+
+        `profiler: {name}, method: {method}, value: {value} {units}`, then, if there are
+        labels, `, labels: k=v, k2=v2`. Line breaks inside are escaped.
+
+        Raises:
+            KeyError: the record lacks a key.
+        """
+        return record_to_str(name, record)
+
+
+class BaseHandler(ABC):
+    """
+    Base of all handlers.
+
+    Args:
+        handler_name: name under which a profiler knows the handler and deletes it.
+
+    Raises:
+        TypeError: handler_name is not a string, or is empty.
+    """
+
+    handler_name: str
+
+    def __init__(self, handler_name: str) -> None:
+        super().__init__()
+        if not isinstance(handler_name, str) or not handler_name:
+            raise TypeError(
+                f"{type(self).__name__} expects a non-empty str as handler_name, "
+                f"got {handler_name!r}"
+            )
+        self.handler_name = handler_name
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        super().__setattr__(attribute, value)
+        if attribute in ("handle", "formatter"):
+            _registry.changed(self)
+
+
+class SyncBaseHandler(BaseHandler):
+    """Base of handlers that do their work in the call."""
+
+    @abstractmethod
+    def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
+        """
+        Take a batch of one metric's records.
+
+        Args:
+            records: at least one record; the list is shared with the other handlers.
+            profiler_name: name of the metric.
+
+        An `Exception` raised here is logged and does not reach the profiled program.
+        """
+        raise NotImplementedError
+
+
+class AsyncBaseHandler(BaseHandler):
+    """Base of handlers that are awaited; for profilers configured by `async_config`."""
+
+    @classmethod
+    @abstractmethod
+    async def create(cls, handler_name: str, *args: Any, **kwargs: Any) -> AsyncBaseHandler:
+        """Make a handler, awaiting what it needs; called by `async_dict_config`."""
+        raise NotImplementedError
+
+    @abstractmethod
+    async def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
+        """Take a batch of one metric's records; see `SyncBaseHandler.handle`."""
+        raise NotImplementedError
+
+
+def log_error_profiling(
+    name: str, formatter: OutputFormatter, logger: LoggerLike, records: list[Record]
+) -> None:
+    """
+    Log the batch as text, at ERROR, if a record in it has `error_raised` true.
+
+    Args:
+        name: name of the metric.
+        formatter: writes each record.
+        logger: where the text goes.
+        records: the batch.
+    """
+    if any(record["labels"].get("error_raised") in (True, "True") for record in records):
+        lines = (formatter.record_to_str(name, record) for record in records)
+        logger.error("%s", "\n".join(lines))
+
+
+class _TextHandler(SyncBaseHandler):
+    """A handler that writes text; the core writes it if nobody overrode how."""
+
+    formatter: OutputFormatter
+
+    def __init__(self, handler_name: str) -> None:
+        super().__init__(handler_name)
+        self.formatter = OutputFormatter()
+
+    def _text(self, records: list[Record], profiler_name: str) -> str:
+        if type(self.formatter) is OutputFormatter:
+            return records_to_str(profiler_name, records)
+        return "\n".join(
+            self.formatter.record_to_str(profiler_name, record) for record in records
+        )
+
+
+class StreamHandler(_TextHandler):
+    """
+    Writes one line per record to a stream and flushes it.
+
+    Args:
+        handler_name: name of the handler.
+        output: a text stream; by default `sys.stdout` as it is at this moment.
+
+    Raises:
+        TypeError: output has no `write`.
+    """
+
+    output: TextIO
+
+    def __init__(self, handler_name: str, output: TextIO | None = None) -> None:
+        super().__init__(handler_name)
+        stream = sys.stdout if output is None else output
+        if not callable(getattr(stream, "write", None)):
+            raise TypeError(
+                f"StreamHandler {handler_name!r} expects a text stream as output, got {output!r}"
+            )
+        self.output = stream
+
+    def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
+        """Write the batch with one call of `write`, so that lines of threads do not mix."""
+        self.output.write(self._text(records, profiler_name) + "\n")
+        flush = getattr(self.output, "flush", None)
+        if flush is not None:
+            flush()
+
+
+class LoggerHandler(_TextHandler):
+    """
+    Logs each batch as one message, lines joined by line breaks.
+
+    Args:
+        handler_name: name of the handler.
+        logger: where messages go; by default the logger `PHANOS`, at DEBUG, on stdout.
+        level: level of the messages.
+
+    Raises:
+        TypeError: logger has no `log`, or level is not an int.
+    """
+
+    logger: LoggerLike
+    level: int
+
+    def __init__(
+        self,
+        handler_name: str,
+        logger: LoggerLike | None = None,
+        level: int = logging.DEBUG,
+    ) -> None:
+        super().__init__(handler_name)
+        if logger is not None and not callable(getattr(logger, "log", None)):
+            raise TypeError(
+                f"{type(self).__name__} {handler_name!r} expects a logger, got {logger!r}"
+            )
+        if isinstance(level, bool) or not isinstance(level, int):
+            raise TypeError(
+                f"{type(self).__name__} {handler_name!r} expects an int as level, got {level!r}"
+            )
+        self.logger = _default_logger() if logger is None else logger
+        self.level = level
+
+    def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
+        """Log the batch."""
+        if self.logger.isEnabledFor(self.level):
+            self.logger.log(self.level, "%s", self._text(records, profiler_name))
+
+
+def _default_logger() -> logging.Logger:
+    logger = logging.getLogger("PHANOS")
+    logger.setLevel(logging.DEBUG)
+    on_stdout = [
+        handler
+        for handler in logger.handlers
+        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout
+    ]
+    if not on_stdout:
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setLevel(logging.DEBUG)
+        logger.addHandler(handler)
+    return logger
+
+
+class NamedLoggerHandler(LoggerHandler):
+    """
+    A `LoggerHandler` whose logger is found by name.
+
+    Args:
+        handler_name: name of the handler.
+        logger_name: name for `logging.getLogger`.
+        level: level of the messages.
+
+    Raises:
+        TypeError: logger_name is not a string, or level is not an int.
+    """
+
+    def __init__(
+        self, handler_name: str, logger_name: str, level: int = logging.DEBUG
+    ) -> None:
+        if not isinstance(logger_name, str):
+            raise TypeError(
+                f"NamedLoggerHandler {handler_name!r} expects a str as logger_name, "
+                f"got {logger_name!r}"
+            )
+        super().__init__(handler_name, logging.getLogger(logger_name), level)
+
+
+NOT_IN_THIS_RELEASE = "RabbitMQ delivery is not part of this release of phanos (0.4.0)"
+
+
+class ImpProfHandler(SyncBaseHandler):
+    """Sends records to RabbitMQ. Not in this release: constructing one says so."""
+
+    def __init__(self, handler_name: str, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError(f"ImpProfHandler {handler_name!r}: {NOT_IN_THIS_RELEASE}")
+
+    def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
+        """Not in this release."""
+        raise NotImplementedError(NOT_IN_THIS_RELEASE)
+
+
+class AsyncImpProfHandler(AsyncBaseHandler):
+    """Sends records to RabbitMQ. Not in this release: constructing one says so."""
+
+    def __init__(self, handler_name: str, *args: Any, **kwargs: Any) -> None:
+        raise NotImplementedError(f"AsyncImpProfHandler {handler_name!r}: {NOT_IN_THIS_RELEASE}")
+
+    @classmethod
+    async def create(cls, handler_name: str, *args: Any, **kwargs: Any) -> AsyncImpProfHandler:
+        """Not in this release."""
+        return cls(handler_name, *args, **kwargs)
+
+    async def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
+        """Not in this release."""
+        raise NotImplementedError(NOT_IN_THIS_RELEASE)

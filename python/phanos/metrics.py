@@ -1,0 +1,464 @@
+"""
+Metric classes: Prometheus types, and the two that the profiler measures with.
+
+Operations record a value for the current call. They can be called as `op(value)`,
+`op(value, label_values)`, `op(value, current_node, label_values)` and with these names as
+keywords. A wrong value or wrong label names are logged (first occurrence at once, then at
+most one line a minute), nothing is stored and nothing is raised.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+from . import _registry
+from ._column import LABELS, METHODS, VALUES, Column
+from ._phanos import MethodTreeNode, MetricStore, monotonic_ns
+from .log import InstanceLoggerMixin
+from .types import LoggerLike, Record
+
+__all__ = [
+    "Counter",
+    "Enum",
+    "Gauge",
+    "Histogram",
+    "Info",
+    "InvalidValueError",
+    "MetricWrapper",
+    "ResponseSize",
+    "StoreOperationDecorator",
+    "Summary",
+    "TimeProfiler",
+]
+
+
+class InvalidValueError(Exception):
+    """Raised by an operation of a user's own to refuse a value: logged, nothing stored."""
+
+
+class MetricWrapper(MetricStore, InstanceLoggerMixin):
+    """
+    Base of all metrics: waiting records in three columns, and what they share.
+
+    Args:
+        name: name under which handlers get the records.
+        job: Prometheus job label.
+        units: unit of the values.
+        labels: names of the labels that each operation must be given.
+        logger: where errors are logged; by default the logger `phanos.metrics`.
+
+    Raises:
+        TypeError: name, job or units is not a string, or labels is not a set (or other
+            iterable, but not a string) of strings.
+    """
+
+    operations: dict[str, Callable[..., Any]]
+    """Operations of a subclass for `store_operation`, by name."""
+    default_operation: str
+    """The one that `store_operation` runs when none is named."""
+
+    def __init__(
+        self,
+        name: str,
+        job: str,
+        units: str,
+        labels: Iterable[str] | None = None,
+        logger: LoggerLike | None = None,
+    ) -> None:
+        InstanceLoggerMixin.__init__(
+            self, logged_name="phanos", logger=logger, logger_name="phanos.metrics"
+        )
+        for argument, given in (("name", name), ("job", job), ("units", units)):
+            if not isinstance(given, str):
+                raise TypeError(f"metric {argument} must be a str, got {given!r}")
+        self.name = name
+        self.job = job
+        self.units = units
+        self.metric = ""
+        self.label_names = _checked_labels(name, labels)
+        self.operations = {}
+        self.default_operation = ""
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        super().__setattr__(attribute, value)
+        if callable(value):  # A method of the instance's own: plans look at these.
+            _registry.changed(self)
+
+    @property
+    def values(self) -> Any:
+        """Waiting `(operation, value)` pairs, a list-like view; can be assigned."""
+        return Column(self, VALUES)
+
+    @values.setter
+    def values(self, items: Iterable[Any]) -> None:
+        self._set_column(VALUES, items)
+
+    @property
+    def label_values(self) -> Any:
+        """Waiting label dicts, a list-like view; can be assigned."""
+        return Column(self, LABELS)
+
+    @label_values.setter
+    def label_values(self, items: Iterable[Any]) -> None:
+        self._set_column(LABELS, items)
+
+    @property
+    def method(self) -> Any:
+        """Waiting contexts (`Owner:root.leaf`), a list-like view; can be assigned."""
+        return Column(self, METHODS)
+
+    @method.setter
+    def method(self, items: Iterable[Any]) -> None:
+        self._set_column(METHODS, items)
+
+    def to_records(self) -> list[Record]:
+        """Return the waiting records; they go on waiting until `cleanup`."""
+        return cast("list[Record]", super().to_records())
+
+    def cleanup(self) -> None:
+        """
+        Forget the waiting records.
+
+        Called after `to_records` and before any handler runs. A subclass that resets state
+        of its own here calls `super().cleanup()`.
+        """
+        super().cleanup()
+
+    def eq_labels(self, labels: Iterable[str]) -> bool:
+        """Tell whether `labels` are exactly the label names of this metric."""
+        return bool(self.label_names == set(labels))
+
+    def store_operation(
+        self,
+        operation: str | None = None,
+        method: str | None = None,
+        value: Any = None,
+        label_values: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """
+        Run an operation by name, with the calling form of phanos 0.1.
+
+        Args:
+            operation: a key of `operations`, or the wire name of a built-in operation
+                (`observe`, `inc`, `dec`, `set`, `info`, `state`); by default
+                `default_operation`.
+            method: context to record under; by default the current call's.
+            value: passed to the operation, as are further keyword arguments.
+            label_values: labels of the record.
+
+        An unknown operation is logged, nothing is stored.
+        """
+        name = operation or self.default_operation
+        run = self.operations.get(name)
+        if run is None:
+            run = getattr(self, _BUILTIN_OPERATIONS.get(name, ""), None)
+        if run is None:
+            known = ", ".join(sorted({*self.operations, *_BUILTIN_OPERATIONS}))
+            self._complain("operation", f"has no operation {name!r}; known are: {known}")
+            return
+        # An operation that calls `inc` or its like needs these two there; one that appends
+        # to `values` itself gets its labels and method filled in.
+        node: Any = self._current_node() if method is None else method
+        before = self._lengths()
+        self._set_ambient(method, label_values)
+        try:
+            run(value, **kwargs)
+        finally:
+            self._set_ambient(None, None)
+        lengths = self._lengths()
+        if lengths[VALUES] > lengths[LABELS]:
+            labels = self._labels(label_values, name)
+            if labels is None:
+                self._cut(before)
+            else:
+                self._fill(labels, node)
+
+
+def _checked_labels(name: str, labels: Iterable[str] | None) -> set[str]:
+    if labels is None:
+        return set()
+    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
+        raise TypeError(f"labels of metric {name!r} must be a set of str, got {labels!r}")
+    names = set(labels)
+    wrong = [label for label in names if not isinstance(label, str)]
+    if wrong:
+        raise TypeError(f"labels of metric {name!r} must be a set of str, got {wrong[0]!r} in it")
+    return names
+
+
+_BUILTIN_OPERATIONS = {
+    "observe": "observe",
+    "inc": "inc",
+    "dec": "dec",
+    "set": "set",
+    "info": "info_",
+    "state": "state",
+}
+"""Methods of the built-in operations by wire name."""
+
+
+class StoreOperationDecorator:
+    """
+    Makes a method an operation: `@StoreOperationDecorator def op(self, value, current_node,
+    label_values)`.
+
+    The method appends `(operation, value)` to `self.values`; labels and context are checked
+    and filled in around it. If it raises `InvalidValueError`, that is logged and nothing is
+    stored; other exceptions pass, with nothing stored.
+    """
+
+    operation: Callable[..., Any]
+
+    def __init__(self, operation: Callable[..., Any]) -> None:
+        self.operation = operation
+        functools.update_wrapper(self, operation)  # type: ignore[arg-type]
+
+    def __get__(self, instance: MetricWrapper | None, owner: type[MetricWrapper]) -> Any:
+        if instance is None:
+            return self
+        return functools.partial(self.wrapper, instance)
+
+    def wrapper(
+        self,
+        instance: MetricWrapper,
+        value: Any,
+        current_node: Any = None,
+        label_values: dict[str, Any] | None = None,
+    ) -> None:
+        """Run the operation for `instance` and complete what it stored."""
+        name = getattr(self.operation, "__name__", "operation")
+        if isinstance(current_node, dict) and label_values is None:
+            current_node, label_values = None, current_node
+        labels = instance._labels(label_values, name)
+        if labels is None:
+            return
+        node = instance._current_node() if current_node is None else current_node
+        before = instance._lengths()
+        try:
+            self.operation(instance, value, node, label_values)
+        except InvalidValueError as error:
+            instance._cut(before)
+            instance._complain(f"value of {name}", f"operation {name!r} accepts only values {error}")
+            return
+        except BaseException:
+            instance._cut(before)
+            raise
+        if instance._lengths()[VALUES] <= before[VALUES]:
+            instance._cut(before)
+            instance.warning("%r: metric %r did not store any value", name, instance.name)
+            return
+        instance._fill(labels, node)
+
+
+class Histogram(MetricWrapper):
+    """Values counted in buckets: `observe(value)`, any real number."""
+
+    def __init__(
+        self,
+        name: str,
+        job: str,
+        units: str,
+        labels: Iterable[str] | None = None,
+        logger: LoggerLike | None = None,
+    ) -> None:
+        super().__init__(name, job, units, labels, logger)
+        self.metric = "histogram"
+
+    observe = MetricStore._observe
+
+
+class Summary(MetricWrapper):
+    """Count and sum of values: `observe(value)`, any real number."""
+
+    def __init__(
+        self,
+        name: str,
+        job: str,
+        units: str,
+        labels: Iterable[str] | None = None,
+        logger: LoggerLike | None = None,
+    ) -> None:
+        super().__init__(name, job, units, labels, logger)
+        self.metric = "summary"
+
+    observe = MetricStore._observe
+
+
+class Counter(MetricWrapper):
+    """A number that only grows: `inc(value)`, a real number >= 0."""
+
+    def __init__(
+        self,
+        name: str,
+        job: str,
+        units: str,
+        labels: Iterable[str] | None = None,
+        logger: LoggerLike | None = None,
+    ) -> None:
+        super().__init__(name, job, units, labels, logger)
+        self.metric = "counter"
+
+    inc = MetricStore._inc
+
+
+class Info(MetricWrapper):
+    """Facts as key-value pairs: `info_(value)`, a dict, copied at the call."""
+
+    def __init__(
+        self,
+        name: str,
+        job: str,
+        units: str | None = None,
+        labels: Iterable[str] | None = None,
+        logger: LoggerLike | None = None,
+    ) -> None:
+        super().__init__(name, job, "info" if units is None else units, labels, logger)
+        self.metric = "info"
+
+    info_ = MetricStore._info
+
+
+class Gauge(MetricWrapper):
+    """A number that goes up and down: `inc` and `dec` by a real number >= 0, `set` to any."""
+
+    def __init__(
+        self,
+        name: str,
+        job: str,
+        units: str,
+        labels: Iterable[str] | None = None,
+        logger: LoggerLike | None = None,
+    ) -> None:
+        super().__init__(name, job, units, labels, logger)
+        self.metric = "gauge"
+
+    inc = MetricStore._inc
+    dec = MetricStore._dec
+    set = MetricStore._set
+
+
+class Enum(MetricWrapper):
+    """
+    One of several states: `state(value)`.
+
+    Args:
+        states: the values that `state` accepts.
+
+    Raises:
+        TypeError: states is not an iterable of strings.
+    """
+
+    states: set[str]
+
+    def __init__(
+        self,
+        name: str,
+        job: str,
+        states: Iterable[str],
+        units: str | None = None,
+        labels: Iterable[str] | None = None,
+        logger: LoggerLike | None = None,
+    ) -> None:
+        super().__init__(name, job, "enum" if units is None else units, labels, logger)
+        self.metric = "enum"
+        if isinstance(states, (str, bytes)) or not isinstance(states, Iterable):
+            raise TypeError(f"states of metric {name!r} must be a set of str, got {states!r}")
+        self.states = {*states}
+
+    state = MetricStore._state
+
+
+class MonotonicStart(datetime.datetime):
+    """A start time that also knows the monotonic clock, which no clock change touches."""
+
+    monotonic_ns: int
+
+    @classmethod
+    def take(cls) -> MonotonicStart:
+        """Return this moment."""
+        now = datetime.datetime.now()
+        start = cls(
+            now.year, now.month, now.day, now.hour, now.minute, now.second, now.microsecond
+        )
+        start.monotonic_ns = monotonic_ns()
+        return start
+
+
+class TimeProfiler(Histogram):
+    """Durations in milliseconds (`mS`): `stop(start)` records the time since `start`."""
+
+    def __init__(
+        self,
+        name: str,
+        job: str,
+        labels: Iterable[str] | None = None,
+        logger: LoggerLike | None = None,
+    ) -> None:
+        super().__init__(name, job, "mS", labels, logger)
+
+    def stop(
+        self,
+        start: datetime.datetime,
+        current_node: MethodTreeNode | dict[str, Any] | None = None,
+        label_values: dict[str, Any] | None = None,
+    ) -> None:
+        """
+        Record the time since `start`.
+
+        Args:
+            start: a `datetime`, naive ones in local time; those that
+                `Profiler.measure_execution_start` returns are timed by the monotonic clock.
+            current_node: node to record under; by default the current one.
+            label_values: `{label: value}`; keys must equal `label_names`
+                (`error_raised` is filled in).
+
+        Stores `("observe", float)`: milliseconds, two decimals.
+        """
+        if isinstance(start, MonotonicStart):
+            milliseconds = (monotonic_ns() - start.monotonic_ns) / 1e6
+        elif isinstance(start, datetime.datetime):
+            milliseconds = (
+                datetime.datetime.now(start.tzinfo) - start
+            ) / datetime.timedelta(milliseconds=1)
+        else:
+            self._complain(
+                "start", f"operation 'stop' accepts only a datetime as start, got {start!r}"
+            )
+            return
+        self.observe(round(milliseconds, 2), current_node, label_values)
+
+
+class ResponseSize(Histogram):
+    """Sizes in bytes (`B`): `rec(value)` records `sys.getsizeof(value)`."""
+
+    def __init__(
+        self,
+        name: str,
+        job: str,
+        labels: Iterable[str] | None = None,
+        logger: LoggerLike | None = None,
+    ) -> None:
+        super().__init__(name, job, "B", labels, logger)
+
+    def rec(
+        self,
+        value: Any,
+        current_node: MethodTreeNode | dict[str, Any] | None = None,
+        label_values: dict[str, Any] | None = None,
+    ) -> None:
+        """
+        Record the size of `value`, any object, as `sys.getsizeof` gives it.
+
+        Args:
+            value: the object measured.
+            current_node: node to record under; by default the current one.
+            label_values: as for `TimeProfiler.stop`.
+
+        Stores `("observe", float)`: bytes.
+        """
+        self.observe(float(sys.getsizeof(value)), current_node, label_values)

@@ -1,0 +1,52 @@
+"""Profilers and handlers, under the name of the module that documents them."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from ._ext import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler
+from ._phanos import MethodTreeNode
+from ._profiler import RESPONSE_SIZE, TIME_PROFILER, Profiler
+from .handlers import (
+    AsyncBaseHandler,
+    AsyncImpProfHandler,
+    BaseHandler,
+    ImpProfHandler,
+    LoggerHandler,
+    NamedLoggerHandler,
+    OutputFormatter,
+    StreamHandler,
+    SyncBaseHandler,
+    log_error_profiling,
+)
+from .messaging import NETWORK_ERRORS
+from .types import LoggerLike
+
+__all__ = [
+    "NETWORK_ERRORS",
+    "RESPONSE_SIZE",
+    "TIME_PROFILER",
+    "AbstractExtProfiler",
+    "AsyncBaseHandler",
+    "AsyncExtProfiler",
+    "AsyncImpProfHandler",
+    "BaseHandler",
+    "ImpProfHandler",
+    "LoggerHandler",
+    "LoggerLike",
+    "NamedLoggerHandler",
+    "OutputFormatter",
+    "PhanosProfiler",
+    "Profiler",
+    "StreamHandler",
+    "SyncBaseHandler",
+    "SyncExtProfiler",
+    "curr_node",
+    "log_error_profiling",
+]
+
+PhanosProfiler = Profiler
+"""The 0.1 name."""
+
+curr_node: ContextVar[MethodTreeNode]
+"""The default profiler's current node; set when `phanos` is imported."""

@@ -1,0 +1,70 @@
+"""The call tree: which profiled calls are under way, under which other."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+
+from ._phanos import Context, MethodTreeNode
+from .log import LOGGING_METHODS, InstanceLoggerMixin
+from .types import LoggerLike
+
+__all__ = ["Context", "ContextTree", "MethodTreeNode", "curr_node"]
+
+curr_node: ContextVar[MethodTreeNode]
+"""The default profiler's current node; set when `phanos` is imported."""
+
+# A native class cannot have a Python base; its logging methods are the same functions.
+for _name in LOGGING_METHODS:
+    setattr(MethodTreeNode, _name, getattr(InstanceLoggerMixin, _name))
+
+
+class ContextTree(InstanceLoggerMixin):
+    """
+    The tree of live calls of one profiler; root calls hang under `root`.
+
+    Args:
+        logger: where messages go; by default the logger `phanos.tree`.
+    """
+
+    root: MethodTreeNode
+
+    def __init__(self, logger: LoggerLike | None = None) -> None:
+        super().__init__(logged_name="phanos", logger=logger, logger_name="phanos.tree")
+        self.root = MethodTreeNode(None, self.logger)
+
+    def delete_node(self, node: MethodTreeNode) -> bool:
+        """
+        Take `node` out of its tree; its children move up to its parent.
+
+        Returns False, and logs a warning, for the root, which stays.
+        """
+        if node is self.root:
+            self.warning("ContextTree.delete_node: the root node cannot be deleted")
+            return False
+        node._remove()
+        return True
+
+    def find_and_delete_node(
+        self, node: MethodTreeNode, root: MethodTreeNode | None = None
+    ) -> bool:
+        """
+        Delete `node` if it hangs under `root` (default: the root of this tree).
+
+        Returns whether it did; a warning is logged if not.
+        """
+        top = self.root if root is None else root
+        if node is self.root:
+            return self.delete_node(node)
+        above: MethodTreeNode | None = node
+        while above is not None and above is not top:
+            above = above.parent
+        if above is None:
+            self.warning(
+                "ContextTree.find_and_delete_node: node %r was not found", str(node.ctx)
+            )
+            return False
+        return self.delete_node(node)
+
+    def clear(self, root: MethodTreeNode | None = None) -> None:
+        """Take all nodes below `root` (default: the root of this tree) out."""
+        (self.root if root is None else root)._clear_below()

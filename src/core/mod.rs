@@ -1,0 +1,23 @@
+//! The Python-free core: what a call is called, where it hangs in the tree, what its
+//! record looks like as text and as JSON. Nothing here knows the interpreter; the crate
+//! without its `python` feature is this module alone.
+//!
+//! | module   | concept |
+//! |----------|---------|
+//! | `path`   | dotted context of a call (`Owner:root.leaf`), interned per parent and name |
+//! | `forest` | which calls are live, under which other: an arena with constant-time removal |
+//! | `value`  | a label's or an operation's value, free of the interpreter |
+//! | `number` | floats the way Python and orjson print them; milliseconds from nanoseconds |
+//! | `label`  | which label names a metric expects, and how a mismatch is told |
+//! | `column` | a metric's records while they wait, as three columns that users may edit |
+//! | `record` | a batch on its way to handlers: text form, JSON form |
+//! | `pace`   | when a repeated log line may be written again |
+
+pub mod column;
+pub mod forest;
+pub mod label;
+pub mod number;
+pub mod pace;
+pub mod path;
+pub mod record;
+pub mod value;

@@ -1,0 +1,37 @@
+//! Numbers the way Python writes them.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// Appends what Python's `repr(float)` writes: the shortest digits that read back as the
+/// same number, positional from 1e-4 up to 1e16.
+pub fn write_python(number: f64, out: &mut String) {
+    if number.is_nan() {
+        out.push_str("nan");
+        return;
+    }
+    if number.is_infinite() {
+        out.push_str(if number > 0.0 { "inf" } else { "-inf" });
+        return;
+    }
+    let magnitude = number.abs();
+    if magnitude == 0.0 || (1e-4..1e16).contains(&magnitude) {
+        // `{:?}` switches to exponents at the same 1e16 but at 1e-5, and keeps the ".0".
+        let _ = write!(out, "{number:?}");
+        return;
+    }
+    let shortest = format!("{number:e}");
+    let (digits, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
+    let (sign, exponent) = match exponent.strip_prefix('-') {
+        Some(rest) => ('-', rest),
+        None => ('+', exponent),
+    };
+    let _ = write!(out, "{digits}e{sign}{exponent:0>2}");
+}
+
+/// Milliseconds with two decimals, the unit of time metrics: what `round(ms, 2)` gives.
+#[allow(clippy::cast_precision_loss)] // Exact below 2^53 hundredths: 2,800 years.
+pub fn milliseconds(elapsed: Duration) -> f64 {
+    let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+    (nanoseconds.saturating_add(5_000) / 10_000) as f64 / 100.0
+}

@@ -1,0 +1,196 @@
+//! The dotted context of a call: `Owner:root.child.leaf`.
+//!
+//! A path is a linked list towards its root, so making one for a call copies no text; the
+//! text is written only where a record leaves the process. [`PathCache`] interns paths per
+//! (parent, name), so a call that was seen before costs one look-up.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Identities are never reused, so a stale cache entry can never match a new path.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// One context. Equal texts may belong to different paths; a cache makes that rare.
+pub struct Path {
+    id: u64,
+    name: Arc<str>,
+    parent: Option<Arc<Path>>,
+    depth: u32,
+}
+
+impl Path {
+    /// A path whose text is `text`; `""` is the context of a tree's root.
+    pub fn literal(text: &str) -> Arc<Self> {
+        Self::first(text.into())
+    }
+
+    /// The same for a name that is shared already.
+    pub fn first(name: Arc<str>) -> Arc<Self> {
+        Arc::new(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            name,
+            parent: None,
+            depth: 1,
+        })
+    }
+
+    /// The context of a call named `name` under this one. Under the empty context the
+    /// name stands alone.
+    pub fn child(self: &Arc<Self>, name: Arc<str>) -> Arc<Self> {
+        if self.is_empty() {
+            return Self::first(name);
+        }
+        Arc::new(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
+            name,
+            parent: Some(Arc::clone(self)),
+            depth: self.depth.saturating_add(1),
+        })
+    }
+
+    /// Unique for the life of the process.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The last part of the context.
+    pub fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// True for the context of a tree's root: no text at all.
+    pub fn is_empty(&self) -> bool {
+        self.parent.is_none() && self.name.is_empty()
+    }
+
+    /// Appends the whole text to `out`.
+    pub fn write_text(&self, out: &mut String) {
+        let Some(parent) = &self.parent else {
+            out.push_str(&self.name);
+            return;
+        };
+        // Not recursive: recursion in the profiled program makes paths as deep as its stack.
+        let mut names = Vec::with_capacity(self.depth as usize);
+        names.push(&*self.name);
+        let mut above = parent;
+        loop {
+            names.push(&above.name);
+            match &above.parent {
+                Some(next) => above = next,
+                None => break,
+            }
+        }
+        let mut separator = "";
+        for name in names.iter().rev() {
+            out.push_str(separator);
+            out.push_str(name);
+            separator = ".";
+        }
+    }
+
+    /// The whole text.
+    pub fn text(&self) -> String {
+        let mut out = String::new();
+        self.write_text(&mut out);
+        out
+    }
+}
+
+impl Drop for Path {
+    fn drop(&mut self) {
+        // Dropping a long chain link by link would recurse as deep as the chain.
+        let mut above = self.parent.take();
+        while let Some(path) = above {
+            above = Arc::into_inner(path).and_then(|mut owned| owned.parent.take());
+        }
+    }
+}
+
+impl fmt::Display for Path {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text())
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Path({:?})", self.text())
+    }
+}
+
+/// The part of a context before its first `:`, which records carry as `item`.
+pub fn item_of(context: &str) -> &str {
+    context.split_once(':').map_or(context, |(item, _)| item)
+}
+
+/// Paths by (parent, name). Bounded: when full it starts anew, so a program that keeps
+/// inventing names costs some re-interning and never memory.
+pub struct PathCache {
+    paths: HashMap<(u64, u64), Arc<Path>, BuildHasherDefault<KeyHasher>>,
+    limit: usize,
+}
+
+impl PathCache {
+    pub fn new(limit: usize) -> Self {
+        Self { paths: HashMap::default(), limit }
+    }
+
+    /// How many paths are known.
+    pub fn len(&self) -> usize {
+        self.paths.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.paths.is_empty()
+    }
+
+    /// The path of `name` under `parent`; `hash` is [`hash_name`]`(name)`, kept by the caller.
+    pub fn child(&mut self, parent: &Arc<Path>, name: &Arc<str>, hash: u64) -> Arc<Path> {
+        // All empty contexts are one parent: each tree has a root of its own.
+        let parent_id = if parent.is_empty() { 0 } else { parent.id };
+        let key = (parent_id, hash);
+        if let Some(known) = self.paths.get(&key) {
+            if *known.name == **name {
+                return Arc::clone(known);
+            }
+            // Two names with one 64-bit hash: correct, merely not cached.
+            return parent.child(Arc::clone(name));
+        }
+        if self.paths.len() >= self.limit {
+            self.paths = HashMap::default();
+        }
+        let path = parent.child(Arc::clone(name));
+        self.paths.insert(key, Arc::clone(&path));
+        path
+    }
+}
+
+/// The hash under which [`PathCache`] files a name (FNV-1a, 64 bits).
+pub fn hash_name(name: &str) -> u64 {
+    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Keys are an id and a hash already: one multiplication mixes them well enough.
+#[derive(Default)]
+pub struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64(u64::from(*byte));
+        }
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.0 = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+}

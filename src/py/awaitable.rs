@@ -1,0 +1,184 @@
+//! Futures that users await: Rust futures on our runtime that carry the caller's node.
+//!
+//! On the way in the node is taken from the `ContextVar` and becomes a task-local beside
+//! the context itself; Python called from the future runs in that context, so both sides
+//! name the same node. Only futures that a user awaits hold Python objects; whatever works
+//! in the background does not.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use pyo3::exceptions::{PyOSError, PyRuntimeError};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3_async_runtimes::generic::{self, ContextExt};
+use pyo3_async_runtimes::{TaskLocals, into_future_with_locals};
+use tokio::runtime::Handle;
+use tokio::task::{JoinError, JoinHandle};
+
+use crate::runtime::{OfProcess, of_this_process};
+
+use super::gil_cell::GilCell;
+use super::node::Node;
+use super::profiler::ProfilerCore;
+
+tokio::task_local! {
+    static LOCALS: TaskLocals;
+    /// The profiler and its node that was current where the future was made.
+    static CURRENT: Arc<(Py<ProfilerCore>, Py<Node>)>;
+}
+
+static RUNTIME: GilCell<Option<Arc<OfProcess>>> = GilCell::new(None);
+
+/// Our runtime, as pyo3-async-runtimes' generic layer wants it.
+struct OurRuntime;
+
+struct Failed(JoinError);
+
+impl generic::JoinError for Failed {
+    fn is_panic(&self) -> bool {
+        self.0.is_panic()
+    }
+
+    fn into_panic(self) -> Box<dyn std::any::Any + Send + 'static> {
+        self.0.into_panic()
+    }
+}
+
+/// A task's end, with the error type that the generic layer wants.
+struct Joined(JoinHandle<()>);
+
+impl Future for Joined {
+    type Output = Result<(), Failed>;
+
+    fn poll(
+        mut self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map_err(Failed)
+    }
+}
+
+/// The runtime's handle: from within it without the interpreter, else through the cell.
+fn handle() -> Handle {
+    Handle::try_current().unwrap_or_else(|_| {
+        Python::attach(|py| {
+            let ours = RUNTIME.with(py, of_this_process);
+            ours.runtime().expect("started before any future is made").handle().clone()
+        })
+    })
+}
+
+impl generic::Runtime for OurRuntime {
+    type JoinError = Failed;
+    type JoinHandle = Joined;
+
+    fn spawn<F>(future: F) -> Joined
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Joined(handle().spawn(future))
+    }
+
+    fn spawn_blocking<F>(work: F) -> Joined
+    where
+        F: FnOnce() + Send + 'static,
+    {
+        Joined(handle().spawn_blocking(work))
+    }
+}
+
+impl ContextExt for OurRuntime {
+    fn scope<F, R>(locals: TaskLocals, future: F) -> Pin<Box<dyn Future<Output = R> + Send>>
+    where
+        F: Future<Output = R> + Send + 'static,
+    {
+        Box::pin(LOCALS.scope(locals, future))
+    }
+
+    fn get_task_locals() -> Option<TaskLocals> {
+        LOCALS.try_with(Clone::clone).ok()
+    }
+}
+
+/// Makes what `body` returns an awaitable of the running loop. `body` itself still runs in
+/// the caller, attached; it gets the caller's task-locals.
+fn future_into_py<'py, F, T>(
+    core: &Bound<'py, ProfilerCore>,
+    body: impl FnOnce(TaskLocals) -> PyResult<F>,
+) -> PyResult<Bound<'py, PyAny>>
+where
+    F: Future<Output = PyResult<T>> + Send + 'static,
+    T: for<'a> IntoPyObject<'a> + Send + 'static,
+{
+    let py = core.py();
+    let ours = RUNTIME.with(py, of_this_process);
+    ours.runtime().map_err(|error| {
+        PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
+    })?;
+    let locals = TaskLocals::with_running_loop(py)?.copy_context(py)?;
+    let current = Arc::new((core.clone().unbind(), core.get().current(py)?));
+    let future = CURRENT.scope(current, body(locals.clone())?);
+    generic::future_into_py_with_locals::<OurRuntime, _, _>(py, locals, future)
+}
+
+/// An awaitable that awaits `coroutine` on the running loop, for at most `timeout_s`
+/// seconds: True if it ended by then. It goes on if it did not.
+#[pyfunction]
+pub(crate) fn flush_future<'py>(
+    core: &Bound<'py, ProfilerCore>,
+    coroutine: Bound<'py, PyAny>,
+    timeout_s: f64,
+) -> PyResult<Bound<'py, PyAny>> {
+    let timeout = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::MAX);
+    future_into_py(core, move |locals| {
+        let ended = into_future_with_locals(&locals, coroutine)?;
+        Ok(async move {
+            match tokio::time::timeout(timeout, ended).await {
+                Ok(ended) => ended.map(|_| true),
+                Err(_) => Ok(false),
+            }
+        })
+    })
+}
+
+/// The current node, as Rust knows it: of the future that is being run, else of the
+/// `ContextVar`.
+#[pyfunction]
+pub(crate) fn current_node(py: Python<'_>, core: &Bound<'_, ProfilerCore>) -> PyResult<Py<Node>> {
+    let carried = CURRENT
+        .try_with(|current| current.0.is(core).then(|| current.1.clone_ref(py)))
+        .ok()
+        .flatten();
+    match carried {
+        Some(node) => Ok(node),
+        None => core.get().current(py),
+    }
+}
+
+/// An awaitable of what a future sees: `function` called from it, on its thread, in the
+/// caller's context.
+#[pyfunction]
+pub(crate) fn call_in_future<'py>(
+    core: &Bound<'py, ProfilerCore>,
+    function: Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let function = function.unbind();
+    future_into_py(core, move |locals| {
+        Ok(async move {
+            let current = CURRENT.with(Arc::clone);
+            // Waiting for the interpreter would stall whatever else runs here.
+            let called = tokio::task::spawn_blocking(move || {
+                CURRENT.sync_scope(current, || {
+                    Python::attach(|py| {
+                        let context = locals.context(py);
+                        Ok(context.call_method1(intern!(py, "run"), (function,))?.unbind())
+                    })
+                })
+            });
+            called.await.map_err(|error| PyRuntimeError::new_err(error.to_string()))?
+        })
+    })
+}

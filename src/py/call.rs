@@ -1,0 +1,240 @@
+//! The life of one profiled call: begin, measure, finish.
+
+use std::time::{Duration, Instant};
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::core::number;
+
+use super::function::Site;
+use super::handover;
+use super::metric::Metric;
+use super::node::Node;
+use super::operation;
+use super::plan::{Hooks, Plan};
+use super::profiler::ProfilerCore;
+use super::raised::swallow;
+
+/// Positional and keyword arguments as hooks get them.
+pub(crate) type Packed<'py> = (Bound<'py, PyTuple>, Bound<'py, PyDict>);
+
+/// A call under way.
+pub(crate) struct Call {
+    pub(crate) node: Py<Node>,
+    pub(crate) token: Py<PyAny>,
+    /// Nothing profiled was above it when it began.
+    pub(crate) began_as_root: bool,
+}
+
+/// How a call ended.
+pub(crate) struct Ending<'a, 'py> {
+    pub(crate) elapsed: Duration,
+    pub(crate) failed: bool,
+    /// `None` after an exception.
+    pub(crate) result: Option<&'a Bound<'py, PyAny>>,
+}
+
+/// Makes the call's node, makes it current, runs the hooks before it.
+///
+/// Errors: `MemoryError`, or what a hook raised that is not an `Exception`; the tree is
+/// then as before.
+pub(crate) fn begin(
+    py: Python<'_>,
+    core: &ProfilerCore,
+    plan: &Plan,
+    site: &Site,
+    packed: Option<&Packed<'_>>,
+) -> PyResult<Call> {
+    let above = core.current(py)?;
+    let above_path = above.get().path(py);
+    let path = core.path(py, site, &above_path)?;
+    let root = core.root(py)?;
+    let node = Node::begin(py, path, site.function.clone_ref(py), above, &root)?;
+    let token = match core.enter(py, &node) {
+        Ok(token) => token,
+        Err(error) => {
+            node.get().remove(py);
+            return Err(error);
+        }
+    };
+    let call = Call { node, token, began_as_root: above_path.is_empty() };
+    if let Some((args, kwargs)) = packed {
+        let run = |name: &str, hook: &Option<Py<PyAny>>| match hook {
+            Some(hook) => {
+                hook_result(py, plan, name, hook.bind(py).call1((&site.function, args, kwargs)))
+            }
+            None => Ok(()),
+        };
+        let root_hook =
+            if call.began_as_root { run("before_root_func", &plan.hooks.before_root) } else { Ok(()) };
+        if let Err(error) = root_hook.and_then(|()| run("before_func", &plan.hooks.before)) {
+            close(py, core, &call);
+            return Err(error);
+        }
+    }
+    Ok(call)
+}
+
+/// Records the call, runs the hooks after it, hands over if it is time. Does not yet take
+/// the node away: [`close`] does, whatever happened here.
+///
+/// Returns the deliveries that asynchronous handlers have to make.
+pub(crate) fn finish<'py>(
+    py: Python<'py>,
+    core: &Py<ProfilerCore>,
+    plan: &Plan,
+    call: &Call,
+    ending: &Ending<'_, 'py>,
+    packed: Option<&Packed<'py>>,
+) -> handover::Outcome<'py> {
+    let profiler = core.get();
+    let mut interrupted = None;
+    if let Some(time) = &plan.time {
+        let milliseconds = number::milliseconds(ending.elapsed);
+        record(py, core, time, milliseconds, call, ending.failed, &mut interrupted);
+    }
+    if let Some(packed) = packed {
+        let result = ending.result;
+        after(py, plan, "after_func", &plan.hooks.after, result, packed, &mut interrupted);
+    }
+    if call.began_as_root {
+        if let Some(size) = &plan.size {
+            match size_of(py, ending.result) {
+                Ok(bytes) => record(py, core, size, bytes, call, ending.failed, &mut interrupted),
+                Err(error) => keep_first(
+                    &mut interrupted,
+                    failure(py, plan, "response size measured by sys.getsizeof", error),
+                ),
+            }
+        }
+        if let Some(packed) = packed {
+            let hook = &plan.hooks.after_root;
+            after(py, plan, "after_root_func", hook, ending.result, packed, &mut interrupted);
+        }
+    }
+    let mut outcome = handover::Outcome::default();
+    if profiler.waiting(py) > 0 {
+        // The plan in force now: a handler added while the call ran gets its records.
+        if let Some(now) = profiler.plan(py) {
+            let now = now.get();
+            let due = match profiler.root(py) {
+                Ok(root) => call.node.get().is_top(py, &root),
+                Err(_) => true,
+            } || (profiler.waiting(py) >= now.limit && !profiler.is_handing_over(py));
+            if due {
+                outcome = handover::hand_over(py, profiler, now);
+            }
+        }
+    }
+    if let Some(error) = interrupted {
+        outcome.interrupted = Some(error);
+    }
+    outcome
+}
+
+/// Takes the node away and makes current what was current before.
+pub(crate) fn close(py: Python<'_>, core: &ProfilerCore, call: &Call) {
+    call.node.get().remove(py);
+    core.leave(py, &call.node, &call.token);
+}
+
+/// Stores a built-in measurement, unless the metric was deleted or replaced meanwhile.
+fn record(
+    py: Python<'_>,
+    core: &Py<ProfilerCore>,
+    metric: &Py<Metric>,
+    number: f64,
+    call: &Call,
+    failed: bool,
+    interrupted: &mut Option<PyErr>,
+) {
+    let store = metric.get();
+    if !store.belongs_to(py, core) {
+        return;
+    }
+    match operation::builtin_labels(metric.bind(py), failed) {
+        Ok(Some(labels)) => {
+            store.push_for(py, core.get(), number, labels, call.node.get().path(py));
+        }
+        // Labels that only users add and only users give: logged there.
+        Ok(None) => {}
+        Err(error) => keep_first(interrupted, swallow::<()>(py, Err(error)).err()),
+    }
+}
+
+fn size_of(py: Python<'_>, result: Option<&Bound<'_, PyAny>>) -> PyResult<f64> {
+    static GETSIZEOF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let getsizeof = GETSIZEOF.import(py, "sys", "getsizeof")?;
+    let none = py.None().into_bound(py);
+    getsizeof.call1((result.unwrap_or(&none),))?.extract::<u64>().map(|bytes| {
+        #[allow(clippy::cast_precision_loss)] // Exact below 8 PiB.
+        let bytes = bytes as f64;
+        bytes
+    })
+}
+
+fn after<'py>(
+    py: Python<'py>,
+    plan: &Plan,
+    name: &str,
+    hook: &Option<Py<PyAny>>,
+    result: Option<&Bound<'py, PyAny>>,
+    (args, kwargs): &Packed<'py>,
+    interrupted: &mut Option<PyErr>,
+) {
+    if interrupted.is_some() {
+        return;
+    }
+    if let Some(hook) = hook {
+        let called = hook.bind(py).call1((result, args, kwargs));
+        *interrupted = hook_result(py, plan, name, called).err();
+    }
+}
+
+/// An `Exception` of a hook is logged and forgotten; anything else goes on.
+fn hook_result(
+    py: Python<'_>,
+    plan: &Plan,
+    name: &str,
+    called: PyResult<Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    match called {
+        Ok(_) => Ok(()),
+        Err(error) => match failure(py, plan, name, error) {
+            Some(error) => Err(error),
+            None => Ok(()),
+        },
+    }
+}
+
+/// Lets the profiler log an `Exception` raised by `what`; returns what must go on.
+pub(crate) fn failure(py: Python<'_>, plan: &Plan, what: &str, error: PyErr) -> Option<PyErr> {
+    let error = match swallow::<()>(py, Err(error.clone_ref(py))) {
+        Ok(_) => error,
+        Err(error) => return Some(error),
+    };
+    let report = plan.profiler.bind(py);
+    let reported =
+        report.call_method1(intern!(py, "_report_failure"), (what, error.into_value(py)));
+    swallow(py, reported).err()
+}
+
+fn keep_first(interrupted: &mut Option<PyErr>, error: Option<PyErr>) {
+    if interrupted.is_none() {
+        *interrupted = error;
+    }
+}
+
+impl Plan {
+    pub(crate) fn wants_arguments(&self) -> bool {
+        Hooks::any(&self.hooks)
+    }
+
+    /// The moment from which the call is timed.
+    pub(crate) fn start(&self) -> Instant {
+        Instant::now()
+    }
+}

@@ -1,0 +1,234 @@
+//! What a metric's columns hold: numbers, flags and paths as they are, other things as the
+//! Python objects they came as. Conversions to Python and to the core's records.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString, PyTuple};
+
+use crate::core::column;
+use crate::core::path::{Path, item_of};
+use crate::core::record::{ERROR_RAISED, Labels, Metric, Record};
+use crate::core::value::Value;
+
+pub(crate) enum ValueCell {
+    /// `(operation, number)`.
+    Number(&'static str, f64),
+    /// `(operation, object)`, or whatever a user put into the list.
+    Object(Py<PyAny>),
+}
+
+pub(crate) enum LabelCell {
+    None,
+    ErrorRaised(bool),
+    Object(Py<PyAny>),
+}
+
+pub(crate) enum MethodCell {
+    Path(Arc<Path>),
+    Object(Py<PyAny>),
+}
+
+pub(crate) type Columns = column::Columns<ValueCell, LabelCell, MethodCell>;
+
+impl ValueCell {
+    pub(crate) fn copied(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Number(operation, number) => Self::Number(operation, *number),
+            Self::Object(object) => Self::Object(object.clone_ref(py)),
+        }
+    }
+
+    pub(crate) fn from_item(item: Bound<'_, PyAny>) -> Self {
+        Self::Object(item.unbind())
+    }
+
+    pub(crate) fn to_item<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        match self {
+            Self::Number(operation, number) => {
+                let operation = PyString::intern(py, operation);
+                Ok((operation, PyFloat::new(py, *number)).into_pyobject(py)?.into_any())
+            }
+            Self::Object(item) => Ok(item.bind(py).clone()),
+        }
+    }
+}
+
+impl LabelCell {
+    pub(crate) fn copied(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::None => Self::None,
+            Self::ErrorRaised(raised) => Self::ErrorRaised(*raised),
+            Self::Object(object) => Self::Object(object.clone_ref(py)),
+        }
+    }
+
+    pub(crate) fn to_item<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let labels = PyDict::new(py);
+        match self {
+            Self::None => {}
+            Self::ErrorRaised(raised) => {
+                labels.set_item(intern!(py, ERROR_RAISED), PyBool::new(py, *raised))?;
+            }
+            Self::Object(item) => return Ok(item.bind(py).clone()),
+        }
+        Ok(labels.into_any())
+    }
+}
+
+impl MethodCell {
+    pub(crate) fn copied(&self, py: Python<'_>) -> Self {
+        match self {
+            Self::Path(path) => Self::Path(Arc::clone(path)),
+            Self::Object(object) => Self::Object(object.clone_ref(py)),
+        }
+    }
+
+    pub(crate) fn to_item<'py>(&self, py: Python<'py>) -> Bound<'py, PyAny> {
+        match self {
+            Self::Path(path) => PyString::new(py, &path.text()).into_any(),
+            Self::Object(item) => item.bind(py).clone(),
+        }
+    }
+}
+
+/// The strings of a metric that every record dict repeats.
+pub(crate) struct RecordHead<'py> {
+    pub(crate) metric: Bound<'py, PyAny>,
+    pub(crate) units: Bound<'py, PyAny>,
+    pub(crate) job: Bound<'py, PyAny>,
+}
+
+impl<'py> RecordHead<'py> {
+    /// One record as Python handlers get it.
+    pub(crate) fn record(
+        &self,
+        py: Python<'py>,
+        value: &ValueCell,
+        labels: &LabelCell,
+        method: &MethodCell,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let (item, method) = match method {
+            MethodCell::Path(path) => {
+                let text = path.text();
+                (PyString::new(py, item_of(&text)), PyString::new(py, &text).into_any())
+            }
+            MethodCell::Object(object) => {
+                let text = object.bind(py).str()?;
+                (PyString::new(py, item_of(&text.to_string_lossy())), object.bind(py).clone())
+            }
+        };
+        let record = PyDict::new(py);
+        record.set_item(intern!(py, "item"), item)?;
+        record.set_item(intern!(py, "metric"), &self.metric)?;
+        record.set_item(intern!(py, "units"), &self.units)?;
+        record.set_item(intern!(py, "job"), &self.job)?;
+        record.set_item(intern!(py, "method"), method)?;
+        record.set_item(intern!(py, "labels"), labels.to_item(py)?)?;
+        record.set_item(intern!(py, "value"), value.to_item(py)?)?;
+        Ok(record)
+    }
+}
+
+/// Python's `str()` of anything; a `__str__` that raises must not stop a batch.
+pub(crate) fn text_of(object: &Bound<'_, PyAny>) -> String {
+    object.str().map_or_else(
+        |_| {
+            let class = object.get_type();
+            format!("<{} without text>", class.name().map_or_else(|_| "object".into(), |n| n.to_string()))
+        },
+        |text| text.to_string_lossy().into_owned(),
+    )
+}
+
+/// A label's or operation's value, free of the interpreter.
+pub(crate) fn value_of(object: &Bound<'_, PyAny>) -> Value {
+    if object.is_none() {
+        Value::None
+    } else if let Ok(flag) = object.cast_exact::<PyBool>() {
+        Value::Bool(flag.is_true())
+    } else if let Ok(number) = object.cast_exact::<PyFloat>() {
+        Value::Float(number.value())
+    } else if let Ok(text) = object.cast_exact::<PyString>() {
+        Value::Text(text.to_string_lossy().into())
+    } else if let Some(number) = integer_of(object) {
+        number
+    } else {
+        let text: Box<str> = text_of(object).into();
+        Value::Shown { json: Box::new(Value::Text(text.clone())), text }
+    }
+}
+
+fn integer_of(object: &Bound<'_, PyAny>) -> Option<Value> {
+    let number = object.cast_exact::<PyInt>().ok()?;
+    match number.extract::<i64>() {
+        Ok(small) => Some(Value::Int(small)),
+        Err(_) => number.extract::<u64>().ok().map(Value::Unsigned),
+    }
+}
+
+/// `(operation, value)` of a values item; other shapes count as a value without operation.
+fn operation_of(item: &Bound<'_, PyAny>) -> (Cow<'static, str>, Value) {
+    if let Ok(pair) = item.cast::<PyTuple>()
+        && let (2, Ok(operation), Ok(value)) = (pair.len(), pair.get_item(0), pair.get_item(1))
+    {
+        return (Cow::Owned(text_of(&operation)), value_of(&value));
+    }
+    (Cow::Borrowed(""), value_of(item))
+}
+
+fn labels_of(item: &Bound<'_, PyAny>) -> Labels {
+    match item.cast::<PyDict>() {
+        Ok(labels) if labels.is_empty() => Labels::None,
+        Ok(labels) => Labels::Listed(
+            labels.iter().map(|(name, value)| (text_of(&name).into(), value_of(&value))).collect(),
+        ),
+        Err(_) => Labels::None,
+    }
+}
+
+/// A row on its way out of the interpreter.
+pub(crate) fn record_of(
+    py: Python<'_>,
+    value: &ValueCell,
+    labels: &LabelCell,
+    method: &MethodCell,
+) -> Record {
+    let (operation, value) = match value {
+        ValueCell::Number(operation, number) => (Cow::Borrowed(*operation), Value::Float(*number)),
+        ValueCell::Object(item) => operation_of(item.bind(py)),
+    };
+    let labels = match labels {
+        LabelCell::None => Labels::None,
+        LabelCell::ErrorRaised(raised) => Labels::ErrorRaised(*raised),
+        LabelCell::Object(item) => labels_of(item.bind(py)),
+    };
+    let method = match method {
+        MethodCell::Path(path) => Arc::clone(path),
+        MethodCell::Object(item) => Path::literal(&text_of(item.bind(py))),
+    };
+    Record { method, operation, value, labels }
+}
+
+/// A record as Python handlers get it, back in the core's form: its metric and itself.
+///
+/// Errors: `KeyError` for a missing key.
+pub(crate) fn from_dict(name: &str, record: &Bound<'_, PyAny>) -> PyResult<(Metric, Record)> {
+    let text = |key: &str| -> PyResult<Box<str>> { Ok(text_of(&record.get_item(key)?).into()) };
+    let (operation, value) = operation_of(&record.get_item("value")?);
+    let metric = Metric {
+        name: name.into(),
+        kind: text("metric").unwrap_or_default(),
+        units: text("units")?,
+        job: text("job").unwrap_or_default(),
+    };
+    let record = Record {
+        method: Path::literal(&text("method")?),
+        operation,
+        value,
+        labels: labels_of(&record.get_item("labels")?),
+    };
+    Ok((metric, record))
+}

@@ -1,0 +1,191 @@
+//! What a Python wrapper of a coroutine function or generator calls at its turning points.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple};
+
+use super::call::{self, Call, Ending};
+use super::function::Site;
+use super::node::{Node, Running};
+use super::plan::Plan;
+use super::raised::swallow;
+
+/// The turning points of calls of one decorated function.
+///
+/// Not visited by the garbage collector: it shares its references with the decorated
+/// function, which visits them once for both.
+#[pyclass(module = "phanos._phanos", frozen)]
+pub(crate) struct CallGate {
+    site: Arc<Site>,
+}
+
+impl CallGate {
+    pub(crate) fn new(site: Arc<Site>) -> Self {
+        Self { site }
+    }
+}
+
+#[pymethods]
+impl CallGate {
+    /// The `Profiler` to take the steps itself, if a step of the call is the user's own.
+    fn overridden(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        let plan = self.site.core.get().plan(py)?;
+        plan.get().overridden.then(|| plan.get().profiler.clone_ref(py))
+    }
+
+    /// Begins a call; `None` if nothing is recorded.
+    #[pyo3(signature = (args, kwargs, /))]
+    fn begin<'py>(
+        &self,
+        py: Python<'py>,
+        args: Bound<'py, PyTuple>,
+        kwargs: Bound<'py, PyDict>,
+    ) -> PyResult<Option<Py<Node>>> {
+        let core = self.site.core.get();
+        if !core.enabled(py) {
+            return Ok(None);
+        }
+        let Some(plan) = core.plan(py) else {
+            return Ok(None);
+        };
+        let packed = plan.get().wants_arguments().then_some((args, kwargs));
+        let Call { node, token, began_as_root } =
+            call::begin(py, core, plan.get(), &self.site, packed.as_ref())?;
+        let started = plan.get().start();
+        let packed = packed.map(|(args, kwargs)| (args.unbind(), kwargs.unbind()));
+        node.get().with_running(py, |running| {
+            *running = Some(Running { plan, token: Some(token), started, began_as_root, packed });
+        });
+        Ok(Some(node))
+    }
+
+    /// Ends a call that returned `result`, or that raised (`failed`; called while the
+    /// exception is handled).
+    ///
+    /// Returns the deliveries that asynchronous handlers have to make, if any: the node is
+    /// then still current, until `close`.
+    #[pyo3(signature = (node, result, failed, /))]
+    fn finish<'py>(
+        &self,
+        py: Python<'py>,
+        node: &Bound<'py, Node>,
+        result: Option<Bound<'py, PyAny>>,
+        failed: bool,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
+        let Some(running) = node.get().with_running(py, Option::take) else {
+            return Ok(None);
+        };
+        let elapsed = running.started.elapsed();
+        let plan = running.plan.clone_ref(py);
+        let plan = plan.get();
+        let Running { plan: kept, token, started, began_as_root, packed } = running;
+        let packed = packed.map(|(args, kwargs)| (args.into_bound(py), kwargs.into_bound(py)));
+        let call = Call {
+            node: node.clone().unbind(),
+            token: token.unwrap_or_else(|| py.None()),
+            began_as_root,
+        };
+        let ending = Ending { elapsed, failed, result: result.as_ref() };
+        let outcome = call::finish(py, &self.site.core, plan, &call, &ending, packed.as_ref());
+        match (outcome.interrupted, outcome.deliveries) {
+            (None, Some(deliveries)) => {
+                let running =
+                    Running { plan: kept, token: Some(call.token), started, began_as_root, packed: None };
+                node.get().with_running(py, |state| *state = Some(running));
+                Ok(Some(deliveries))
+            }
+            (interrupted, deliveries) => {
+                if let Some(deliveries) = deliveries {
+                    swallow(py, queue(py, plan, &deliveries))?;
+                }
+                call::close(py, self.site.core.get(), &call);
+                interrupted.map_or(Ok(None), Err)
+            }
+        }
+    }
+
+    /// Takes the node of a finished call away, after its deliveries.
+    #[pyo3(signature = (node, /))]
+    fn close(&self, py: Python<'_>, node: &Bound<'_, Node>) {
+        if let Some(running) = node.get().with_running(py, Option::take) {
+            let call = Call {
+                node: node.clone().unbind(),
+                token: running.token.unwrap_or_else(|| py.None()),
+                began_as_root: running.began_as_root,
+            };
+            call::close(py, self.site.core.get(), &call);
+        }
+    }
+
+    /// An awaitable that makes the deliveries.
+    #[pyo3(signature = (node, deliveries, /))]
+    fn deliver<'py>(
+        &self,
+        py: Python<'py>,
+        node: &Bound<'py, Node>,
+        deliveries: Bound<'py, PyList>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let plan = node.get().with_running(py, |running| {
+            running.as_ref().map(|running| running.plan.clone_ref(py))
+        });
+        plan.map(|plan| plan.get().profiler.bind(py).call_method1(intern!(py, "_deliver"), (deliveries,)))
+            .transpose()
+    }
+
+    /// Ends a call where nothing can be awaited: deliveries are queued.
+    #[pyo3(signature = (node, result, failed, /))]
+    fn end<'py>(
+        &self,
+        py: Python<'py>,
+        node: &Bound<'py, Node>,
+        result: Option<Bound<'py, PyAny>>,
+        failed: bool,
+    ) -> PyResult<()> {
+        let deliveries = self.finish(py, node, result, failed)?;
+        let Some(deliveries) = deliveries else { return Ok(()) };
+        let plan = node.get().with_running(py, |running| {
+            running.as_ref().map(|running| running.plan.clone_ref(py))
+        });
+        let queued = plan.map_or(Ok(()), |plan| queue(py, plan.get(), &deliveries));
+        self.close(py, node);
+        swallow(py, queued).map(drop)
+    }
+
+    /// At a `yield`: what was current at the last resumption is current again.
+    #[pyo3(signature = (node, /))]
+    fn suspend(&self, py: Python<'_>, node: &Bound<'_, Node>) {
+        let token =
+            node.get().with_running(py, |running| running.as_mut().and_then(|r| r.token.take()));
+        if let Some(token) = token {
+            self.site.core.get().leave(py, &node.clone().unbind(), &token);
+        }
+    }
+
+    /// After a `yield`: the node is current again while the body runs.
+    #[pyo3(signature = (node, /))]
+    fn resume(&self, py: Python<'_>, node: &Bound<'_, Node>) -> PyResult<()> {
+        let core = self.site.core.get();
+        let token = core.enter(py, &node.clone().unbind())?;
+        let before = node.get().with_running(py, |running| {
+            running.as_mut().and_then(|running| running.token.replace(token))
+        });
+        drop(before);
+        Ok(())
+    }
+}
+
+fn queue(py: Python<'_>, plan: &Plan, deliveries: &Bound<'_, PyList>) -> PyResult<()> {
+    plan.profiler.bind(py).call_method1(intern!(py, "_queue_deliveries"), (deliveries,))?;
+    Ok(())
+}
+
+/// Nanoseconds on the clock that calls are timed with, for starts that Python code keeps.
+#[pyfunction]
+pub(crate) fn monotonic_ns() -> u64 {
+    use std::sync::LazyLock;
+    static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(ORIGIN.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,274 @@
+//! From a metric's columns to handlers: text for the built-in ones, dicts for the others.
+
+use std::sync::Arc;
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PyString};
+
+use crate::core::record::{Batch, Metric as Written};
+
+use super::call::failure;
+use super::cell::{Columns, from_dict, record_of, text_of};
+use super::metric::{Metric, record_dicts};
+use super::plan::{HandlerEntry, HandlerKind, MetricEntry, Plan};
+use super::profiler::ProfilerCore;
+
+/// What is left to do after a hand-over.
+#[derive(Default)]
+pub(crate) struct Outcome<'py> {
+    /// `(handler, records, name)` for each asynchronous handler and metric.
+    pub(crate) deliveries: Option<Bound<'py, PyList>>,
+    /// What a handler or an override raised that is not an `Exception`.
+    pub(crate) interrupted: Option<PyErr>,
+}
+
+/// One metric's records on the way out, in the forms that were asked for so far.
+struct Taken<'a, 'py> {
+    metric: &'a Py<Metric>,
+    name: Bound<'py, PyAny>,
+    rows: Rows<'py>,
+    dicts: Option<Bound<'py, PyList>>,
+    text: Option<Bound<'py, PyString>>,
+}
+
+enum Rows<'py> {
+    Columns(Columns),
+    /// From a `to_records` of the user's own.
+    Dicts(Bound<'py, PyList>),
+}
+
+/// Takes all waiting records of all metrics, then gives each metric's to each handler.
+pub(crate) fn hand_over<'py>(
+    py: Python<'py>,
+    core: &ProfilerCore,
+    plan: &Plan,
+) -> Outcome<'py> {
+    let mut outcome = Outcome::default();
+    if plan.handlers.is_empty() {
+        limit(py, core, plan, &mut outcome);
+        return outcome;
+    }
+    core.handing_over(py, || {
+        let mut batches = Vec::with_capacity(plan.metrics.len());
+        for entry in &plan.metrics {
+            if entry.overridden || entry.metric.get().waiting(py) > 0 {
+                batches.extend(take(py, plan, entry, &mut outcome));
+            }
+        }
+        for mut batch in batches {
+            for entry in &plan.handlers {
+                if let Err(error) = give(py, entry, &mut batch, &mut outcome) {
+                    let name = handler_name(entry.handler.bind(py));
+                    note(&mut outcome, failure(py, plan, &format!("handler '{name}'"), error));
+                }
+            }
+        }
+    });
+    outcome
+}
+
+fn note(outcome: &mut Outcome<'_>, interrupted: Option<PyErr>) {
+    if outcome.interrupted.is_none() {
+        outcome.interrupted = interrupted;
+    }
+}
+
+fn handler_name(handler: &Bound<'_, PyAny>) -> String {
+    handler.getattr(intern!(handler.py(), "handler_name")).map_or_else(|_| "?".into(), |n| text_of(&n))
+}
+
+/// Without a handler records wait for the next one, up to a limit.
+fn limit(py: Python<'_>, core: &ProfilerCore, plan: &Plan, outcome: &mut Outcome<'_>) {
+    if core.waiting(py) <= plan.keep {
+        return;
+    }
+    let share = plan.keep / plan.metrics.len().max(1);
+    let dropped: usize =
+        plan.metrics.iter().map(|entry| entry.metric.get().drop_oldest(py, share)).sum();
+    if dropped > 0 {
+        let report = plan.profiler.bind(py);
+        let reported = report.call_method1(intern!(py, "_report_dropped"), (dropped,));
+        note(outcome, super::raised::swallow(py, reported).err());
+    }
+}
+
+/// `to_records` and `cleanup` of one metric; `None` if there is nothing to hand over.
+fn take<'a, 'py>(
+    py: Python<'py>,
+    plan: &Plan,
+    entry: &'a MetricEntry,
+    outcome: &mut Outcome<'py>,
+) -> Option<Taken<'a, 'py>> {
+    let metric = entry.metric.get();
+    let name = match metric.name(py) {
+        Ok(name) => name.into_bound(py),
+        Err(error) => {
+            note(outcome, failure(py, plan, "metric without a name", error));
+            return None;
+        }
+    };
+    let rows = if entry.overridden {
+        overridden_rows(py, plan, entry, &name, outcome)?
+    } else {
+        let columns = metric.take(py);
+        if !columns.is_even() {
+            let told = super::operation::complain(
+                entry.metric.bind(py).as_any(),
+                "incomplete",
+                "values, label_values and method differ in length; only complete records go out",
+            );
+            note(outcome, told.err());
+        }
+        if columns.complete() == 0 {
+            return None;
+        }
+        Rows::Columns(columns)
+    };
+    Some(Taken { metric: &entry.metric, name, rows, dicts: None, text: None })
+}
+
+fn overridden_rows<'py>(
+    py: Python<'py>,
+    plan: &Plan,
+    entry: &MetricEntry,
+    name: &Bound<'py, PyAny>,
+    outcome: &mut Outcome<'py>,
+) -> Option<Rows<'py>> {
+    let metric = entry.metric.get();
+    let bound = entry.metric.bind(py);
+    let name = text_of(name);
+    metric.lend(py);
+    let listed = bound.call_method0(intern!(py, "to_records"));
+    let listed = match listed {
+        Ok(listed) => Ok(listed.cast_into::<PyList>().ok()),
+        Err(error) => Err(error),
+    };
+    let rows = match listed {
+        Ok(records) => records.filter(|records| !records.is_empty()).map(Rows::Dicts),
+        Err(error) => {
+            note(outcome, failure(py, plan, &format!("to_records of metric '{name}'"), error));
+            // The user's own conversion failed; the records themselves are still there.
+            let columns = metric.take(py);
+            (columns.complete() > 0).then_some(Rows::Columns(columns))
+        }
+    };
+    if let Err(error) = bound.call_method0(intern!(py, "cleanup")) {
+        note(outcome, failure(py, plan, &format!("cleanup of metric '{name}'"), error));
+        drop(metric.take(py));
+    }
+    // A cleanup that keeps records keeps them.
+    metric.reclaim(py);
+    rows
+}
+
+fn give<'py>(
+    py: Python<'py>,
+    entry: &HandlerEntry,
+    batch: &mut Taken<'_, 'py>,
+    outcome: &mut Outcome<'py>,
+) -> PyResult<()> {
+    let handler = entry.handler.bind(py);
+    match entry.kind {
+        HandlerKind::Stream => {
+            let text = batch.text(py)?;
+            let output = handler.getattr(intern!(py, "output"))?;
+            write_line(&output, text)
+        }
+        HandlerKind::Logger => {
+            let logger = handler.getattr(intern!(py, "logger"))?;
+            let level = handler.getattr(intern!(py, "level"))?;
+            let enabled = logger.call_method1(intern!(py, "isEnabledFor"), (&level,))?;
+            if enabled.is_truthy()? {
+                logger.call_method1(intern!(py, "log"), (level, batch.text(py)?))?;
+            }
+            Ok(())
+        }
+        HandlerKind::Python => {
+            let records = batch.dicts(py)?;
+            handler.call_method1(intern!(py, "handle"), (records, &batch.name))?;
+            Ok(())
+        }
+        HandlerKind::Async => {
+            let records = batch.dicts(py)?;
+            let deliveries = outcome.deliveries.get_or_insert_with(|| PyList::empty(py));
+            deliveries.append((handler, records, &batch.name))
+        }
+    }
+}
+
+/// Writes `text` and a line break with one call, so lines of threads do not mix, and flushes.
+pub(crate) fn write_line(output: &Bound<'_, PyAny>, text: Bound<'_, PyString>) -> PyResult<()> {
+    let py = output.py();
+    let line = text.add(intern!(py, "\n"))?;
+    output.call_method1(intern!(py, "write"), (line,))?;
+    if let Some(flush) = output.getattr_opt(intern!(py, "flush"))? {
+        flush.call0()?;
+    }
+    Ok(())
+}
+
+impl<'py> Taken<'_, 'py> {
+    fn dicts(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        if let Some(known) = &self.dicts {
+            return Ok(known.clone());
+        }
+        let dicts = match &self.rows {
+            Rows::Columns(columns) => record_dicts(py, self.metric.get(), columns)?,
+            Rows::Dicts(records) => records.clone(),
+        };
+        Ok(self.dicts.insert(dicts).clone())
+    }
+
+    fn text(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyString>> {
+        if let Some(known) = &self.text {
+            return Ok(known.clone());
+        }
+        let text = match &self.rows {
+            Rows::Columns(columns) => {
+                let metric = self.metric.get().written(py)?;
+                batch_of(py, metric, columns).text()
+            }
+            Rows::Dicts(records) => text_of_dicts(&text_of(&self.name), records.as_any())?,
+        };
+        Ok(self.text.insert(PyString::new(py, &text)).clone())
+    }
+}
+
+fn batch_of(py: Python<'_>, metric: Arc<Written>, columns: &Columns) -> Batch {
+    let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
+    let records = rows
+        .map(|((value, labels), method)| record_of(py, value, labels, method))
+        .collect();
+    Batch { metric, records }
+}
+
+/// The text form of records that are dicts, one line each.
+///
+/// Errors: `KeyError` if a record lacks a key.
+pub(crate) fn text_of_dicts(name: &str, records: &Bound<'_, PyAny>) -> PyResult<String> {
+    let mut out = String::new();
+    for record in records.try_iter()? {
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        let (metric, record) = from_dict(name, &record?)?;
+        record.write_text(&metric.name, &metric.units, &mut out);
+    }
+    Ok(out)
+}
+
+/// The line of text for one record dict.
+#[pyfunction]
+pub(crate) fn record_to_str(name: &str, record: &Bound<'_, PyAny>) -> PyResult<String> {
+    let (metric, record) = from_dict(name, record)?;
+    let mut out = String::new();
+    record.write_text(&metric.name, &metric.units, &mut out);
+    Ok(out)
+}
+
+/// Lines of text for record dicts, joined by line breaks.
+#[pyfunction]
+pub(crate) fn records_to_str(name: &str, records: &Bound<'_, PyAny>) -> PyResult<String> {
+    text_of_dicts(name, records)
+}

@@ -1,0 +1,578 @@
+//! Storage and operations beneath `phanos.metrics`: what every metric class inherits.
+
+use std::sync::Arc;
+use std::thread::{self, ThreadId};
+
+use pyo3::exceptions::{PyAttributeError, PyValueError};
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyList, PySet, PyString};
+
+use crate::core::column;
+use crate::core::path::Path;
+use crate::core::record;
+
+use super::cell::{Columns, LabelCell, MethodCell, RecordHead, ValueCell};
+use super::gil_cell::GilCell;
+use super::node::Node;
+use super::operation;
+use super::profiler::ProfilerCore;
+
+/// The attributes that every record repeats; users may set them at any time.
+struct Head {
+    name: Py<PyAny>,
+    units: Py<PyAny>,
+    job: Py<PyAny>,
+    kind: Py<PyAny>,
+    label_names: Py<PyAny>,
+    /// The same as text, made when a batch needs it.
+    written: Option<Arc<record::Metric>>,
+}
+
+/// Method and labels of a `store_operation` under way, for operations called from it.
+#[derive(Default)]
+pub(crate) struct Ambient {
+    pub(crate) method: Option<Py<PyAny>>,
+    pub(crate) labels: Option<Py<PyAny>>,
+}
+
+#[derive(Default)]
+struct Store {
+    shared: Columns,
+    /// While a handing-over thread is inside an overridden `to_records` or `cleanup`, its
+    /// rows are here: that thread sees them as the metric's columns, others do not, so a
+    /// user's `cleanup` can drop no record that came in meanwhile.
+    lent: Vec<(ThreadId, Columns)>,
+}
+
+#[pyclass(name = "MetricStore", module = "phanos._phanos", subclass, frozen, dict, weakref)]
+pub(crate) struct Metric {
+    store: GilCell<Store>,
+    head: GilCell<Option<Head>>,
+    owner: GilCell<Option<Py<ProfilerCore>>>,
+    ambient: GilCell<Option<Ambient>>,
+}
+
+impl Metric {
+    fn with_columns<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Columns) -> R) -> R {
+        self.store.with(py, |store| {
+            if !store.lent.is_empty() {
+                let ident = thread::current().id();
+                if let Some((_, lent)) =
+                    store.lent.iter_mut().rev().find(|(thread, _)| *thread == ident)
+                {
+                    return body(lent);
+                }
+            }
+            body(&mut store.shared)
+        })
+    }
+
+    /// Changes the columns and keeps the owner's count of waiting records right.
+    /// Whatever the change takes out is returned and dropped by the caller, outside.
+    fn change<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Columns) -> R) -> R {
+        let (result, before, after) = self.with_columns(py, |columns| {
+            let before = columns.len();
+            let result = body(columns);
+            (result, before, columns.len())
+        });
+        if before != after
+            && let Some(owner) = self.owner.object(py)
+        {
+            owner.get().count(py, after, before);
+        }
+        result
+    }
+
+    pub(crate) fn push(&self, py: Python<'_>, value: ValueCell, labels: LabelCell, method: MethodCell) {
+        self.change(py, |columns| columns.push(value, labels, method));
+    }
+
+    /// The same for a metric known to belong to `owner`, without looking it up.
+    pub(crate) fn push_for(
+        &self,
+        py: Python<'_>,
+        owner: &ProfilerCore,
+        number: f64,
+        labels: LabelCell,
+        path: Arc<Path>,
+    ) {
+        self.with_columns(py, |columns| {
+            columns.push(ValueCell::Number("observe", number), labels, MethodCell::Path(path));
+        });
+        owner.count(py, 1, 0);
+    }
+
+    pub(crate) fn belongs_to(&self, py: Python<'_>, core: &Py<ProfilerCore>) -> bool {
+        self.owner.with(py, |owner| owner.as_ref().is_some_and(|owner| owner.is(core)))
+    }
+
+    pub(crate) fn owner(&self, py: Python<'_>) -> Option<Py<ProfilerCore>> {
+        self.owner.object(py)
+    }
+
+    /// Takes all waiting records.
+    pub(crate) fn take(&self, py: Python<'_>) -> Columns {
+        self.change(py, column::Columns::take)
+    }
+
+    /// Drops the oldest records until `keep` wait; returns how many values went.
+    pub(crate) fn drop_oldest(&self, py: Python<'_>, keep: usize) -> usize {
+        self.change(py, |columns| columns.drop_oldest(keep)).len()
+    }
+
+    pub(crate) fn waiting(&self, py: Python<'_>) -> usize {
+        self.with_columns(py, |columns| columns.len())
+    }
+
+    /// Moves the waiting records to this thread alone until [`Self::reclaim`]. They stay
+    /// counted as waiting.
+    pub(crate) fn lend(&self, py: Python<'_>) {
+        self.store.with(py, |store| {
+            let rows = store.shared.take();
+            store.lent.push((thread::current().id(), rows));
+        });
+    }
+
+    /// Ends [`Self::lend`]: what the thread left of its rows waits again.
+    pub(crate) fn reclaim(&self, py: Python<'_>) {
+        let ident = thread::current().id();
+        self.store.with(py, |store| {
+            if let Some(position) = store.lent.iter().rposition(|(thread, _)| *thread == ident) {
+                let (_, left) = store.lent.remove(position);
+                store.shared.put_back(left);
+            }
+        });
+    }
+
+    fn attribute(&self, py: Python<'_>, pick: impl FnOnce(&Head) -> &Py<PyAny>) -> PyResult<Py<PyAny>> {
+        self.head
+            .with(py, |head| head.as_ref().map(|head| pick(head).clone_ref(py)))
+            .ok_or_else(|| {
+                PyAttributeError::new_err("metric is not initialised: call super().__init__() first")
+            })
+    }
+
+    fn set_attribute(
+        &self,
+        py: Python<'_>,
+        value: Py<PyAny>,
+        pick: impl FnOnce(&mut Head) -> &mut Py<PyAny>,
+    ) {
+        let before = self.head.with(py, |head| {
+            let head = head.get_or_insert_with(|| Head::empty(py));
+            head.written = None;
+            std::mem::replace(pick(head), value)
+        });
+        drop(before);
+    }
+
+    pub(crate) fn name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.attribute(py, |head| &head.name)
+    }
+
+    pub(crate) fn label_names(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.attribute(py, |head| &head.label_names)
+    }
+
+    pub(crate) fn head<'py>(&self, py: Python<'py>) -> PyResult<RecordHead<'py>> {
+        Ok(RecordHead {
+            metric: self.attribute(py, |head| &head.kind)?.into_bound(py),
+            units: self.attribute(py, |head| &head.units)?.into_bound(py),
+            job: self.attribute(py, |head| &head.job)?.into_bound(py),
+        })
+    }
+
+    pub(crate) fn written(&self, py: Python<'_>) -> PyResult<Arc<record::Metric>> {
+        if let Some(known) =
+            self.head.with(py, |head| head.as_ref().and_then(|head| head.written.clone()))
+        {
+            return Ok(known);
+        }
+        let text = |value: Py<PyAny>| -> Box<str> { super::cell::text_of(value.bind(py)).into() };
+        let written = Arc::new(record::Metric {
+            name: text(self.attribute(py, |head| &head.name)?),
+            kind: text(self.attribute(py, |head| &head.kind)?),
+            units: text(self.attribute(py, |head| &head.units)?),
+            job: text(self.attribute(py, |head| &head.job)?),
+        });
+        self.head.with(py, |head| {
+            if let Some(head) = head {
+                head.written = Some(Arc::clone(&written));
+            }
+        });
+        Ok(written)
+    }
+
+    pub(crate) fn ambient(&self, py: Python<'_>) -> Ambient {
+        self.ambient.with(py, |ambient| {
+            ambient.as_ref().map_or_else(Ambient::default, |ambient| Ambient {
+                method: ambient.method.as_ref().map(|method| method.clone_ref(py)),
+                labels: ambient.labels.as_ref().map(|labels| labels.clone_ref(py)),
+            })
+        })
+    }
+}
+
+impl Head {
+    fn empty(py: Python<'_>) -> Self {
+        let text = || PyString::new(py, "").into_any().unbind();
+        Self {
+            name: text(),
+            units: text(),
+            job: text(),
+            kind: text(),
+            label_names: py.None(),
+            written: None,
+        }
+    }
+}
+
+/// Rows as dicts, for handlers written in Python.
+pub(crate) fn record_dicts<'py>(
+    py: Python<'py>,
+    metric: &Metric,
+    columns: &Columns,
+) -> PyResult<Bound<'py, PyList>> {
+    let head = metric.head(py)?;
+    let records = PyList::empty(py);
+    let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
+    for ((value, labels), method) in rows {
+        records.append(head.record(py, value, labels, method)?)?;
+    }
+    Ok(records)
+}
+
+#[pymethods]
+impl Metric {
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs))]
+    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
+        Self {
+            store: GilCell::new(Store::default()),
+            head: GilCell::new(None),
+            owner: GilCell::new(None),
+            ambient: GilCell::new(None),
+        }
+    }
+
+    #[getter(name)]
+    fn get_name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.name(py)
+    }
+
+    #[setter(name)]
+    fn set_name(&self, py: Python<'_>, name: Py<PyAny>) {
+        self.set_attribute(py, name, |head| &mut head.name);
+    }
+
+    #[getter]
+    fn get_units(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.attribute(py, |head| &head.units)
+    }
+
+    #[setter]
+    fn set_units(&self, py: Python<'_>, units: Py<PyAny>) {
+        self.set_attribute(py, units, |head| &mut head.units);
+    }
+
+    #[getter]
+    fn get_job(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.attribute(py, |head| &head.job)
+    }
+
+    #[setter]
+    fn set_job(&self, py: Python<'_>, job: Py<PyAny>) {
+        self.set_attribute(py, job, |head| &mut head.job);
+    }
+
+    #[getter]
+    fn get_metric(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.attribute(py, |head| &head.kind)
+    }
+
+    #[setter]
+    fn set_metric(&self, py: Python<'_>, kind: Py<PyAny>) {
+        self.set_attribute(py, kind, |head| &mut head.kind);
+    }
+
+    #[getter(label_names)]
+    fn get_label_names(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        self.label_names(py)
+    }
+
+    #[setter]
+    fn set_label_names(&self, py: Python<'_>, names: &Bound<'_, PyAny>) -> PyResult<()> {
+        let names = match names.cast::<PySet>() {
+            Ok(names) => names.clone(),
+            Err(_) => PySet::new(py, names.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+        };
+        self.set_attribute(py, names.into_any().unbind(), |head| &mut head.label_names);
+        Ok(())
+    }
+
+    fn to_records<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        let py = slf.py();
+        let metric = slf.get();
+        // Attributes through Python: a subclass may define them in its own way.
+        let head = RecordHead {
+            metric: slf.getattr(intern!(py, "metric"))?,
+            units: slf.getattr(intern!(py, "units"))?,
+            job: slf.getattr(intern!(py, "job"))?,
+        };
+        if !metric.with_columns(py, |columns| columns.is_even()) {
+            operation::complain(
+                slf.as_any(),
+                "incomplete",
+                "values, label_values and method differ in length; only complete records go out",
+            )?;
+        }
+        let records = PyList::empty(py);
+        let complete = metric.with_columns(py, |columns| columns.complete());
+        for index in 0..complete {
+            let row = metric.with_columns(py, |columns| {
+                let value = columns.values.get(index)?.copied(py);
+                let labels = columns.labels.get(index)?.copied(py);
+                Some((value, labels, columns.methods.get(index)?.copied(py)))
+            });
+            let Some((value, labels, method)) = row else { break };
+            records.append(head.record(py, &value, &labels, &method)?)?;
+        }
+        Ok(records)
+    }
+
+    fn cleanup(&self, py: Python<'_>) {
+        drop(self.take(py));
+    }
+
+    /// Items of column `which` (0 values, 1 labels, 2 methods), as a new list.
+    fn _column<'py>(&self, py: Python<'py>, which: u8) -> PyResult<Bound<'py, PyList>> {
+        let length = self.with_columns(py, |columns| match which {
+            0 => columns.values.len(),
+            1 => columns.labels.len(),
+            _ => columns.methods.len(),
+        });
+        let items = PyList::empty(py);
+        for index in 0..length {
+            let item = match which {
+                0 => self
+                    .with_columns(py, |columns| columns.values.get(index).map(|v| v.copied(py)))
+                    .map(|value| value.to_item(py)),
+                1 => self
+                    .with_columns(py, |columns| columns.labels.get(index).map(|l| l.copied(py)))
+                    .map(|labels| labels.to_item(py)),
+                _ => self
+                    .with_columns(py, |columns| columns.methods.get(index).map(|m| m.copied(py)))
+                    .map(|method| Ok(method.to_item(py))),
+            };
+            let Some(item) = item else { break };
+            items.append(item?)?;
+        }
+        Ok(items)
+    }
+
+    /// Replaces column `which` by `items`.
+    fn _set_column(&self, py: Python<'_>, which: u8, items: &Bound<'_, PyAny>) -> PyResult<()> {
+        let items = items.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+        match which {
+            0 => {
+                let cells = items.into_iter().map(ValueCell::from_item).collect();
+                drop(self.change(py, |columns| std::mem::replace(&mut columns.values, cells)));
+            }
+            1 => {
+                let cells = items.into_iter().map(|item| LabelCell::Object(item.unbind())).collect();
+                drop(self.change(py, |columns| std::mem::replace(&mut columns.labels, cells)));
+            }
+            2 => {
+                let cells = items.into_iter().map(|item| MethodCell::Object(item.unbind())).collect();
+                drop(self.change(py, |columns| std::mem::replace(&mut columns.methods, cells)));
+            }
+            other => return Err(PyValueError::new_err(format!("no column {other}"))),
+        }
+        Ok(())
+    }
+
+    /// Lengths of the three columns.
+    fn _lengths(&self, py: Python<'_>) -> (usize, usize, usize) {
+        self.with_columns(py, |columns| {
+            (columns.values.len(), columns.labels.len(), columns.methods.len())
+        })
+    }
+
+    /// Cuts the columns back to lengths from `_lengths`.
+    fn _cut(&self, py: Python<'_>, lengths: (usize, usize, usize)) {
+        drop(self.change(py, |columns| Columns {
+            values: columns.values.split_off(lengths.0.min(columns.values.len())),
+            labels: columns.labels.split_off(lengths.1.min(columns.labels.len())),
+            methods: columns.methods.split_off(lengths.2.min(columns.methods.len())),
+        }));
+    }
+
+    /// Appends labels and method until both columns are as long as the values.
+    fn _fill(&self, py: Python<'_>, labels: &Bound<'_, PyAny>, method: &Bound<'_, PyAny>) {
+        let path = method.cast::<Node>().ok().map(|node| node.get().path(py));
+        self.with_columns(py, |columns| {
+            while columns.labels.len() < columns.values.len() {
+                columns.labels.push(LabelCell::Object(labels.clone().unbind()));
+            }
+            while columns.methods.len() < columns.values.len() {
+                columns.methods.push(match &path {
+                    Some(path) => MethodCell::Path(Arc::clone(path)),
+                    None => MethodCell::Object(method.clone().unbind()),
+                });
+            }
+        });
+    }
+
+    /// The labels a record gets: a copy of `labels` with `error_raised` filled in if the
+    /// metric has it. `None`, and a logged error, if the names do not match.
+    fn _labels<'py>(
+        slf: &Bound<'py, Self>,
+        labels: Option<Bound<'py, PyAny>>,
+        operation: &str,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let cell = operation::label_cell(slf, labels, operation)?;
+        cell.map(|cell| cell.to_item(slf.py())).transpose()
+    }
+
+    /// The node an operation without one belongs to.
+    fn _current_node(slf: &Bound<'_, Self>) -> PyResult<Py<Node>> {
+        operation::current_node(slf)
+    }
+
+    /// Method and labels for operations called until the next `_set_ambient`.
+    fn _set_ambient(&self, py: Python<'_>, method: Option<Py<PyAny>>, labels: Option<Py<PyAny>>) {
+        let ambient = (method.is_some() || labels.is_some()).then_some(Ambient { method, labels });
+        self.ambient.set(py, ambient);
+    }
+
+    /// Logs an error of `kind` unless one was logged within the last minute.
+    fn _complain(slf: &Bound<'_, Self>, kind: &str, message: &str) -> PyResult<()> {
+        operation::complain(slf.as_any(), kind, message)
+    }
+
+    /// Makes `core` the owner: whose current node is used and whose records are counted.
+    fn _attach(slf: &Bound<'_, Self>, core: Option<Py<ProfilerCore>>) {
+        let py = slf.py();
+        let waiting = slf.get().waiting(py);
+        let before = slf.get().owner.replace(py, core.as_ref().map(|core| core.clone_ref(py)));
+        if let Some(before) = before {
+            before.get().count(py, 0, waiting);
+        }
+        if let Some(core) = core {
+            core.get().count(py, waiting, 0);
+        }
+    }
+
+    #[pyo3(signature = (value, current_node=None, label_values=None))]
+    fn _observe(
+        slf: &Bound<'_, Self>,
+        value: Bound<'_, PyAny>,
+        current_node: Option<Bound<'_, PyAny>>,
+        label_values: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        operation::store(slf, "observe", &value, current_node, label_values)
+    }
+
+    #[pyo3(signature = (value, current_node=None, label_values=None))]
+    fn _inc(
+        slf: &Bound<'_, Self>,
+        value: Bound<'_, PyAny>,
+        current_node: Option<Bound<'_, PyAny>>,
+        label_values: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        operation::store(slf, "inc", &value, current_node, label_values)
+    }
+
+    #[pyo3(signature = (value, current_node=None, label_values=None))]
+    fn _dec(
+        slf: &Bound<'_, Self>,
+        value: Bound<'_, PyAny>,
+        current_node: Option<Bound<'_, PyAny>>,
+        label_values: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        operation::store(slf, "dec", &value, current_node, label_values)
+    }
+
+    #[pyo3(signature = (value, current_node=None, label_values=None))]
+    fn _set(
+        slf: &Bound<'_, Self>,
+        value: Bound<'_, PyAny>,
+        current_node: Option<Bound<'_, PyAny>>,
+        label_values: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        operation::store(slf, "set", &value, current_node, label_values)
+    }
+
+    #[pyo3(signature = (value, current_node=None, label_values=None))]
+    fn _info(
+        slf: &Bound<'_, Self>,
+        value: Bound<'_, PyAny>,
+        current_node: Option<Bound<'_, PyAny>>,
+        label_values: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        operation::store(slf, "info", &value, current_node, label_values)
+    }
+
+    #[pyo3(signature = (value, current_node=None, label_values=None))]
+    fn _state(
+        slf: &Bound<'_, Self>,
+        value: Bound<'_, PyAny>,
+        current_node: Option<Bound<'_, PyAny>>,
+        label_values: Option<Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        operation::store(slf, "state", &value, current_node, label_values)
+    }
+
+    #[allow(unsafe_code)]
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: the collector runs with the interpreter lock held.
+        unsafe {
+            self.owner.try_with(|owner| visit.call(&*owner)).unwrap_or(Ok(()))?;
+            self.head
+                .try_with(|head| match head {
+                    Some(head) => {
+                        visit.call(&head.name)?;
+                        visit.call(&head.label_names)
+                    }
+                    None => Ok(()),
+                })
+                .unwrap_or(Ok(()))?;
+            self.store
+                .try_with(|store| {
+                    let lent = store.lent.iter().map(|(_, columns)| columns);
+                    for columns in std::iter::once(&store.shared).chain(lent) {
+                        visit_columns(columns, &visit)?;
+                    }
+                    Ok(())
+                })
+                .unwrap_or(Ok(()))
+        }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        drop(self.owner.replace(py, None));
+        drop(self.store.replace(py, Store::default()));
+        drop(self.ambient.replace(py, None));
+    }
+}
+
+fn visit_columns(columns: &Columns, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+    for value in &columns.values {
+        if let ValueCell::Object(object) = value {
+            visit.call(object)?;
+        }
+    }
+    for labels in &columns.labels {
+        if let LabelCell::Object(object) = labels {
+            visit.call(object)?;
+        }
+    }
+    for method in &columns.methods {
+        if let MethodCell::Object(object) = method {
+            visit.call(object)?;
+        }
+    }
+    Ok(())
+}

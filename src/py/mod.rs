@@ -1,0 +1,75 @@
+//! The binding layer: the core's concepts as Python objects. Everything that names PyO3 is
+//! in here.
+//!
+//! | module      | concept |
+//! |-------------|---------|
+//! | `function`  | the decorated function: a native callable, and its path from a plain call to the result |
+//! | `gate`      | turning points of coroutines and generators, called by their Python wrappers |
+//! | `call`      | the life of one call: begin, measure, finish, close |
+//! | `node`      | `MethodTreeNode`, and the forest of live calls |
+//! | `context`   | `Context`, the dotted context users see |
+//! | `owner`     | which class or module a root call belongs to |
+//! | `profiler`  | native half of a `Profiler`: current node, plan, waiting records |
+//! | `plan`      | one configuration, worked out when it changes |
+//! | `metric`    | columns and attributes beneath the metric classes |
+//! | `operation` | which values and labels an operation takes |
+//! | `cell`      | what columns hold, and its conversions |
+//! | `handover`  | from columns to handlers |
+//! | `raised`    | the exception in flight, set aside and put back |
+//! | `gil_cell`  | state guarded by the interpreter lock |
+//! | `awaitable` | futures that users await, on a runtime of the process |
+
+
+use pyo3::prelude::*;
+
+mod awaitable;
+mod call;
+mod cell;
+mod context;
+mod function;
+mod gate;
+mod gil_cell;
+mod handover;
+mod metric;
+mod node;
+mod operation;
+mod owner;
+mod plan;
+mod profiler;
+mod raised;
+
+/// Native half of `phanos`; its Python half is the documented interface.
+// The lock of the interpreter guards the state in here.
+#[pymodule(gil_used = true)]
+#[pyo3(name = "_phanos")]
+pub(crate) mod module {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use super::awaitable::{call_in_future, current_node, flush_future};
+    #[pymodule_export]
+    use super::context::Context;
+    #[pymodule_export]
+    use super::function::decorate;
+    #[pymodule_export]
+    use super::gate::{CallGate, monotonic_ns};
+    #[pymodule_export]
+    use super::handover::{record_to_str, records_to_str};
+    #[pymodule_export]
+    use super::metric::Metric;
+    #[pymodule_export]
+    use super::node::Node;
+    #[pymodule_export]
+    use super::operation::due;
+    #[pymodule_export]
+    use super::plan::Plan;
+    #[pymodule_export]
+    use super::profiler::ProfilerCore;
+    #[pymodule_export]
+    use super::raised::call_as;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

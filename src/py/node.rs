@@ -1,0 +1,471 @@
+//! `phanos.tree.MethodTreeNode`: a profiled call as Python sees it, and its place in the
+//! forest of live calls.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+
+use crate::core::forest::{Forest, NodeId};
+use crate::core::path::Path;
+
+use super::context::{Context, call_name};
+use super::gil_cell::GilCell;
+use super::owner::owner_of;
+use super::plan::Plan;
+
+/// All trees of the process. A node below another is kept alive by its place in here, as a
+/// list of children would; a root is only pointed at.
+static FOREST: GilCell<Option<Forest<Holder>>> = GilCell::new(None);
+
+enum Holder {
+    Child(Py<Node>),
+    Root(Py<PyWeakrefReference>),
+}
+
+fn with_forest<R>(py: Python<'_>, body: impl FnOnce(&mut Forest<Holder>) -> R) -> R {
+    FOREST.with(py, |forest| body(forest.get_or_insert_with(Forest::new)))
+}
+
+/// What a call needs from its beginning to its end, when these are not on one Rust stack
+/// (coroutines and generators).
+pub(crate) struct Running {
+    pub(crate) plan: Py<Plan>,
+    /// Of the last `ContextVar.set`; `None` while a generator is suspended.
+    pub(crate) token: Option<Py<PyAny>>,
+    pub(crate) started: Instant,
+    pub(crate) began_as_root: bool,
+    /// Arguments, kept only for hooks.
+    pub(crate) packed: Option<(Py<PyTuple>, Py<PyDict>)>,
+}
+
+struct State {
+    path: Arc<Path>,
+    /// Made when somebody looks; from then on it owns the path, since users may set it.
+    context: Option<Py<Context>>,
+    method: Option<Py<PyAny>>,
+    place: Option<NodeId>,
+    /// The node that was current when this one began: where live ancestors are looked for
+    /// after this one's place is gone, and what becomes current again.
+    above: Option<Py<Node>>,
+    running: Option<Running>,
+    logger: Option<Py<PyAny>>,
+}
+
+#[pyclass(name = "MethodTreeNode", module = "phanos.tree", subclass, frozen, dict, weakref)]
+pub(crate) struct Node {
+    state: GilCell<State>,
+}
+
+impl Node {
+    fn new_at(path: Arc<Path>, method: Option<Py<PyAny>>, above: Option<Py<Self>>) -> Self {
+        Self {
+            state: GilCell::new(State {
+                path,
+                context: None,
+                method,
+                place: None,
+                above,
+                running: None,
+                logger: None,
+            }),
+        }
+    }
+
+    /// The root of a new tree: empty context, a place of its own.
+    pub(crate) fn new_root(py: Python<'_>) -> PyResult<Py<Self>> {
+        let root = Py::new(py, Self::new_at(Path::literal(""), None, None))?;
+        place_of(root.bind(py))?;
+        Ok(root)
+    }
+
+    /// A call of `method` under `above`, placed below the nearest node that is still live.
+    /// Returns the node and whether that nearest node is `root`.
+    pub(crate) fn begin(
+        py: Python<'_>,
+        path: Arc<Path>,
+        method: Py<PyAny>,
+        above: Py<Self>,
+        root: &Py<Self>,
+    ) -> PyResult<Py<Self>> {
+        let parent = match live_place(py, &above) {
+            Some(place) => place,
+            None => place_of(root.bind(py))?,
+        };
+        let node = Py::new(py, Self::new_at(path, Some(method), Some(above)))?;
+        let kept = node.clone_ref(py);
+        let place =
+            with_forest(py, |forest| forest.insert_under(parent, Holder::Child(kept)));
+        node.get().state.with(py, |state| state.place = Some(place));
+        Ok(node)
+    }
+
+    pub(crate) fn path(&self, py: Python<'_>) -> Arc<Path> {
+        self.state.with(py, |state| match &state.context {
+            Some(context) => context.get().path(py),
+            None => Arc::clone(&state.path),
+        })
+    }
+
+    pub(crate) fn above(&self, py: Python<'_>) -> Option<Py<Self>> {
+        self.state.with(py, |state| state.above.as_ref().map(|above| above.clone_ref(py)))
+    }
+
+    pub(crate) fn with_running<R>(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(&mut Option<Running>) -> R,
+    ) -> R {
+        self.state.with(py, |state| body(&mut state.running))
+    }
+
+    /// True if no live call stands between this node and `root`.
+    pub(crate) fn is_top(&self, py: Python<'_>, root: &Py<Self>) -> bool {
+        let place = self.place(py);
+        let root_place = root.get().place(py);
+        with_forest(py, |forest| {
+            let parent = place.and_then(|place| forest.parent(place));
+            parent.is_none() || parent == root_place
+        })
+    }
+
+    fn place(&self, py: Python<'_>) -> Option<NodeId> {
+        self.state.with(py, |state| state.place)
+    }
+
+    /// Takes the node out of its tree; its children move up to its parent.
+    /// False if it has no place in any tree.
+    pub(crate) fn remove(&self, py: Python<'_>) -> bool {
+        let Some(place) = self.state.with(py, |state| state.place.take()) else {
+            return false;
+        };
+        let (holder, orphans) = with_forest(py, |forest| {
+            let orphans = match forest.parent(place) {
+                Some(_) => Vec::new(),
+                None => forest.children(place),
+            };
+            (forest.remove(place), orphans)
+        });
+        release_roots(py, orphans);
+        holder.is_some()
+    }
+
+    fn children_of(&self, py: Python<'_>) -> Vec<Py<Self>> {
+        let Some(place) = self.place(py) else {
+            return Vec::new();
+        };
+        with_forest(py, |forest| {
+            forest
+                .children(place)
+                .into_iter()
+                .filter_map(|child| match forest.get(child) {
+                    Some(Holder::Child(node)) => Some(node.clone_ref(py)),
+                    _ => None,
+                })
+                .collect()
+        })
+    }
+
+    pub(crate) fn parent_of(&self, py: Python<'_>) -> Option<Py<Self>> {
+        let place = self.place(py)?;
+        let holder = with_forest(py, |forest| {
+            let parent = forest.parent(place)?;
+            Some(match forest.get(parent)? {
+                Holder::Child(node) => Ok(node.clone_ref(py)),
+                Holder::Root(reference) => Err(reference.clone_ref(py)),
+            })
+        })?;
+        match holder {
+            Ok(node) => Some(node),
+            Err(reference) => {
+                let node = reference.bind(py).upgrade()?;
+                node.cast_into::<Self>().ok().map(Bound::unbind)
+            }
+        }
+    }
+}
+
+/// The place of `node`, given one now if it has none.
+fn place_of(node: &Bound<'_, Node>) -> PyResult<NodeId> {
+    let py = node.py();
+    if let Some(place) = node.get().place(py)
+        && with_forest(py, |forest| forest.contains(place))
+    {
+        return Ok(place);
+    }
+    let reference = PyWeakrefReference::new(node)?.unbind();
+    let place = with_forest(py, |forest| forest.insert(Holder::Root(reference)));
+    node.get().state.with(py, |state| state.place = Some(place));
+    Ok(place)
+}
+
+/// The place of the nearest live node at or above `node`.
+fn live_place(py: Python<'_>, node: &Py<Node>) -> Option<NodeId> {
+    let live = |candidate: &Py<Node>| {
+        let place = candidate.get().place(py)?;
+        with_forest(py, |forest| forest.contains(place)).then_some(place)
+    };
+    if let Some(place) = live(node) {
+        return Some(place);
+    }
+    let mut ended = node.clone_ref(py);
+    while let Some(above) = ended.get().above(py) {
+        if let Some(place) = live(&above) {
+            return Some(place);
+        }
+        ended = above;
+    }
+    None
+}
+
+/// Nodes that lost their last parent are roots from now on: pointed at, not kept.
+fn release_roots(py: Python<'_>, places: Vec<NodeId>) {
+    for place in places {
+        let node = with_forest(py, |forest| match forest.get(place) {
+            Some(Holder::Child(node)) => Some(node.clone_ref(py)),
+            _ => None,
+        });
+        let Some(node) = node else { continue };
+        let Ok(reference) = PyWeakrefReference::new(node.bind(py)) else { continue };
+        let reference = Holder::Root(reference.unbind());
+        let kept = with_forest(py, |forest| {
+            forest.get_mut(place).map(|holder| std::mem::replace(holder, reference))
+        });
+        drop(kept);
+    }
+}
+
+#[pymethods]
+impl Node {
+    #[new]
+    #[pyo3(signature = (method=None, logger=None))]
+    fn new(
+        py: Python<'_>,
+        method: Option<Bound<'_, PyAny>>,
+        logger: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        let path = match &method {
+            None => Path::literal(""),
+            Some(method) if method.is_callable() => Path::literal(&call_name(method)?),
+            Some(other) => {
+                return Err(PyTypeError::new_err(format!(
+                    "MethodTreeNode expects a callable or None, got {}",
+                    other.repr()?
+                )));
+            }
+        };
+        let node = Self::new_at(path, method.map(Bound::unbind), None);
+        node.state.with(py, |state| state.logger = logger);
+        Ok(node)
+    }
+
+    #[getter]
+    fn ctx(&self, py: Python<'_>) -> PyResult<Py<Context>> {
+        let (known, path, method) = self.state.with(py, |state| {
+            (
+                state.context.as_ref().map(|context| context.clone_ref(py)),
+                Arc::clone(&state.path),
+                state.method.as_ref().map(|method| method.clone_ref(py)),
+            )
+        });
+        if let Some(context) = known {
+            return Ok(context);
+        }
+        let context = Py::new(py, Context::of(path, method))?;
+        self.set_ctx(py, context.clone_ref(py));
+        Ok(context)
+    }
+
+    #[setter]
+    fn set_ctx(&self, py: Python<'_>, context: Py<Context>) {
+        let before = self.state.with(py, |state| state.context.replace(context));
+        drop(before);
+    }
+
+    #[getter]
+    fn parent(&self, py: Python<'_>) -> Option<Py<Self>> {
+        self.parent_of(py)
+    }
+
+    #[getter]
+    fn children<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.children_of(py))
+    }
+
+    #[getter]
+    fn logger(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let own = |node: &Self| {
+            node.state.with(py, |state| state.logger.as_ref().map(|logger| logger.clone_ref(py)))
+        };
+        if let Some(logger) = own(self) {
+            return Ok(logger);
+        }
+        // Nodes made by a profiler log where the root of its tree does.
+        let mut next = self.above(py);
+        while let Some(node) = next {
+            if let Some(logger) = own(node.get()) {
+                return Ok(logger);
+            }
+            next = node.get().above(py);
+        }
+        Ok(py.import("logging")?.call_method1("getLogger", ("phanos",))?.unbind())
+    }
+
+    #[setter]
+    fn set_logger(&self, py: Python<'_>, logger: Option<Py<PyAny>>) {
+        let before = self.state.with(py, |state| std::mem::replace(&mut state.logger, logger));
+        drop(before);
+    }
+
+    #[getter]
+    fn logged_name(&self) -> &'static str {
+        "phanos"
+    }
+
+    fn add_child<'py>(
+        slf: &Bound<'py, Self>,
+        child: Bound<'py, Self>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let py = slf.py();
+        let parent_place = place_of(slf)?;
+        let child_place = place_of(&child)?;
+        let kept = child.clone().unbind();
+        let linked = with_forest(py, |forest| forest.append(parent_place, child_place));
+        if !linked {
+            return Err(PyTypeError::new_err(
+                "add_child expects a node that is not the parent itself nor above it",
+            ));
+        }
+        let before = with_forest(py, |forest| {
+            forest
+                .get_mut(child_place)
+                .map(|holder| std::mem::replace(holder, Holder::Child(kept)))
+        });
+        drop(before);
+        let node = child.get();
+        let parent_path = slf.get().path(py);
+        let path = node.path(py);
+        let path = if parent_path.is_empty() {
+            let method = node
+                .state
+                .with(py, |state| state.method.as_ref().map(|method| method.clone_ref(py)));
+            let owner = match method {
+                Some(method) => owner_of(method.bind(py))?,
+                None => String::new(),
+            };
+            Path::literal(&format!("{owner}:{path}"))
+        } else {
+            parent_path.child(path.text().into())
+        };
+        let before = node.state.with(py, |state| {
+            if let Some(context) = &state.context {
+                context.get().set_path(py, Arc::clone(&path));
+            }
+            let slf = slf.clone().unbind();
+            (std::mem::replace(&mut state.path, path), state.above.replace(slf))
+        });
+        drop(before);
+        Ok(child)
+    }
+
+    /// Takes this node out of its tree; its children move up to its parent.
+    fn _remove(&self, py: Python<'_>) -> bool {
+        self.remove(py)
+    }
+
+    /// Takes everything below this node out of the tree.
+    fn _clear_below(&self, py: Python<'_>) {
+        let Some(place) = self.place(py) else { return };
+        let taken = with_forest(py, |forest| {
+            let children = forest.children(place);
+            children.into_iter().flat_map(|child| forest.remove_tree(child)).collect::<Vec<_>>()
+        });
+        drop(taken);
+    }
+
+    #[allow(unsafe_code)]
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: the collector runs with the interpreter lock held.
+        let place = unsafe {
+            self.state.try_with(|state| {
+                visit.call(&state.context)?;
+                visit.call(&state.method)?;
+                visit.call(&state.above)?;
+                visit.call(&state.logger)?;
+                if let Some(running) = &state.running {
+                    visit.call(&running.plan)?;
+                    visit.call(&running.token)?;
+                    if let Some((args, kwargs)) = &running.packed {
+                        visit.call(args)?;
+                        visit.call(kwargs)?;
+                    }
+                }
+                Ok(state.place)
+            })
+        };
+        let Some(place) = place.transpose()?.flatten() else {
+            return Ok(());
+        };
+        // The forest keeps children on behalf of their parent.
+        // SAFETY: as above.
+        let visited = unsafe {
+            FOREST.try_with(|forest| {
+                let Some(forest) = forest else { return Ok(()) };
+                for child in forest.children(place) {
+                    if let Some(Holder::Child(node)) = forest.get(child) {
+                        visit.call(node)?;
+                    }
+                }
+                Ok(())
+            })
+        };
+        visited.unwrap_or(Ok(()))
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let taken = self.state.with(py, |state| {
+            (
+                state.context.take(),
+                state.method.take(),
+                state.above.take(),
+                state.logger.take(),
+                state.running.take(),
+            )
+        });
+        drop(taken);
+        self._clear_below(py);
+    }
+}
+
+impl Drop for Node {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        // SAFETY: nodes live in Python objects, and those are freed with the interpreter
+        // lock held. Asking for it again costs 10 ns per call.
+        let py = unsafe { Python::assume_attached() };
+        // A node that ended as calls do has no place, and its caller is still referenced.
+        let (place, above) = self.state.with(py, |state| (state.place.take(), state.above.take()));
+        if let Some(place) = place {
+            let (held, orphans) = with_forest(py, |forest| {
+                let orphans = forest.children(place);
+                (forest.remove(place), orphans)
+            });
+            drop(held);
+            release_roots(py, orphans);
+        }
+        // Link by link: a long chain of ended callers would recurse as deep as it is long.
+        let mut next = above;
+        while let Some(node) = next {
+            // SAFETY: a valid object, with the interpreter lock held.
+            next = if unsafe { ffi::Py_REFCNT(node.as_ptr()) } == 1 {
+                node.get().state.with(py, |state| state.above.take())
+            } else {
+                None
+            };
+        }
+    }
+}

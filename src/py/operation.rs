@@ -1,0 +1,284 @@
+//! Metric operations: which values and labels are taken, which call they belong to.
+
+use std::time::Instant;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PySet, PyString, PyTuple};
+
+use crate::core::label;
+use crate::core::pace::Pace;
+use crate::core::record::ERROR_RAISED;
+
+use super::cell::{LabelCell, MethodCell, ValueCell, text_of};
+use super::gil_cell::GilCell;
+use super::metric::Metric;
+use super::node::Node;
+use super::profiler;
+use super::raised;
+
+static PACE: GilCell<Option<Pace>> = GilCell::new(None);
+
+/// The number of log lines of this kind left out since the last one, if another is due.
+#[pyfunction]
+pub(crate) fn due(py: Python<'_>, kind: &str) -> Option<u64> {
+    PACE.with(py, |pace| pace.get_or_insert_default().due(kind, Instant::now()))
+}
+
+/// Logs an error about `metric` unless one of this `kind` was logged within a minute.
+///
+/// Errors: only what must not be swallowed, such as `KeyboardInterrupt`.
+pub(crate) fn complain(metric: &Bound<'_, PyAny>, kind: &str, message: &str) -> PyResult<()> {
+    let py = metric.py();
+    let name = metric.getattr(intern!(py, "name")).map(|name| text_of(&name)).unwrap_or_default();
+    let class = metric.get_type();
+    let kind = format!("{class}|{name}|{kind}");
+    let Some(left_out) = due(py, &kind) else { return Ok(()) };
+    let class = class.name().map(|name| name.to_string()).unwrap_or_default();
+    let repeated = match left_out {
+        0 => String::new(),
+        count => format!(" ({count} more like this since the last line)"),
+    };
+    let line = format!("'{class}': metric '{name}' {message}{repeated}");
+    raised::swallow(py, metric.call_method1(intern!(py, "error"), ("%s", line)))?;
+    Ok(())
+}
+
+/// Which values an operation takes.
+fn accepted(
+    metric: &Bound<'_, Metric>,
+    operation: &'static str,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<Result<ValueCell, String>> {
+    let py = metric.py();
+    let expected = |what: &str| {
+        let shown = value.repr().map_or_else(|_| "a value".to_owned(), |text| text.to_string());
+        let class = value.get_type();
+        let class = class.name().map(|name| name.to_string()).unwrap_or_default();
+        format!("operation '{operation}' accepts only {what}, got {shown} of type {class}")
+    };
+    match operation {
+        "info" => {
+            let Ok(info) = value.cast::<PyDict>() else {
+                return Ok(Err(expected("dict values")));
+            };
+            Ok(Ok(pair(py, operation, info.copy()?.into_any())?))
+        }
+        "state" => {
+            let states = metric.getattr(intern!(py, "states"))?;
+            if !states.contains(value).unwrap_or(false) {
+                let states = states.repr().map(|text| text.to_string()).unwrap_or_default();
+                return Ok(Err(expected(&format!("one of the states {states}"))));
+            }
+            Ok(Ok(pair(py, operation, value.clone())?))
+        }
+        _ => {
+            let Some(number) = real_number(value) else {
+                return Ok(Err(expected("real numbers (int or float, not bool)")));
+            };
+            let kind = metric.getattr(intern!(py, "metric"))?;
+            let never_negative = operation == "dec" || operation == "inc";
+            if never_negative && number < 0.0 {
+                let kind = text_of(&kind);
+                return Ok(Err(expected(&format!("numbers >= 0 ({kind} values)"))));
+            }
+            Ok(Ok(ValueCell::Number(operation, number)))
+        }
+    }
+}
+
+fn pair(py: Python<'_>, operation: &str, value: Bound<'_, PyAny>) -> PyResult<ValueCell> {
+    let operation = PyString::intern(py, operation).into_any();
+    Ok(ValueCell::Object(PyTuple::new(py, [operation, value])?.into_any().unbind()))
+}
+
+/// The value as a float, if it is a real number at all.
+fn real_number(value: &Bound<'_, PyAny>) -> Option<f64> {
+    if let Ok(number) = value.cast::<PyFloat>() {
+        return Some(number.value());
+    }
+    if value.is_instance_of::<PyBool>() {
+        return None;
+    }
+    if value.is_instance_of::<PyInt>() {
+        return value.extract().ok();
+    }
+    let py = value.py();
+    let numbers = py.import(intern!(py, "numbers")).ok()?;
+    let real = numbers.getattr(intern!(py, "Real")).ok()?;
+    if !value.is_instance(&real).unwrap_or(false) {
+        return None;
+    }
+    value.call_method0(intern!(py, "__float__")).ok()?.extract().ok()
+}
+
+/// The labels a record gets, or `None` (and a logged error) if their names do not match.
+pub(crate) fn label_cell(
+    metric: &Bound<'_, Metric>,
+    labels: Option<Bound<'_, PyAny>>,
+    operation: &str,
+) -> PyResult<Option<LabelCell>> {
+    let py = metric.py();
+    let names = metric.getattr(intern!(py, "label_names"))?;
+    let names = match names.cast_into::<PySet>() {
+        Ok(names) => names,
+        Err(other) => PySet::new(py, other.into_inner().try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+    };
+    let error_raised = intern!(py, ERROR_RAISED);
+    let wants_error = names.contains(error_raised)?;
+    let expected = names.len() - usize::from(wants_error);
+    let given = match labels {
+        None => None,
+        Some(labels) if labels.is_none() => None,
+        Some(labels) => match labels.cast_into::<PyDict>() {
+            Ok(labels) => Some(labels),
+            Err(other) => {
+                let class = other.into_inner().get_type();
+                let message = format!("operation '{operation}' expects label_values as a dict, got {class}");
+                complain(metric.as_any(), "label_values type", &message)?;
+                return Ok(None);
+            }
+        },
+    };
+    let given = given.filter(|labels| !labels.is_empty());
+    if let Some(labels) = &given {
+        let mut matching = 0;
+        let mut unknown = false;
+        for name in labels.keys() {
+            if wants_error && name.eq(error_raised)? {
+                continue;
+            }
+            if names.contains(&name).unwrap_or(false) {
+                matching += 1;
+            } else {
+                unknown = true;
+            }
+        }
+        if unknown || matching != expected {
+            mismatch(metric, operation, &names, Some(labels), wants_error)?;
+            return Ok(None);
+        }
+    } else if expected != 0 {
+        mismatch(metric, operation, &names, None, wants_error)?;
+        return Ok(None);
+    }
+    let raised = wants_error.then(|| raised::in_flight(py));
+    Ok(Some(match (given, raised) {
+        (None, None) => LabelCell::None,
+        (None, Some(raised)) => LabelCell::ErrorRaised(raised),
+        (Some(labels), raised) => {
+            let labels = labels.copy()?;
+            if let Some(raised) = raised {
+                labels.set_item(error_raised, PyBool::new(py, raised))?;
+            }
+            LabelCell::Object(labels.into_any().unbind())
+        }
+    }))
+}
+
+/// The labels of a built-in measurement: `error_raised` says whether the call failed.
+/// `None`, and a logged error, if a user added label names that nobody gives.
+pub(crate) fn builtin_labels(
+    metric: &Bound<'_, Metric>,
+    failed: bool,
+) -> PyResult<Option<LabelCell>> {
+    let py = metric.py();
+    let names = metric.get().label_names(py)?.into_bound(py);
+    if let Ok(names) = names.cast::<PySet>() {
+        if names.is_empty() {
+            return Ok(Some(LabelCell::None));
+        }
+        if names.len() == 1 && names.contains(intern!(py, ERROR_RAISED))? {
+            return Ok(Some(LabelCell::ErrorRaised(failed)));
+        }
+    }
+    label_cell(metric, None, "observe")
+}
+
+fn mismatch(
+    metric: &Bound<'_, Metric>,
+    operation: &str,
+    names: &Bound<'_, PySet>,
+    labels: Option<&Bound<'_, PyDict>>,
+    wants_error: bool,
+) -> PyResult<()> {
+    let expected: Vec<String> = names.iter().map(|name| text_of(&name)).collect();
+    let mut given: Vec<String> = match labels {
+        Some(labels) => labels.keys().iter().map(|name| text_of(&name)).collect(),
+        None => Vec::new(),
+    };
+    if wants_error {
+        given.push(ERROR_RAISED.to_owned());
+    }
+    let checked =
+        label::check(expected.iter().map(String::as_str), given.iter().map(String::as_str));
+    let why = match checked {
+        Err(mismatch) => mismatch.to_string(),
+        // Names that only look alike: not strings on one side.
+        Ok(()) => "label names must be strings".to_owned(),
+    };
+    let message = format!("operation '{operation}': {why}");
+    complain(metric.as_any(), &format!("labels of {operation}"), &message)
+}
+
+/// The node an operation without one belongs to: the current one of the profiler that the
+/// metric was added to, before that of the default profiler.
+pub(crate) fn current_node(metric: &Bound<'_, Metric>) -> PyResult<Py<Node>> {
+    let py = metric.py();
+    match metric.get().owner(py) {
+        Some(core) => core.get().current(py),
+        None => match profiler::default_core(py) {
+            Some(core) => core.get().current(py),
+            None => Node::new_root(py),
+        },
+    }
+}
+
+/// Stores `value` under `operation` unless value or labels are wrong, which is logged.
+///
+/// `node` may be the labels (`op(value, labels)`).
+///
+/// Errors: `TypeError` if `node` is neither a node nor a dict; whatever the value's own
+/// methods raise.
+pub(crate) fn store(
+    metric: &Bound<'_, Metric>,
+    operation: &'static str,
+    value: &Bound<'_, PyAny>,
+    node: Option<Bound<'_, PyAny>>,
+    labels: Option<Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    let py = metric.py();
+    let ambient = metric.get().ambient(py);
+    let (node, labels) = match node {
+        Some(node) if node.is_none() => (None, labels),
+        Some(node) => match node.cast_into::<Node>() {
+            Ok(node) => (Some(node), labels),
+            Err(other) if labels.is_none() => (None, Some(other.into_inner())),
+            Err(other) => {
+                return Err(PyTypeError::new_err(format!(
+                    "operation '{operation}' expects a MethodTreeNode as current_node, got {}",
+                    other.into_inner().repr()?
+                )));
+            }
+        },
+        None => (None, labels),
+    };
+    let labels = labels.or_else(|| ambient.labels.map(|labels| labels.into_bound(py)));
+    let Some(labels) = label_cell(metric, labels, operation)? else {
+        return Ok(());
+    };
+    let value = match accepted(metric, operation, value)? {
+        Ok(value) => value,
+        Err(why) => {
+            return complain(metric.as_any(), &format!("value of {operation}"), &why);
+        }
+    };
+    let method = match (node, ambient.method) {
+        (Some(node), _) => MethodCell::Path(node.get().path(py)),
+        (None, Some(method)) => MethodCell::Object(method),
+        (None, None) => MethodCell::Path(current_node(metric)?.get().path(py)),
+    };
+    metric.get().push(py, value, labels, method);
+    Ok(())
+}

@@ -1,0 +1,300 @@
+//! The native half of a `Profiler`: current node, plan, count of waiting records.
+
+#![allow(unsafe_code)]
+
+use std::ptr;
+use std::sync::Arc;
+
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use crate::core::path::{Path, PathCache};
+
+use super::function::{ProfiledFunction, Site};
+use super::gil_cell::GilCell;
+use super::handover;
+use super::node::Node;
+use super::owner;
+use super::plan::Plan;
+
+/// Paths remembered per profiler: 100,000 distinct ones stay interned, and memory for them
+/// stays below 20 MB.
+const PATHS: usize = 1 << 17;
+
+/// The default profiler's core, for metrics that were not added to any profiler.
+static DEFAULT: GilCell<Option<Py<ProfilerCore>>> = GilCell::new(None);
+
+pub(crate) fn default_core(py: Python<'_>) -> Option<Py<ProfilerCore>> {
+    DEFAULT.object(py)
+}
+
+#[pyclass(module = "phanos._phanos", frozen, weakref)]
+pub(crate) struct ProfilerCore {
+    /// The `ContextVar` of the current node; its default is `root`.
+    variable: Py<PyAny>,
+    root: GilCell<Option<Py<Node>>>,
+    plan: GilCell<Option<Py<Plan>>>,
+    /// Read on every call, so apart from the plan.
+    enabled: GilCell<bool>,
+    /// Records waiting in the metrics of this profiler.
+    waiting: GilCell<usize>,
+    /// Hand-overs under way; a handler that itself calls profiled functions does not start
+    /// another one because many records wait.
+    handing_over: GilCell<usize>,
+    paths: GilCell<PathCache>,
+}
+
+impl ProfilerCore {
+    pub(crate) fn enabled(&self, py: Python<'_>) -> bool {
+        self.enabled.get(py)
+    }
+
+    pub(crate) fn plan(&self, py: Python<'_>) -> Option<Py<Plan>> {
+        self.plan.object(py)
+    }
+
+    pub(crate) fn root(&self, py: Python<'_>) -> PyResult<Py<Node>> {
+        match self.root.object(py) {
+            Some(root) => Ok(root),
+            None => Node::new_root(py), // Only after the garbage collector cleared this object.
+        }
+    }
+
+    pub(crate) fn count(&self, py: Python<'_>, more: usize, less: usize) {
+        self.waiting.with(py, |waiting| *waiting = (*waiting + more).saturating_sub(less));
+    }
+
+    pub(crate) fn waiting(&self, py: Python<'_>) -> usize {
+        self.waiting.get(py)
+    }
+
+    pub(crate) fn is_handing_over(&self, py: Python<'_>) -> bool {
+        self.handing_over.get(py) > 0
+    }
+
+    /// Runs `body` as a hand-over.
+    pub(crate) fn handing_over<R>(&self, py: Python<'_>, body: impl FnOnce() -> R) -> R {
+        self.handing_over.with(py, |count| *count += 1);
+        let result = body();
+        self.handing_over.with(py, |count| *count -= 1);
+        result
+    }
+
+    /// The node that `curr_node.get()` gives here.
+    pub(crate) fn current(&self, py: Python<'_>) -> PyResult<Py<Node>> {
+        let mut found = ptr::null_mut();
+        // SAFETY: `variable` is a ContextVar; `found` gets an owned reference or null.
+        let found = unsafe {
+            if ffi::PyContextVar_Get(self.variable.as_ptr(), ptr::null_mut(), &raw mut found) < 0 {
+                return Err(PyErr::fetch(py));
+            }
+            Bound::from_owned_ptr_or_opt(py, found)
+        };
+        match found.map(Bound::cast_into::<Node>) {
+            Some(Ok(node)) => Ok(node.unbind()),
+            // Somebody set the variable to something else.
+            _ => self.root(py),
+        }
+    }
+
+    /// Sets the current node; returns the token of `ContextVar.set`.
+    pub(crate) fn enter(&self, py: Python<'_>, node: &Py<Node>) -> PyResult<Py<PyAny>> {
+        // SAFETY: both are valid objects; the token is an owned reference or null.
+        unsafe {
+            let token = ffi::PyContextVar_Set(self.variable.as_ptr(), node.as_ptr());
+            Bound::from_owned_ptr_or_err(py, token).map(Bound::unbind)
+        }
+    }
+
+    /// Puts the current node back to what it was before `enter(node)` gave `token`.
+    pub(crate) fn leave(&self, py: Python<'_>, node: &Py<Node>, token: &Py<PyAny>) {
+        // SAFETY: both are valid objects.
+        let reset = unsafe { ffi::PyContextVar_Reset(self.variable.as_ptr(), token.as_ptr()) };
+        if reset == 0 {
+            return;
+        }
+        // The token belongs to another context: a coroutine or generator that goes on
+        // elsewhere than it was started. Only a context copied meanwhile has the node.
+        // SAFETY: the interpreter lock is held.
+        unsafe { ffi::PyErr_Clear() };
+        if !self.current(py).is_ok_and(|current| current.is(node)) {
+            return;
+        }
+        let above = node.get().above(py).or_else(|| self.root.object(py));
+        if let Some(above) = above
+            && self.enter(py, &above).is_err()
+        {
+            // SAFETY: as above; without memory for a token there is nothing left to try.
+            unsafe { ffi::PyErr_Clear() };
+        }
+    }
+
+    /// The path of a call of `site` under `above`.
+    pub(crate) fn path(
+        &self,
+        py: Python<'_>,
+        site: &Site,
+        above: &Arc<Path>,
+    ) -> PyResult<Arc<Path>> {
+        if above.is_empty() {
+            let name = site.root_name(py)?;
+            return Ok(site.recent(py, 0, &name).unwrap_or_else(|| {
+                let hash = crate::core::path::hash_name(&name);
+                let path = self.paths.with(py, |paths| paths.child(above, &name, hash));
+                site.remember(py, 0, &path);
+                path
+            }));
+        }
+        Ok(site.recent(py, above.id(), &site.name).unwrap_or_else(|| {
+            let path = self.paths.with(py, |paths| paths.child(above, &site.name, site.hash));
+            site.remember(py, above.id(), &path);
+            path
+        }))
+    }
+
+    /// The same for a callable that was not decorated.
+    fn path_of(
+        &self,
+        py: Python<'_>,
+        callable: &Bound<'_, PyAny>,
+        above: &Arc<Path>,
+    ) -> PyResult<Arc<Path>> {
+        if let Some(site) = ProfiledFunction::site(callable) {
+            return self.path(py, site, above);
+        }
+        let mut name: Arc<str> = super::context::call_name(callable)?.into();
+        if above.is_empty() {
+            name = owner::resolve(callable, &name).0;
+        }
+        let hash = crate::core::path::hash_name(&name);
+        Ok(self.paths.with(py, |paths| paths.child(above, &name, hash)))
+    }
+}
+
+#[pymethods]
+impl ProfilerCore {
+    #[new]
+    fn new(py: Python<'_>, root: Py<Node>, name: &Bound<'_, PyString>) -> PyResult<Self> {
+        let name = std::ffi::CString::new(name.to_string())?;
+        // SAFETY: the name is copied; `root` is a valid object; the result owned or null.
+        let variable = unsafe {
+            let variable = ffi::PyContextVar_New(name.as_ptr(), root.as_ptr());
+            Bound::from_owned_ptr_or_err(py, variable)?.unbind()
+        };
+        Ok(Self {
+            variable,
+            root: GilCell::new(Some(root)),
+            plan: GilCell::new(None),
+            enabled: GilCell::new(false),
+            waiting: GilCell::new(0),
+            handing_over: GilCell::new(0),
+            paths: GilCell::new(PathCache::new(PATHS)),
+        })
+    }
+
+    #[getter]
+    fn curr_node(&self, py: Python<'_>) -> Py<PyAny> {
+        self.variable.clone_ref(py)
+    }
+
+    /// The node under which root calls hang.
+    #[setter]
+    fn set_root(&self, py: Python<'_>, root: Py<Node>) {
+        self.root.set(py, Some(root));
+    }
+
+    /// Puts a new configuration in force; `enabled` says whether calls are recorded.
+    fn install(&self, py: Python<'_>, plan: Py<Plan>, enabled: bool) {
+        let before = self.plan.replace(py, Some(plan));
+        self.enabled.set(py, enabled);
+        drop(before);
+    }
+
+    #[getter(enabled)]
+    fn get_enabled(&self, py: Python<'_>) -> bool {
+        self.enabled(py)
+    }
+
+    #[getter(waiting)]
+    fn get_waiting(&self, py: Python<'_>) -> usize {
+        self.waiting(py)
+    }
+
+    /// Makes this the core that metrics without a profiler use.
+    fn make_default(slf: &Bound<'_, Self>) {
+        DEFAULT.set(slf.py(), Some(slf.clone().unbind()));
+    }
+
+    #[pyo3(name = "current")]
+    fn get_current(&self, py: Python<'_>) -> PyResult<Py<Node>> {
+        self.current(py)
+    }
+
+    /// A new node for a call of `callable` under the current one, current from now on.
+    fn open_node(&self, py: Python<'_>, callable: &Bound<'_, PyAny>) -> PyResult<Py<Node>> {
+        let above = self.current(py)?;
+        let path = self.path_of(py, callable, &above.get().path(py))?;
+        let root = self.root(py)?;
+        let method = ProfiledFunction::site(callable)
+            .map_or_else(|| callable.clone().unbind(), |site| site.function.clone_ref(py));
+        let node = Node::begin(py, path, method, above, &root)?;
+        self.enter(py, &node)?;
+        Ok(node)
+    }
+
+    /// Removes a node from `open_node`; what was current before it is current again.
+    fn close_node(&self, py: Python<'_>, node: &Bound<'_, Node>) -> PyResult<()> {
+        let above = match node.get().above(py) {
+            Some(above) => above,
+            None => match node.get().parent_of(py) {
+                Some(parent) => parent,
+                None => self.root(py)?,
+            },
+        };
+        node.get().remove(py);
+        self.enter(py, &above)?;
+        Ok(())
+    }
+
+    /// True if `node` is a call with no live profiled call above it.
+    fn is_top(&self, py: Python<'_>, node: &Bound<'_, Node>) -> PyResult<bool> {
+        Ok(node.get().is_top(py, &self.root(py)?))
+    }
+
+    /// True if `node` began with no profiled call above it at all.
+    #[staticmethod]
+    fn began_as_root(py: Python<'_>, node: &Bound<'_, Node>) -> bool {
+        node.get().above(py).is_none_or(|above| above.get().path(py).is_empty())
+    }
+
+    /// Hands waiting records to the handlers of the plan in force. Returns deliveries that
+    /// asynchronous handlers still have to make, as `[(handler, records, name), ...]`.
+    fn hand_over<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = slf.py();
+        let Some(plan) = slf.get().plan(py) else {
+            return Ok(None);
+        };
+        let outcome = handover::hand_over(py, slf.get(), plan.get());
+        match outcome.interrupted {
+            Some(error) => Err(error),
+            None => Ok(outcome.deliveries.map(Bound::into_any)),
+        }
+    }
+
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.variable)?;
+        // SAFETY: the collector runs with the interpreter lock held.
+        unsafe {
+            self.root.try_with(|root| visit.call(&*root)).unwrap_or(Ok(()))?;
+            self.plan.try_with(|plan| visit.call(&*plan)).unwrap_or(Ok(()))
+        }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        self.enabled.set(py, false);
+        drop(self.plan.replace(py, None));
+        drop(self.root.replace(py, None));
+    }
+}

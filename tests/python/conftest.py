@@ -1,0 +1,92 @@
+"""Every test finds, and leaves, the process-wide state of phanos as it was."""
+
+from __future__ import annotations
+
+import contextvars
+import gc
+import logging
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import phanos
+import pytest
+from support import HOOK_NAMES
+
+
+def _reset_default_profiler() -> None:
+    profiler = phanos.profiler
+    for name in HOOK_NAMES:
+        setattr(profiler, name, None)
+    profiler.delete_handlers()
+    for name in list(profiler.metrics):
+        profiler.delete_metric(name)
+    profiler.tree.clear()
+    profiler.job = ""
+    profiler.handle_records = False
+    if profiler.curr_node.get(profiler.tree.root) is not profiler.tree.root:
+        profiler.curr_node.set(profiler.tree.root)
+
+
+def _known_loggers() -> dict[str, logging.Logger]:
+    return {
+        name: logger
+        for name, logger in logging.root.manager.loggerDict.items()
+        if isinstance(logger, logging.Logger)
+    }
+
+
+def _logger_state(logger: logging.Logger) -> tuple[int, list[Any], list[Any], bool, bool]:
+    return (
+        logger.level,
+        list(logger.handlers),
+        list(logger.filters),
+        logger.propagate,
+        logger.disabled,
+    )
+
+
+def _restore_loggers(before: dict[str, tuple[int, list[Any], list[Any], bool, bool]]) -> None:
+    # The root logger is left alone: pytest's own capture lives there and changes by phase.
+    for name, logger in _known_loggers().items():
+        level, handlers, filters, propagate, disabled = before.get(
+            name, (logging.NOTSET, [], [], True, False)
+        )
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+        logger.filters[:] = filters
+        logger.propagate = propagate
+        logger.disabled = disabled
+
+
+@pytest.fixture(autouse=True)
+def state_as_found() -> Iterator[None]:
+    """Reset the default profiler and put back ContextVars and loggers."""
+    loggers = {name: _logger_state(logger) for name, logger in _known_loggers().items()}
+    context = contextvars.copy_context()
+    _reset_default_profiler()
+    yield
+    _reset_default_profiler()
+    for variable, value in contextvars.copy_context().items():
+        if variable is phanos.profiler.curr_node:
+            continue
+        if variable in context and context[variable] is not value:
+            variable.set(context[variable])
+    _restore_loggers(loggers)
+
+
+@pytest.fixture
+def collected_garbage() -> Iterator[None]:
+    """Start and end with an empty garbage collector, for tests that count what is left."""
+    gc.collect()
+    yield
+    gc.collect()
+
+
+@pytest.fixture
+def many_switches() -> Iterator[None]:
+    """Let the interpreter change threads as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

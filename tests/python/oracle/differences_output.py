@@ -1,0 +1,148 @@
+"""Differences in what handlers write, and in what happens at the end of the process."""
+
+from __future__ import annotations
+
+import io
+import logging
+import subprocess
+import sys
+from typing import Any
+
+from differences import configured, difference, logged, outcome
+from phanos import messaging, metrics, publisher
+
+CHILD_DEADLINE_S = 20
+
+
+@difference(
+    "O01",
+    upstream=[
+        "profiler: gauge, method: , value: 1.5 V, labels: k=one\n",
+        "profiler: forged, method: , value: 2.5 V, error_raised=False\n",
+    ],
+    ours=[
+        "profiler: gauge, method: , value: 1.5 V, labels: "
+        "k=one\\nprofiler: forged, method: , value: 2.5 V, error_raised=False\n",
+    ],
+)
+def line_break_in_a_label() -> Any:
+    gauge = metrics.Gauge("gauge", "JOB", "V", {"k"})
+    profiler, _ = configured(gauge, time_profile=False)
+    output = io.StringIO()
+    profiler.add_handler(publisher.StreamHandler("stream", output))
+    forged = "one\nprofiler: forged, method: , value: 2.5 V"
+    gauge.set(1.5, profiler.tree.root, {"k": forged})
+
+    @profiler.profile
+    def root() -> None:
+        pass
+
+    root()
+    return output.getvalue().splitlines(keepends=True)
+
+
+@difference("O02", upstream=3, ours=1)
+def handlers_of_the_default_logger() -> Any:
+    logger = logging.getLogger("PHANOS")
+    before = list(logger.handlers)
+    for handler in before:
+        logger.removeHandler(handler)
+    for name in ("first", "second", "third"):
+        publisher.LoggerHandler(name)
+    attached = len(logger.handlers)
+    logger.handlers[:] = before
+    return attached
+
+
+@difference(
+    "O03",
+    upstream=["text"],
+    ours=["bool", "text"],
+)
+def failed_calls_logged_by_log_error_profiling() -> Any:
+    found = []
+    for kind, error_raised in (("bool", True), ("text", "True")):
+        record: Any = {
+            "item": "A",
+            "metric": "histogram",
+            "units": "mS",
+            "job": "JOB",
+            "method": "A:work",
+            "labels": {"error_raised": error_raised},
+            "value": ("observe", 1.5),
+        }
+        logger = logging.getLogger("differences.failed")
+        with logged("differences.failed", logging.DEBUG) as lines:
+            publisher.log_error_profiling("p", publisher.OutputFormatter(), logger, [record])
+        found += [kind] if lines else []
+    return found
+
+
+EXIT_PROGRAM = """
+import sys
+from phanos import metrics, publisher
+profiler = publisher.Profiler()
+profiler.config(job="JOB", time_profile=False)
+gauge = metrics.Gauge("gauge", "JOB", "V")
+profiler.add_metric(gauge)
+profiler.add_handler(publisher.StreamHandler("stream", sys.stdout))
+gauge.set(1.5, profiler.tree.root)
+"""
+
+
+@difference(
+    "O04",
+    upstream="",
+    ours="profiler: gauge, method: , value: 1.5 V, labels: error_raised=False\n",
+)
+def records_waiting_at_interpreter_exit() -> Any:
+    done = subprocess.run(
+        [sys.executable, "-c", EXIT_PROGRAM],
+        capture_output=True,
+        text=True,
+        timeout=CHILD_DEADLINE_S,
+        check=True,
+    )
+    return done.stdout
+
+
+@difference(
+    "O05",
+    upstream=["RuntimeError", "returned", "returned", "returned"],
+    ours=["NotImplementedError"] * 4,
+)
+def rabbitmq_classes() -> Any:
+    # Port 1 on loopback: nothing listens there, so the connection is refused at once.
+    nowhere: dict[str, Any] = {"host": "127.0.0.1", "port": 1, "retry": 0, "retry_delay": 0}
+    return [
+        outcome(lambda: publisher.ImpProfHandler("sync", **nowhere)),
+        outcome(lambda: publisher.AsyncImpProfHandler("async", **nowhere)),
+        outcome(lambda: messaging.BlockingPublisher(**nowhere)),
+        outcome(lambda: messaging.AsyncioPublisher(**nowhere)),
+    ]
+
+
+@difference("O06", upstream=["first", "second"], ours=["first"])
+def operation_inside_a_handler() -> Any:
+    gauge = metrics.Gauge("gauge", "JOB", "V")
+    profiler = publisher.Profiler()
+    profiler.config(job="JOB")
+    profiler.add_metric(gauge)
+    seen: list[str] = []
+
+    class Measuring(publisher.SyncBaseHandler):
+        def handle(self, records: Any, profiler_name: str = "profiler") -> None:
+            if profiler_name == publisher.TIME_PROFILER:
+                gauge.set(2.5, profiler.tree.root)
+            else:
+                names = {1.5: "first", 2.5: "second"}
+                seen.extend(names[record["value"][1]] for record in records)
+
+    profiler.add_handler(Measuring("measuring"))
+
+    @profiler.profile
+    def root() -> None:
+        gauge.set(1.5, profiler.curr_node.get())
+
+    root()
+    return seen

@@ -1,0 +1,81 @@
+"""The same generated programs under phanos 0.3.2 and under ours leave the same transcripts."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import pytest
+import subjects
+from program import generate_program
+from shrink import shrink
+from source import render_program
+from transcripts import differ, show_difference
+
+PROGRAMS_PER_BATCH = 50
+# More programs for a longer search: PHANOS_ORACLE_PROGRAMS=20000 pytest tests/python/oracle
+PROGRAMS = int(os.environ.get("PHANOS_ORACLE_PROGRAMS", "1000"))
+BATCHES = range(0, PROGRAMS, PROGRAMS_PER_BATCH)
+
+
+@pytest.fixture(scope="module")
+def task_groups() -> bool:
+    """Whether both interpreters have asyncio.TaskGroup; also checks that they are what they
+    should be, so that a comparison of a version with itself cannot pass for a result."""
+    upstream_version, upstream_file, upstream_python = subjects.identify(
+        [subjects.upstream_python()]
+    )
+    our_version, our_file, our_python = subjects.identify(subjects.our_python())
+    assert upstream_version == subjects.UPSTREAM_VERSION
+    assert our_version != upstream_version
+    assert our_file != upstream_file
+    return min(upstream_python, our_python) >= (3, 11)
+
+
+def compare(programs: list[dict[str, Any]]) -> list[tuple[Any, Any]]:
+    upstream, ours = subjects.run_both("interpret.py", programs)
+    return list(zip(upstream, ours, strict=True))
+
+
+def still_differs(programs: list[dict[str, Any]]) -> list[bool]:
+    """A program that removals broke, so that it cannot run, shows nothing."""
+    return [
+        "crash" not in upstream and "crash" not in ours and differ(program, upstream, ours)
+        for program, (upstream, ours) in zip(programs, compare(programs), strict=True)
+    ]
+
+
+@pytest.mark.parametrize("first_seed", BATCHES)
+def test_same_transcripts(first_seed: int, task_groups: bool) -> None:
+    seeds = range(first_seed, min(first_seed + PROGRAMS_PER_BATCH, PROGRAMS))
+    programs = [generate_program(seed, task_groups) for seed in seeds]
+    results = compare(programs)
+    for program, (upstream, ours) in zip(programs, results, strict=True):
+        for name, transcript in (("phanos 0.3.2", upstream), ("ours", ours)):
+            assert "crash" not in transcript, (
+                f"program {program['seed']} cannot run under {name}:\n"
+                f"{render_program(program)}\n{transcript['crash']}"
+            )
+        # Where 0.3.2 leaves nodes of overlapping calls behind, ours leaves none.
+        left = [event for event in ours["events"] if event[0] == "nodes" and event[2]]
+        assert not left, f"{left} in program {program['seed']}:\n{render_program(program)}"
+    differing = [
+        program
+        for program, (upstream, ours) in zip(programs, results, strict=True)
+        if differ(program, upstream, ours)
+    ]
+    if differing:
+        pytest.fail(report(differing), pytrace=False)
+
+
+def report(differing: list[dict[str, Any]]) -> str:
+    """The smallest of the programs that differ, made smaller, and what differs."""
+    seeds = [program["seed"] for program in differing]
+    smallest = min(differing, key=lambda program: len(render_program(program)))
+    program = shrink(smallest, still_differs)
+    [(upstream, ours)] = compare([program])
+    return (
+        f"{len(differing)} programs differ, seeds {seeds}; the smallest, seed {program['seed']}, "
+        f"compared by {program['comparison']}:\n\n{render_program(program)}\n"
+        f"{show_difference(program, upstream, ours)}"
+    )

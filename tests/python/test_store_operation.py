@@ -1,0 +1,101 @@
+"""Operations stored by name, the first generation's way, with a subclass's own among them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from logged import errors
+from phanos import metrics
+from support import CollectingHandler, make_profiler
+
+JOB = "JOB"
+
+
+class FirstGeneration(metrics.Histogram):
+    """Follows the older page: names its operations in `operations`."""
+
+    def __init__(self, name: str, job: str, units: str, labels: set[str] | None = None) -> None:
+        super().__init__(name, job, units, labels)
+        self.default_operation = "halve"
+        self.operations = {"halve": self.halve, "observe": self.observe}
+
+    def halve(self, value: float, *_: Any, **__: Any) -> None:
+        self.values.append(("halve", value / 2))
+
+
+def test_own_operations_are_stored_by_name() -> None:
+    metric = FirstGeneration("first", JOB, "units", {"place"})
+    metric.store_operation(
+        operation="halve", method="A:b.c", value=3, label_values={"place": "here"}
+    )
+    metric.store_operation(
+        operation="observe", method="A:d", value=3, label_values={"place": "there"}
+    )
+    assert metric.values == [("halve", 1.5), ("observe", 3.0)]
+    assert metric.method == ["A:b.c", "A:d"]
+    assert metric.label_values == [{"place": "here"}, {"place": "there"}]
+    assert [record["item"] for record in metric.to_records()] == ["A", "A"]
+
+
+def test_without_a_name_the_default_operation_is_stored() -> None:
+    metric = FirstGeneration("first", JOB, "units")
+    metric.store_operation(method="A:b", value=5)
+    assert metric.values == [("halve", 2.5)]
+    assert metric.label_values == [{}]
+
+
+def test_store_operation_fills_in_error_raised_and_spares_the_callers_dict() -> None:
+    metric = FirstGeneration("first", JOB, "units", {"place"})
+    handler = CollectingHandler()
+    profiler = make_profiler(handler, time_profile=False)
+    profiler.add_metric(metric)
+    given = {"place": "here"}
+
+    @profiler.profile
+    def work() -> None:
+        path = str(profiler.curr_node.get().ctx)
+        metric.store_operation(operation="halve", method=path, value=4, label_values=given)
+
+    work()
+    [record] = handler.records
+    assert record["method"] == f"{__name__}:work"
+    assert record["value"] == ("halve", 2.0)
+    assert record["labels"] == {"place": "here", "error_raised": False}
+    assert given == {"place": "here"}
+
+
+@pytest.mark.parametrize(
+    ("metric", "operation", "value"),
+    [
+        (metrics.Histogram("plain", JOB, "units"), "observe", ("observe", 2.0)),
+        (metrics.Summary("plain", JOB, "units"), "observe", ("observe", 2.0)),
+        (metrics.Counter("plain", JOB, "units"), "inc", ("inc", 2.0)),
+        (metrics.Gauge("plain", JOB, "units"), "dec", ("dec", 2.0)),
+    ],
+)
+def test_store_operation_knows_the_inherited_operations(
+    metric: metrics.MetricWrapper, operation: str, value: tuple[str, float]
+) -> None:
+    metric.store_operation(operation=operation, method="A:b", value=2, label_values={})
+    assert metric.values == [value]
+    assert metric.method == ["A:b"]
+
+
+def test_store_operation_with_wrong_labels_stores_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    metric = FirstGeneration("first", JOB, "units", {"place"})
+    metric.store_operation(operation="halve", method="A:b", value=4, label_values={"other": 1})
+    assert (metric.values, metric.label_values, metric.method) == ([], [], [])
+    assert len(errors(caplog)) == 1
+
+
+def test_store_operation_with_an_unknown_name_stores_nothing(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    metric = FirstGeneration("first", JOB, "units")
+    metric.store_operation(operation="unknown_name", method="A:b", value=4)
+    assert (metric.values, metric.label_values, metric.method) == ([], [], [])
+    [line] = errors(caplog)
+    assert "unknown_name" in line
