@@ -1,6 +1,7 @@
 //! A batch of one metric's records on its way to handlers, and its two written forms.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -28,10 +29,28 @@ pub enum Labels {
     Listed(Box<[(Box<str>, Value)]>),
 }
 
+/// What a record was made in: a path, or its text where that has to travel.
+pub trait Method {
+    /// Appends the whole text to `out`.
+    fn write_text(&self, out: &mut String);
+}
+
+impl Method for Rc<Path> {
+    fn write_text(&self, out: &mut String) {
+        Path::write_text(self, out);
+    }
+}
+
+impl Method for Box<str> {
+    fn write_text(&self, out: &mut String) {
+        out.push_str(self);
+    }
+}
+
 /// One record, without what its metric knows.
 #[derive(Clone, Debug)]
-pub struct Record {
-    pub method: Arc<Path>,
+pub struct Record<M> {
+    pub method: M,
     /// Wire name of the operation: `observe`, `inc`, ...
     pub operation: Cow<'static, str>,
     pub value: Value,
@@ -40,9 +59,9 @@ pub struct Record {
 
 /// Records of one metric, handed over together.
 #[derive(Clone, Debug)]
-pub struct Batch {
+pub struct Batch<M> {
     pub metric: Arc<Metric>,
-    pub records: Vec<Record>,
+    pub records: Vec<Record<M>>,
 }
 
 pub const ERROR_RAISED: &str = "error_raised";
@@ -98,42 +117,23 @@ impl Serialize for Labels {
     }
 }
 
-impl Record {
-    /// Appends the record's one line of text, without a line break.
-    pub fn write_text(&self, name: &str, units: &str, out: &mut String) {
-        out.push_str("profiler: ");
-        write_on_one_line(name, out);
-        out.push_str(", method: ");
-        let start = out.len();
-        self.method.write_text(out);
-        escape_tail(out, start);
-        out.push_str(", value: ");
-        self.value.write_text(out);
-        out.push(' ');
-        write_on_one_line(units, out);
-        self.labels.write_text(out);
-    }
-}
-
 /// Function names hold no line breaks, but `__name__` can be set to anything.
 fn escape_tail(out: &mut String, start: usize) {
-    if out[start..].contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
-        let tail = out.split_off(start);
-        write_on_one_line(&tail, out);
+    if out.as_bytes()[start..].iter().all(|byte| (b' '..0x7f).contains(byte)) {
+        return;
     }
+    let tail = out.split_off(start);
+    write_on_one_line(&tail, out);
 }
 
-impl Batch {
+impl<M: Method> Batch<M> {
     /// The text form: one line per record, joined by line breaks, none at the end.
     pub fn text(&self) -> String {
-        let mut out = String::with_capacity(self.records.len() * 96);
+        let mut lines = Lines::new(&self.metric, self.records.len());
         for record in &self.records {
-            if !out.is_empty() {
-                out.push('\n');
-            }
-            record.write_text(&self.metric.name, &self.metric.units, &mut out);
+            lines.add(&record.method, &record.value, &record.labels);
         }
-        out
+        lines.text
     }
 
     /// The wire form: one compact JSON array, UTF-8, keys in the order consumers know.
@@ -156,13 +156,48 @@ impl Batch {
     }
 }
 
-struct JsonRecord<'a> {
+/// Writes the text form of one metric's records, line by line.
+pub struct Lines {
+    head: String,
+    units: String,
+    /// The lines so far, joined by line breaks.
+    pub text: String,
+}
+
+impl Lines {
+    /// For about `records` records of `metric`.
+    pub fn new(metric: &Metric, records: usize) -> Self {
+        let mut head = String::from("profiler: ");
+        write_on_one_line(&metric.name, &mut head);
+        head.push_str(", method: ");
+        let mut units = String::from(" ");
+        write_on_one_line(&metric.units, &mut units);
+        Self { head, units, text: String::with_capacity(records * 96) }
+    }
+
+    pub fn add(&mut self, method: &impl Method, value: &Value, labels: &Labels) {
+        let out = &mut self.text;
+        if !out.is_empty() {
+            out.push('\n');
+        }
+        out.push_str(&self.head);
+        let start = out.len();
+        method.write_text(out);
+        escape_tail(out, start);
+        out.push_str(", value: ");
+        value.write_text(out);
+        out.push_str(&self.units);
+        labels.write_text(out);
+    }
+}
+
+struct JsonRecord<'a, M> {
     metric: &'a Metric,
-    record: &'a Record,
+    record: &'a Record<M>,
     method: &'a str,
 }
 
-impl Serialize for JsonRecord<'_> {
+impl<M> Serialize for JsonRecord<'_, M> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(7))?;
         map.serialize_entry("item", item_of(self.method))?;

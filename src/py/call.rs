@@ -10,8 +10,8 @@ use pyo3::types::{PyDict, PyTuple};
 use crate::core::number;
 
 use super::function::Site;
-use super::handover;
-use super::metric::Metric;
+use super::handover::{self, Outcome};
+use super::metric::{Metric, PlainLabels};
 use super::node::Node;
 use super::operation;
 use super::plan::{Hooks, Plan};
@@ -50,7 +50,7 @@ pub(crate) fn begin(
 ) -> PyResult<Call> {
     let above = core.current(py)?;
     let above_path = above.get().path(py);
-    let path = core.path(py, site, &above_path)?;
+    let path = core.path(py, site, &above_path);
     let root = core.root(py)?;
     let node = Node::begin(py, path, site.function.clone_ref(py), above, &root)?;
     let token = match core.enter(py, &node) {
@@ -81,7 +81,7 @@ pub(crate) fn begin(
 /// Records the call, runs the hooks after it, hands over if it is time. Does not yet take
 /// the node away: [`close`] does, whatever happened here.
 ///
-/// Returns the deliveries that asynchronous handlers have to make.
+/// Returns what is left to do, usually nothing.
 pub(crate) fn finish<'py>(
     py: Python<'py>,
     core: &Py<ProfilerCore>,
@@ -89,50 +89,77 @@ pub(crate) fn finish<'py>(
     call: &Call,
     ending: &Ending<'_, 'py>,
     packed: Option<&Packed<'py>>,
-) -> handover::Outcome<'py> {
-    let profiler = core.get();
-    let mut interrupted = None;
+) -> Option<Box<Outcome<'py>>> {
+    let mut outcome = None;
     if let Some(time) = &plan.time {
         let milliseconds = number::milliseconds(ending.elapsed);
-        record(py, core, time, milliseconds, call, ending.failed, &mut interrupted);
+        if let Err(error) = record(py, core, time, milliseconds, call, ending.failed) {
+            interrupt(&mut outcome, *error);
+        }
     }
-    if let Some(packed) = packed {
-        let result = ending.result;
-        after(py, plan, "after_func", &plan.hooks.after, result, packed, &mut interrupted);
+    if packed.is_some() || call.began_as_root {
+        finish_root_or_hooked(py, core, plan, call, ending, packed, &mut outcome);
     }
-    if call.began_as_root {
-        if let Some(size) = &plan.size {
-            match size_of(py, ending.result) {
-                Ok(bytes) => record(py, core, size, bytes, call, ending.failed, &mut interrupted),
-                Err(error) => keep_first(
-                    &mut interrupted,
-                    failure(py, plan, "response size measured by sys.getsizeof", error),
-                ),
+    let profiler = core.get();
+    let waiting = profiler.waiting(py);
+    if waiting == 0 {
+        return outcome;
+    }
+    // The plan in force now: a handler added while the call ran gets its records.
+    if let Some(now) = profiler.plan(py) {
+        let now = now.get();
+        if (waiting >= now.limit && !profiler.is_handing_over(py)) || profiler.is_top(py, &call.node)
+        {
+            let handed = handover::hand_over(py, profiler, now);
+            if handed.deliveries.is_some() || handed.interrupted.is_some() {
+                let earlier = outcome.take().and_then(|earlier| earlier.interrupted);
+                outcome = Some(Box::new(Outcome {
+                    interrupted: earlier.or(handed.interrupted),
+                    ..handed
+                }));
             }
         }
-        if let Some(packed) = packed {
-            let hook = &plan.hooks.after_root;
-            after(py, plan, "after_root_func", hook, ending.result, packed, &mut interrupted);
-        }
-    }
-    let mut outcome = handover::Outcome::default();
-    if profiler.waiting(py) > 0 {
-        // The plan in force now: a handler added while the call ran gets its records.
-        if let Some(now) = profiler.plan(py) {
-            let now = now.get();
-            let due = match profiler.root(py) {
-                Ok(root) => call.node.get().is_top(py, &root),
-                Err(_) => true,
-            } || (profiler.waiting(py) >= now.limit && !profiler.is_handing_over(py));
-            if due {
-                outcome = handover::hand_over(py, profiler, now);
-            }
-        }
-    }
-    if let Some(error) = interrupted {
-        outcome.interrupted = Some(error);
     }
     outcome
+}
+
+/// The part of [`finish`] that most calls are spared.
+fn finish_root_or_hooked<'py>(
+    py: Python<'py>,
+    core: &Py<ProfilerCore>,
+    plan: &Plan,
+    call: &Call,
+    ending: &Ending<'_, 'py>,
+    packed: Option<&Packed<'py>>,
+    outcome: &mut Option<Box<Outcome<'py>>>,
+) {
+    let result = ending.result;
+    if let Some(packed) = packed {
+        after(py, plan, "after_func", &plan.hooks.after, result, packed, outcome);
+    }
+    if !call.began_as_root {
+        return;
+    }
+    if let Some(size) = &plan.size {
+        let recorded = match size_of(py, result) {
+            Ok(bytes) => record(py, core, size, bytes, call, ending.failed).map_err(|e| *e),
+            Err(error) => {
+                let what = "response size measured by sys.getsizeof";
+                failure(py, plan, what, error).map_or(Ok(()), Err)
+            }
+        };
+        if let Err(error) = recorded {
+            interrupt(outcome, error);
+        }
+    }
+    if let Some(packed) = packed {
+        after(py, plan, "after_root_func", &plan.hooks.after_root, result, packed, outcome);
+    }
+}
+
+/// Notes what must go on once the tree is right again; the first such exception counts.
+fn interrupt(outcome: &mut Option<Box<Outcome<'_>>>, error: PyErr) {
+    outcome.get_or_insert_default().interrupted.get_or_insert(error);
 }
 
 /// Takes the node away and makes current what was current before.
@@ -149,20 +176,24 @@ fn record(
     number: f64,
     call: &Call,
     failed: bool,
-    interrupted: &mut Option<PyErr>,
-) {
+) -> Result<(), Box<PyErr>> {
     let store = metric.get();
     if !store.belongs_to(py, core) {
-        return;
+        return Ok(());
     }
-    match operation::builtin_labels(metric.bind(py), failed) {
-        Ok(Some(labels)) => {
-            store.push_for(py, core.get(), number, labels, call.node.get().path(py));
+    let path = call.node.get().path(py);
+    match store.plain_labels(py) {
+        Some(PlainLabels::None) => store.push_for(py, core.get(), number, None, path),
+        Some(PlainLabels::ErrorRaised) => {
+            store.push_for(py, core.get(), number, Some(failed), path);
         }
-        // Labels that only users add and only users give: logged there.
-        Ok(None) => {}
-        Err(error) => keep_first(interrupted, swallow::<()>(py, Err(error)).err()),
+        // Label names that a user added and nobody gives: the operation logs that.
+        None => {
+            let told = operation::label_cell(metric.bind(py), None, "observe");
+            swallow(py, told).map_err(Box::new)?;
+        }
     }
+    Ok(())
 }
 
 fn size_of(py: Python<'_>, result: Option<&Bound<'_, PyAny>>) -> PyResult<f64> {
@@ -183,14 +214,13 @@ fn after<'py>(
     hook: &Option<Py<PyAny>>,
     result: Option<&Bound<'py, PyAny>>,
     (args, kwargs): &Packed<'py>,
-    interrupted: &mut Option<PyErr>,
+    outcome: &mut Option<Box<Outcome<'py>>>,
 ) {
-    if interrupted.is_some() {
-        return;
-    }
-    if let Some(hook) = hook {
+    if let (Some(hook), None) = (hook, &outcome) {
         let called = hook.bind(py).call1((result, args, kwargs));
-        *interrupted = hook_result(py, plan, name, called).err();
+        if let Err(error) = hook_result(py, plan, name, called) {
+            interrupt(outcome, error);
+        }
     }
 }
 
@@ -220,12 +250,6 @@ pub(crate) fn failure(py: Python<'_>, plan: &Plan, what: &str, error: PyErr) -> 
     let reported =
         report.call_method1(intern!(py, "_report_failure"), (what, error.into_value(py)));
     swallow(py, reported).err()
-}
-
-fn keep_first(interrupted: &mut Option<PyErr>, error: Option<PyErr>) {
-    if interrupted.is_none() {
-        *interrupted = error;
-    }
 }
 
 impl Plan {

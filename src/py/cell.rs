@@ -2,7 +2,7 @@
 //! Python objects they came as. Conversions to Python and to the core's records.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -27,7 +27,7 @@ pub(crate) enum LabelCell {
 }
 
 pub(crate) enum MethodCell {
-    Path(Arc<Path>),
+    Path(Rc<Path>),
     Object(Py<PyAny>),
 }
 
@@ -81,7 +81,7 @@ impl LabelCell {
 impl MethodCell {
     pub(crate) fn copied(&self, py: Python<'_>) -> Self {
         match self {
-            Self::Path(path) => Self::Path(Arc::clone(path)),
+            Self::Path(path) => Self::Path(Rc::clone(path)),
             Self::Object(object) => Self::Object(object.clone_ref(py)),
         }
     }
@@ -189,33 +189,41 @@ fn labels_of(item: &Bound<'_, PyAny>) -> Labels {
     }
 }
 
-/// A row on its way out of the interpreter.
-pub(crate) fn record_of(
-    py: Python<'_>,
-    value: &ValueCell,
-    labels: &LabelCell,
-    method: &MethodCell,
-) -> Record {
-    let (operation, value) = match value {
-        ValueCell::Number(operation, number) => (Cow::Borrowed(*operation), Value::Float(*number)),
-        ValueCell::Object(item) => operation_of(item.bind(py)),
-    };
-    let labels = match labels {
-        LabelCell::None => Labels::None,
-        LabelCell::ErrorRaised(raised) => Labels::ErrorRaised(*raised),
-        LabelCell::Object(item) => labels_of(item.bind(py)),
-    };
-    let method = match method {
-        MethodCell::Path(path) => Arc::clone(path),
-        MethodCell::Object(item) => Path::literal(&text_of(item.bind(py))),
-    };
-    Record { method, operation, value, labels }
+impl ValueCell {
+    /// Operation and value, free of the interpreter.
+    pub(crate) fn written(&self, py: Python<'_>) -> (Cow<'static, str>, Value) {
+        match self {
+            Self::Number(operation, number) => (Cow::Borrowed(operation), Value::Float(*number)),
+            Self::Object(item) => operation_of(item.bind(py)),
+        }
+    }
+}
+
+impl LabelCell {
+    /// The labels, free of the interpreter.
+    pub(crate) fn written(&self, py: Python<'_>) -> Labels {
+        match self {
+            Self::None => Labels::None,
+            Self::ErrorRaised(raised) => Labels::ErrorRaised(*raised),
+            Self::Object(item) => labels_of(item.bind(py)),
+        }
+    }
+}
+
+impl MethodCell {
+    /// The context, free of the interpreter.
+    pub(crate) fn written(&self, py: Python<'_>) -> Rc<Path> {
+        match self {
+            Self::Path(path) => Rc::clone(path),
+            Self::Object(item) => Path::literal(&text_of(item.bind(py))),
+        }
+    }
 }
 
 /// A record as Python handlers get it, back in the core's form: its metric and itself.
 ///
 /// Errors: `KeyError` for a missing key.
-pub(crate) fn from_dict(name: &str, record: &Bound<'_, PyAny>) -> PyResult<(Metric, Record)> {
+pub(crate) fn from_dict(name: &str, record: &Bound<'_, PyAny>) -> PyResult<(Metric, Record<Box<str>>)> {
     let text = |key: &str| -> PyResult<Box<str>> { Ok(text_of(&record.get_item(key)?).into()) };
     let (operation, value) = operation_of(&record.get_item("value")?);
     let metric = Metric {
@@ -225,7 +233,7 @@ pub(crate) fn from_dict(name: &str, record: &Bound<'_, PyAny>) -> PyResult<(Metr
         job: text("job").unwrap_or_default(),
     };
     let record = Record {
-        method: Path::literal(&text("method")?),
+        method: text("method")?,
         operation,
         value,
         labels: labels_of(&record.get_item("labels")?),

@@ -1,6 +1,6 @@
 //! `phanos.tree.Context`: the dotted context of a node as users see it.
 
-use std::sync::Arc;
+use std::rc::Rc;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
@@ -14,20 +14,20 @@ use super::owner::owner_of;
 
 #[pyclass(name = "Context", module = "phanos.tree", subclass, frozen, dict, weakref)]
 pub(crate) struct Context {
-    path: GilCell<Arc<Path>>,
+    path: GilCell<Rc<Path>>,
     method: GilCell<Option<Py<PyAny>>>,
 }
 
 impl Context {
-    pub(crate) fn of(path: Arc<Path>, method: Option<Py<PyAny>>) -> Self {
+    pub(crate) fn of(path: Rc<Path>, method: Option<Py<PyAny>>) -> Self {
         Self { path: GilCell::new(path), method: GilCell::new(method) }
     }
 
-    pub(crate) fn path(&self, py: Python<'_>) -> Arc<Path> {
+    pub(crate) fn path(&self, py: Python<'_>) -> Rc<Path> {
         self.path.get(py)
     }
 
-    pub(crate) fn set_path(&self, py: Python<'_>, path: Arc<Path>) {
+    pub(crate) fn set_path(&self, py: Python<'_>, path: Rc<Path>) {
         self.path.set(py, path);
     }
 }

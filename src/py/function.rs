@@ -11,6 +11,7 @@
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::offset_of;
 use std::ptr;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
@@ -20,12 +21,13 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
-use crate::core::path::{Path, hash_name};
+use crate::core::path::{Path, PathCache, hash_name};
 
 use super::call::{self, Ending, Packed};
 use super::gate::CallGate;
 use super::gil_cell::GilCell;
-use super::owner::{self, RootName};
+use super::handover::Outcome;
+use super::owner::{self, RootPath};
 use super::plan::Plan;
 use super::profiler::ProfilerCore;
 use super::raised::Raised;
@@ -53,39 +55,43 @@ pub(crate) struct Site {
     pub(crate) core: Py<ProfilerCore>,
     pub(crate) name: Arc<str>,
     pub(crate) hash: u64,
-    root_name: GilCell<RootName>,
-    /// The last path used and the identity of its parent (0: a root).
-    recent: GilCell<Option<(u64, Arc<Path>)>>,
+    root: GilCell<RootPath>,
+    /// The last path used under another call, and the identity of its parent.
+    recent: GilCell<Option<(u64, Rc<Path>)>>,
 }
 
 impl Site {
-    /// `Owner:name`, the context of a root call.
-    pub(crate) fn root_name(&self, py: Python<'_>) -> PyResult<Arc<str>> {
-        if let Some(name) = self.root_name.with(py, |state| state.certain()) {
-            return Ok(name);
+    /// The path of a root call.
+    pub(crate) fn root_path(&self, py: Python<'_>, paths: &GilCell<PathCache>) -> Rc<Path> {
+        if let Some(path) = self.root.with(py, |root| root.certain()) {
+            return path;
         }
-        // Looking once more may call into Python: outside the cell.
-        let state = self.root_name.replace(py, RootName::Unknown);
-        let (name, state) = match state.current(py) {
-            Some(name) => (name, state),
-            None => owner::resolve(self.function.bind(py), &self.name),
+        // Looking once more reads a module's dict: outside the cell.
+        let root = self.root.replace(py, RootPath::Unknown);
+        let (path, root) = match root.current(py) {
+            Some(path) => (path, root),
+            None => owner::resolve(self.function.bind(py), &self.name, paths),
         };
-        self.root_name.set(py, state);
-        Ok(name)
+        self.root.set(py, root);
+        path
     }
 
-    /// The path of the last call, if it was `name` under the same parent.
-    pub(crate) fn recent(&self, py: Python<'_>, parent: u64, name: &Arc<str>) -> Option<Arc<Path>> {
-        self.recent.with(py, |recent| match recent {
-            Some((known, path)) if *known == parent && **path.name() == **name => {
-                Some(Arc::clone(path))
-            }
+    /// The path of a call under `above`.
+    pub(crate) fn path_under(
+        &self,
+        py: Python<'_>,
+        above: &Rc<Path>,
+        paths: &GilCell<PathCache>,
+    ) -> Rc<Path> {
+        let recent = self.recent.with(py, |recent| match recent {
+            Some((parent, path)) if *parent == above.id() => Some(Rc::clone(path)),
             _ => None,
+        });
+        recent.unwrap_or_else(|| {
+            let path = paths.with(py, |paths| paths.child(above, &self.name, self.hash));
+            self.recent.set(py, Some((above.id(), Rc::clone(&path))));
+            path
         })
-    }
-
-    pub(crate) fn remember(&self, py: Python<'_>, parent: u64, path: &Arc<Path>) {
-        self.recent.set(py, Some((parent, Arc::clone(path))));
     }
 }
 
@@ -143,7 +149,7 @@ pub(crate) fn decorate<'py>(
         core: core.clone().unbind(),
         name: name.into(),
         hash: hash_name(name),
-        root_name: GilCell::new(RootName::Unknown),
+        root: GilCell::new(RootPath::Unknown),
         recent: GilCell::new(None),
     });
     let wrapper = match make_wrapper {
@@ -203,17 +209,18 @@ unsafe extern "C" fn vectorcall(
         let Some(plan) = site.core.get().plan(py) else {
             return call.forward(site.function.as_ptr());
         };
-        let outcome = if plan.get().overridden && layout.wrapper.is_null() {
-            run_overridden(py, plan.get(), site, &call)
-        } else if layout.kind == Kind::Suspending {
+        if layout.kind == Kind::Suspending {
             return call.forward(layout.wrapper);
+        }
+        let outcome = if plan.get().overridden {
+            run_overridden(py, plan.get(), site, &call)
         } else {
             run(py, plan.get(), site, &call)
         };
         match outcome {
-            Ok(result) => result.into_ptr(),
-            Err(Failure::Raised) => ptr::null_mut(),
-            Err(Failure::Error(error)) => {
+            Ok(Some(result)) => result.into_ptr(),
+            Ok(None) => ptr::null_mut(), // Raised already.
+            Err(error) => {
                 error.restore(py);
                 ptr::null_mut()
             }
@@ -259,24 +266,13 @@ impl Arguments {
     }
 }
 
-enum Failure {
-    /// The exception is raised already.
-    Raised,
-    Error(PyErr),
-}
-
-impl From<PyErr> for Failure {
-    fn from(error: PyErr) -> Self {
-        Self::Error(error)
-    }
-}
-
+/// Runs a recorded call. `None`: the function raised, and what it raised is in flight again.
 fn run<'py>(
     py: Python<'py>,
     plan: &Plan,
     site: &Site,
     arguments: &Arguments,
-) -> Result<Bound<'py, PyAny>, Failure> {
+) -> Result<Option<Bound<'py, PyAny>>, Box<PyErr>> {
     let core = site.core.get();
     let packed = if plan.wants_arguments() { Some(arguments.pack(py)?) } else { None };
     let call = call::begin(py, core, plan, site, packed.as_ref())?;
@@ -292,31 +288,33 @@ fn run<'py>(
         None => finish(),
         Some(raised) => raised.handled(py, finish),
     };
+    let interrupted = outcome.and_then(|outcome| settle(py, plan, *outcome));
+    call::close(py, core, &call);
+    if let Some(error) = interrupted {
+        if let Some(raised) = raised {
+            raised.forget(py);
+        }
+        return Err(error);
+    }
+    if let Some(raised) = raised {
+        raised.restore(py);
+    }
+    Ok(result)
+}
+
+/// Queues what asynchronous handlers have to deliver; returns what must be raised.
+#[cold]
+fn settle(py: Python<'_>, plan: &Plan, outcome: Outcome<'_>) -> Option<Box<PyErr>> {
     let mut interrupted = outcome.interrupted;
     if let Some(deliveries) = outcome.deliveries {
         let queued =
             plan.profiler.bind(py).call_method1(intern!(py, "_queue_deliveries"), (deliveries,));
-        if let Err(error) = queued
-            && interrupted.is_none()
-        {
-            interrupted = call::failure(py, plan, "queueing for asynchronous handlers", error);
+        if let Err(error) = queued {
+            let what = "queueing for asynchronous handlers";
+            interrupted = interrupted.or_else(|| call::failure(py, plan, what, error));
         }
     }
-    call::close(py, core, &call);
-    match (interrupted, raised, result) {
-        (Some(error), raised, _) => {
-            if let Some(raised) = raised {
-                raised.forget(py);
-            }
-            Err(Failure::Error(error))
-        }
-        (None, Some(raised), _) => {
-            raised.restore(py);
-            Err(Failure::Raised)
-        }
-        (None, None, Some(result)) => Ok(result),
-        (None, None, None) => unreachable!("no result means an exception was taken"),
-    }
+    interrupted.map(Box::new)
 }
 
 /// The user overrode a step of the call: `profile_ext.sync_inner` takes the steps.
@@ -325,14 +323,14 @@ fn run_overridden<'py>(
     plan: &Plan,
     site: &Site,
     arguments: &Arguments,
-) -> Result<Bound<'py, PyAny>, Failure> {
+) -> Result<Option<Bound<'py, PyAny>>, Box<PyErr>> {
     let (args, kwargs) = arguments.pack(py)?;
     let mut all = Vec::with_capacity(args.len() + 1);
     all.push(site.function.bind(py).clone());
     all.extend(args.iter());
     let steps = plan.profiler.bind(py).getattr(intern!(py, "profile_ext"))?;
     let args = PyTuple::new(py, all)?;
-    Ok(steps.call_method(intern!(py, "sync_inner"), args, Some(&kwargs))?)
+    Ok(Some(steps.call_method(intern!(py, "sync_inner"), args, Some(&kwargs))?))
 }
 
 fn make_type(py: Python<'_>) -> PyResult<Py<PyType>> {

@@ -9,6 +9,7 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use super::call::{self, Call, Ending};
 use super::function::Site;
+use super::handover::Outcome;
 use super::node::{Node, Running};
 use super::plan::Plan;
 use super::raised::swallow;
@@ -90,6 +91,7 @@ impl CallGate {
         };
         let ending = Ending { elapsed, failed, result: result.as_ref() };
         let outcome = call::finish(py, &self.site.core, plan, &call, &ending, packed.as_ref());
+        let outcome = outcome.map_or_else(Outcome::default, |outcome| *outcome);
         match (outcome.interrupted, outcome.deliveries) {
             (None, Some(deliveries)) => {
                 let running =

@@ -17,9 +17,13 @@ use pyo3::Python;
 /// breaks that rule gets a panic, not aliasing: the `RefCell` inside still counts.
 pub(crate) struct GilCell<T>(RefCell<T>);
 
-// SAFETY: `with` and `try_with` demand `Python<'_>`, which exists only while the calling
-// thread holds the interpreter lock, and the closure cannot give it up: it gets no token.
-unsafe impl<T: Send> Sync for GilCell<T> {}
+// SAFETY: `with` demands `Python<'_>`, which exists only while the calling thread holds the
+// interpreter lock, and the closure cannot give it up: it gets no token. What cannot be sent
+// to other threads (`Rc`) may be inside, since only the holder of the lock ever sees it;
+// cells are part of Python objects, which are also freed with the lock held, or statics.
+unsafe impl<T> Sync for GilCell<T> {}
+// SAFETY: as above.
+unsafe impl<T> Send for GilCell<T> {}
 
 impl<T> GilCell<T> {
     pub(crate) const fn new(value: T) -> Self {

@@ -1,7 +1,7 @@
 //! `phanos.tree.MethodTreeNode`: a profiled call as Python sees it, and its place in the
 //! forest of live calls.
 
-use std::sync::Arc;
+use std::rc::Rc;
 use std::time::Instant;
 
 use pyo3::exceptions::PyTypeError;
@@ -44,7 +44,7 @@ pub(crate) struct Running {
 }
 
 struct State {
-    path: Arc<Path>,
+    path: Rc<Path>,
     /// Made when somebody looks; from then on it owns the path, since users may set it.
     context: Option<Py<Context>>,
     method: Option<Py<PyAny>>,
@@ -62,7 +62,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    fn new_at(path: Arc<Path>, method: Option<Py<PyAny>>, above: Option<Py<Self>>) -> Self {
+    fn new_at(path: Rc<Path>, method: Option<Py<PyAny>>, above: Option<Py<Self>>) -> Self {
         Self {
             state: GilCell::new(State {
                 path,
@@ -87,7 +87,7 @@ impl Node {
     /// Returns the node and whether that nearest node is `root`.
     pub(crate) fn begin(
         py: Python<'_>,
-        path: Arc<Path>,
+        path: Rc<Path>,
         method: Py<PyAny>,
         above: Py<Self>,
         root: &Py<Self>,
@@ -104,10 +104,10 @@ impl Node {
         Ok(node)
     }
 
-    pub(crate) fn path(&self, py: Python<'_>) -> Arc<Path> {
+    pub(crate) fn path(&self, py: Python<'_>) -> Rc<Path> {
         self.state.with(py, |state| match &state.context {
             Some(context) => context.get().path(py),
-            None => Arc::clone(&state.path),
+            None => Rc::clone(&state.path),
         })
     }
 
@@ -268,7 +268,7 @@ impl Node {
         let (known, path, method) = self.state.with(py, |state| {
             (
                 state.context.as_ref().map(|context| context.clone_ref(py)),
-                Arc::clone(&state.path),
+                Rc::clone(&state.path),
                 state.method.as_ref().map(|method| method.clone_ref(py)),
             )
         });
@@ -363,7 +363,7 @@ impl Node {
         };
         let before = node.state.with(py, |state| {
             if let Some(context) = &state.context {
-                context.get().set_path(py, Arc::clone(&path));
+                context.get().set_path(py, Rc::clone(&path));
             }
             let slf = slf.clone().unbind();
             (std::mem::replace(&mut state.path, path), state.above.replace(slf))

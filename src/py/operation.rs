@@ -177,25 +177,6 @@ pub(crate) fn label_cell(
     }))
 }
 
-/// The labels of a built-in measurement: `error_raised` says whether the call failed.
-/// `None`, and a logged error, if a user added label names that nobody gives.
-pub(crate) fn builtin_labels(
-    metric: &Bound<'_, Metric>,
-    failed: bool,
-) -> PyResult<Option<LabelCell>> {
-    let py = metric.py();
-    let names = metric.get().label_names(py)?.into_bound(py);
-    if let Ok(names) = names.cast::<PySet>() {
-        if names.is_empty() {
-            return Ok(Some(LabelCell::None));
-        }
-        if names.len() == 1 && names.contains(intern!(py, ERROR_RAISED))? {
-            return Ok(Some(LabelCell::ErrorRaised(failed)));
-        }
-    }
-    label_cell(metric, None, "observe")
-}
-
 fn mismatch(
     metric: &Bound<'_, Metric>,
     operation: &str,

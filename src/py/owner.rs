@@ -1,12 +1,16 @@
 //! Who a root call belongs to: the class that defines the method, else the module.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 use pyo3::{PyTypeInfo, intern};
 
+use crate::core::path::{Path, PathCache};
+
 use super::function::ProfiledFunction;
+use super::gil_cell::GilCell;
 
 /// What stands before the `:` of a root call of `callable`.
 ///
@@ -96,51 +100,54 @@ impl ModuleAttribute {
     }
 }
 
-/// A decorated function's name as a root, `Owner:name`, remembered once it is certain.
-#[derive(Default)]
-pub(crate) enum RootName {
-    #[default]
+/// A decorated function's path as a root, `Owner:name`, remembered once it is certain.
+pub(crate) enum RootPath {
     Unknown,
-    Certain(Arc<str>),
+    Certain(Rc<Path>),
     /// No class found so far. The class may appear later (the function ran before its
     /// class statement was through), so each root call looks once more: one dict look-up.
-    Module { place: ModuleAttribute, name: Arc<str> },
+    Module { place: ModuleAttribute, path: Rc<Path> },
 }
 
-impl RootName {
-    /// The name, if it can no longer change.
-    pub(crate) fn certain(&self) -> Option<Arc<str>> {
+impl RootPath {
+    /// The path, if it can no longer change.
+    pub(crate) fn certain(&self) -> Option<Rc<Path>> {
         match self {
-            Self::Certain(name) => Some(Arc::clone(name)),
+            Self::Certain(path) => Some(Rc::clone(path)),
             _ => None,
         }
     }
 
-    /// What the name is now, without calling into Python; `None` asks for [`resolve`].
-    pub(crate) fn current(&self, py: Python<'_>) -> Option<Arc<str>> {
+    /// What the path is now; `None` asks for [`resolve`].
+    pub(crate) fn current(&self, py: Python<'_>) -> Option<Rc<Path>> {
         match self {
             Self::Unknown => None,
-            Self::Certain(name) => Some(Arc::clone(name)),
-            Self::Module { place, name } => match place.class(py) {
-                Ok(None) => Some(Arc::clone(name)),
+            Self::Certain(path) => Some(Rc::clone(path)),
+            Self::Module { place, path } => match place.class(py) {
+                Ok(None) => Some(Rc::clone(path)),
                 _ => None,
             },
         }
     }
 }
 
-/// Works the root name of `callable` out.
-pub(crate) fn resolve(callable: &Bound<'_, PyAny>, name: &str) -> (Arc<str>, RootName) {
+/// Works the path of root calls of `callable` out.
+pub(crate) fn resolve(
+    callable: &Bound<'_, PyAny>,
+    name: &str,
+    paths: &GilCell<PathCache>,
+) -> (Rc<Path>, RootPath) {
     let owner = owner_of(callable).unwrap_or_default();
     let text: Arc<str> = format!("{owner}:{name}").into();
+    let path = paths.with(callable.py(), |paths| paths.root(&text));
     let place = if is_function(callable) && !matches!(defining_class(callable), Ok(Some(_))) {
         ModuleAttribute::named_by(callable).ok().flatten()
     } else {
         None
     };
     let state = match place {
-        Some(place) => RootName::Module { place, name: Arc::clone(&text) },
-        None => RootName::Certain(Arc::clone(&text)),
+        Some(place) => RootPath::Module { place, path: Rc::clone(&path) },
+        None => RootPath::Certain(Rc::clone(&path)),
     };
-    (text, state)
+    (path, state)
 }

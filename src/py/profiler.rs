@@ -3,14 +3,14 @@
 #![allow(unsafe_code)]
 
 use std::ptr;
-use std::sync::Arc;
+use std::rc::Rc;
 
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::core::path::{Path, PathCache};
+use crate::core::path::{Path, PathCache, hash_name};
 
 use super::function::{ProfiledFunction, Site};
 use super::gil_cell::GilCell;
@@ -60,6 +60,11 @@ impl ProfilerCore {
             Some(root) => Ok(root),
             None => Node::new_root(py), // Only after the garbage collector cleared this object.
         }
+    }
+
+    /// True if no live call stands above `node`.
+    pub(crate) fn is_top(&self, py: Python<'_>, node: &Py<Node>) -> bool {
+        self.root.with(py, |root| root.as_ref().is_none_or(|root| node.get().is_top(py, root)))
     }
 
     pub(crate) fn count(&self, py: Python<'_>, more: usize, less: usize) {
@@ -132,26 +137,12 @@ impl ProfilerCore {
     }
 
     /// The path of a call of `site` under `above`.
-    pub(crate) fn path(
-        &self,
-        py: Python<'_>,
-        site: &Site,
-        above: &Arc<Path>,
-    ) -> PyResult<Arc<Path>> {
+    pub(crate) fn path(&self, py: Python<'_>, site: &Site, above: &Rc<Path>) -> Rc<Path> {
         if above.is_empty() {
-            let name = site.root_name(py)?;
-            return Ok(site.recent(py, 0, &name).unwrap_or_else(|| {
-                let hash = crate::core::path::hash_name(&name);
-                let path = self.paths.with(py, |paths| paths.child(above, &name, hash));
-                site.remember(py, 0, &path);
-                path
-            }));
+            site.root_path(py, &self.paths)
+        } else {
+            site.path_under(py, above, &self.paths)
         }
-        Ok(site.recent(py, above.id(), &site.name).unwrap_or_else(|| {
-            let path = self.paths.with(py, |paths| paths.child(above, &site.name, site.hash));
-            site.remember(py, above.id(), &path);
-            path
-        }))
     }
 
     /// The same for a callable that was not decorated.
@@ -159,17 +150,17 @@ impl ProfilerCore {
         &self,
         py: Python<'_>,
         callable: &Bound<'_, PyAny>,
-        above: &Arc<Path>,
-    ) -> PyResult<Arc<Path>> {
+        above: &Rc<Path>,
+    ) -> PyResult<Rc<Path>> {
         if let Some(site) = ProfiledFunction::site(callable) {
-            return self.path(py, site, above);
+            return Ok(self.path(py, site, above));
         }
-        let mut name: Arc<str> = super::context::call_name(callable)?.into();
+        let name = super::context::call_name(callable)?;
         if above.is_empty() {
-            name = owner::resolve(callable, &name).0;
+            return Ok(owner::resolve(callable, &name, &self.paths).0);
         }
-        let hash = crate::core::path::hash_name(&name);
-        Ok(self.paths.with(py, |paths| paths.child(above, &name, hash)))
+        let hash = hash_name(&name);
+        Ok(self.paths.with(py, |paths| paths.child(above, &name.into(), hash)))
     }
 }
 
@@ -259,8 +250,9 @@ impl ProfilerCore {
     }
 
     /// True if `node` is a call with no live profiled call above it.
-    fn is_top(&self, py: Python<'_>, node: &Bound<'_, Node>) -> PyResult<bool> {
-        Ok(node.get().is_top(py, &self.root(py)?))
+    #[pyo3(name = "is_top")]
+    fn get_is_top(&self, py: Python<'_>, node: Py<Node>) -> bool {
+        self.is_top(py, &node)
     }
 
     /// True if `node` began with no profiled call above it at all.
