@@ -187,7 +187,7 @@ class Courier:
                 while not task.done():
                     try:
                         await asyncio.wait((task,))
-                    except asyncio.CancelledError:
+                    except asyncio.CancelledError:  # noqa: PERF203 - waits on, whatever happens
                         cancelled = True
                 if task.cancelled() and cancelled:
                     # The loop is about to close and cancelled handler and line alike: the
@@ -196,10 +196,10 @@ class Courier:
                 line.items.popleft()
                 if task.cancelled():
                     self._settle(item, _HandlerCancelled())
-                elif (error := task.exception()) is None:
+                elif (raised := task.exception()) is None:
                     self._settle(item)
                 else:
-                    self._failed(item, handler, error)
+                    self._failed(item, handler, raised)
         finally:
             line.working = False
             line.task = None  # It holds the loop, which would never be collected.

@@ -115,7 +115,13 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
             self._hand_over()
 
     def _measure(
-        self, result: Any, start: Any, args: tuple[Any, ...], kwargs: dict[str, Any], *, failed: bool
+        self,
+        result: Any,
+        start: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        *,
+        failed: bool,
     ) -> None:
         token = call_failed.set(failed)
         try:
@@ -134,9 +140,7 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
     def _is_due(self, node: MethodTreeNode) -> bool:
         profiler = self.base_profiler
         count = profiler.get_records_count()
-        return bool(count) and (
-            profiler._core.is_top(node) or count >= profiler.RECORDS_LEN_LIMIT
-        )
+        return bool(count) and (profiler._core.is_top(node) or count >= profiler.RECORDS_LEN_LIMIT)
 
     def _hand_over(self) -> None:
         self._guarded("handle_records_clear")

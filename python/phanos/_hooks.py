@@ -22,7 +22,7 @@ HOOKS = {
 """Attribute of the profiler: parameter names that its hook may use."""
 
 
-def adapted(attribute: str, hook: Any) -> Hook | None:
+def adapted(attribute: str, hook: Hook | None) -> Hook | None:
     """
     Return `hook` as something to call with three positional arguments.
 

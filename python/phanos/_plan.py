@@ -79,9 +79,7 @@ def build(profiler: Profiler, base: type) -> Plan:
         or overridden(size, ResponseSize, ("rec",))
         or overridden(size, Histogram, ("observe",))
     )
-    own_steps = (
-        overridden(profiler, base, STEPS) or own_time or own_size or _own_ext(profiler)
-    )
+    own_steps = overridden(profiler, base, STEPS) or own_time or own_size or _own_ext(profiler)
     return Plan(
         profiler,
         metrics=[

@@ -19,7 +19,7 @@ from ._phanos import MethodTreeNode, ProfilerCore, call_as, decorate, due, flush
 from ._plan import STEPS, build
 from ._wrappers import maker_for, template
 from .config import create_async_handlers, create_handlers
-from .handlers import AsyncBaseHandler, BaseHandler, SyncBaseHandler
+from .handlers import AsyncBaseHandler, SyncBaseHandler
 from .log import InstanceLoggerMixin
 from .metrics import MetricWrapper, MonotonicStart, ResponseSize, TimeProfiler
 from .tree import ContextTree
@@ -37,6 +37,7 @@ IMPLICITLY_CLASSMETHODS = frozenset({"__new__", "__init_subclass__", "__class_ge
 """Functions that a class statement binds by itself, which it does for real functions only."""
 
 _Configure = Callable[Concatenate["Profiler", P], R]
+
 
 class _Observed(dict[str, Any]):
     """A dict that tells its profiler of every change."""
@@ -98,7 +99,11 @@ def _with_old_form(configure: Callable[Concatenate[Profiler, P], R]) -> _Configu
                     f"got {len(args)} positional arguments"
                 )
             # In that generation everything was on by default.
-            kwargs = {"response_size_profile": True, **dict(zip(names, args)), **kwargs}
+            kwargs = {
+                "response_size_profile": True,
+                **dict(zip(names, args, strict=False)),
+                **kwargs,
+            }
             args = ()
         return configure(self, *args, **kwargs)
 
@@ -196,6 +201,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
     @_with_old_form
     def config(
         self,
+        /,
         logger: LoggerLike | str | None = None,
         job: str = "",
         time_profile: bool = True,
@@ -240,6 +246,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
     @_with_old_form
     def async_config(
         self,
+        /,
         logger: LoggerLike | str | None = None,
         job: str = "",
         time_profile: bool = True,
@@ -293,7 +300,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
     def _configure(
         self,
         steps: type[SyncExtProfiler] | type[AsyncExtProfiler],
-        handlers: Mapping[str, BaseHandler],
+        handlers: Mapping[str, Any],
         *,
         logger: LoggerLike | str | None = None,
         job: str = "",
@@ -507,7 +514,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         self.handlers[name] = handler
         self.debug("Handler %r added to phanos profiler", name)
 
-    addHandler = add_handler  # noqa: N815 - the 0.1 name
+    addHandler = add_handler
 
     def delete_handler(self, handler_name: str) -> None:
         """Delete a handler, after handing over; unknown names are a warning."""
@@ -518,7 +525,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         self.handlers.pop(handler_name, None)
         self.debug("handler %r deleted", handler_name)
 
-    deleteHandler = delete_handler  # noqa: N815 - the 0.1 name
+    deleteHandler = delete_handler
 
     def delete_handlers(self) -> None:
         """Delete all handlers, after handing over."""
@@ -646,7 +653,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
                 return decorated(*args, **kwargs)
 
             return function
-        return decorated  # type: ignore[no-any-return]
+        return decorated
 
     def set_curr_node(self, func: Callable[..., Any]) -> MethodTreeNode:
         """Make a node for a call of `func` under the current one, and make it current."""

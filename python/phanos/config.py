@@ -48,7 +48,9 @@ def import_external(full_name: str) -> Any:
         for attribute in parts[length:]:
             found = getattr(found, attribute)
         return found
-    raise ModuleNotFoundError(f"cannot import {full_name!r}: no module named {parts[0]!r}", name=parts[0])
+    raise ModuleNotFoundError(
+        f"cannot import {full_name!r}: no module named {parts[0]!r}", name=parts[0]
+    )
 
 
 def parse_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +87,9 @@ def _handler_class(key: str, settings: Any) -> type[BaseHandler]:
 
 
 def _arguments(key: str, settings: Mapping[str, Any], constructor: Any) -> dict[str, Any]:
-    arguments = parse_arguments({name: value for name, value in settings.items() if name != "class"})
+    arguments = parse_arguments(
+        {name: value for name, value in settings.items() if name != "class"}
+    )
     try:
         inspect.signature(constructor).bind(**arguments)
     except TypeError as error:

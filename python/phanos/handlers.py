@@ -136,9 +136,7 @@ class _TextHandler(SyncBaseHandler):
     def _text(self, records: list[Record], profiler_name: str) -> str:
         if type(self.formatter) is OutputFormatter:
             return records_to_str(profiler_name, records)
-        return "\n".join(
-            self.formatter.record_to_str(profiler_name, record) for record in records
-        )
+        return "\n".join(self.formatter.record_to_str(profiler_name, record) for record in records)
 
 
 class StreamHandler(_TextHandler):
@@ -240,9 +238,7 @@ class NamedLoggerHandler(LoggerHandler):
         TypeError: logger_name is not a string, or level is not an int.
     """
 
-    def __init__(
-        self, handler_name: str, logger_name: str, level: int = logging.DEBUG
-    ) -> None:
+    def __init__(self, handler_name: str, logger_name: str, level: int = logging.DEBUG) -> None:
         if not isinstance(logger_name, str):
             raise TypeError(
                 f"NamedLoggerHandler {handler_name!r} expects a str as logger_name, "

@@ -13,7 +13,7 @@ import datetime
 import functools
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any
 
 from . import _registry
 from ._column import LABELS, METHODS, VALUES, Column
@@ -117,7 +117,7 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
 
     def to_records(self) -> list[Record]:
         """Return the waiting records; they go on waiting until `cleanup`."""
-        return cast("list[Record]", super().to_records())
+        return super().to_records()
 
     def cleanup(self) -> None:
         """
@@ -243,7 +243,9 @@ class StoreOperationDecorator:
             self.operation(instance, value, node, label_values)
         except InvalidValueError as error:
             instance._cut(before)
-            instance._complain(f"value of {name}", f"operation {name!r} accepts only values {error}")
+            instance._complain(
+                f"value of {name}", f"operation {name!r} accepts only values {error}"
+            )
             return
         except BaseException:
             instance._cut(before)
@@ -382,9 +384,7 @@ class MonotonicStart(datetime.datetime):
     def take(cls) -> MonotonicStart:
         """Return this moment."""
         now = datetime.datetime.now()
-        start = cls(
-            now.year, now.month, now.day, now.hour, now.minute, now.second, now.microsecond
-        )
+        start = cls(now.year, now.month, now.day, now.hour, now.minute, now.second, now.microsecond)
         start.monotonic_ns = monotonic_ns()
         return start
 
@@ -422,9 +422,9 @@ class TimeProfiler(Histogram):
         if isinstance(start, MonotonicStart):
             milliseconds = (monotonic_ns() - start.monotonic_ns) / 1e6
         elif isinstance(start, datetime.datetime):
-            milliseconds = (
-                datetime.datetime.now(start.tzinfo) - start
-            ) / datetime.timedelta(milliseconds=1)
+            milliseconds = (datetime.datetime.now(start.tzinfo) - start) / datetime.timedelta(
+                milliseconds=1
+            )
         else:
             self._complain(
                 "start", f"operation 'stop' accepts only a datetime as start, got {start!r}"

@@ -59,9 +59,7 @@ class ContextTree(InstanceLoggerMixin):
         while above is not None and above is not top:
             above = above.parent
         if above is None:
-            self.warning(
-                "ContextTree.find_and_delete_node: node %r was not found", str(node.ctx)
-            )
+            self.warning("ContextTree.find_and_delete_node: node %r was not found", str(node.ctx))
             return False
         return self.delete_node(node)
 

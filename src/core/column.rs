@@ -46,6 +46,7 @@ impl<V, L, M> Columns<V, L, M> {
     }
 
     /// Takes everything, leaving empty columns.
+    #[must_use]
     pub fn take(&mut self) -> Self {
         std::mem::take(self)
     }
@@ -59,6 +60,7 @@ impl<V, L, M> Columns<V, L, M> {
     }
 
     /// Drops the oldest rows until `keep` are left; returns what was dropped.
+    #[must_use]
     pub fn drop_oldest(&mut self, keep: usize) -> Self {
         let excess = |length: usize| length.saturating_sub(keep);
         Self {

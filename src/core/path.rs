@@ -33,12 +33,7 @@ impl Path {
 
     /// The same for a name that is shared already.
     pub fn first(name: Arc<str>) -> Rc<Self> {
-        Rc::new(Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            name,
-            parent: None,
-            depth: 1,
-        })
+        Rc::new(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), name, parent: None, depth: 1 })
     }
 
     /// The context of a call named `name` under this one. Under the empty context the

@@ -90,9 +90,9 @@ impl Labels {
         match self {
             Self::None => false,
             Self::ErrorRaised(raised) => *raised,
-            Self::Listed(labels) => {
-                labels.iter().any(|(name, value)| **name == *ERROR_RAISED && *value == Value::Bool(true))
-            }
+            Self::Listed(labels) => labels
+                .iter()
+                .any(|(name, value)| **name == *ERROR_RAISED && *value == Value::Bool(true)),
         }
     }
 }

@@ -22,7 +22,10 @@ pub enum Value {
     /// In the order of the dict it was copied from.
     Map(Vec<(Box<str>, Value)>),
     /// `text` is Python's `str()` of it, `json` what JSON gets.
-    Shown { text: Box<str>, json: Box<Value> },
+    Shown {
+        text: Box<str>,
+        json: Box<Value>,
+    },
 }
 
 impl Value {
@@ -78,7 +81,8 @@ pub fn write_on_one_line(text: &str, out: &mut String) {
     let breaks = |c: char| {
         matches!(
             c,
-            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
+            '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{1c}'
+                ..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
         )
     };
     if !text.contains(breaks) {

@@ -1,6 +1,6 @@
 //! The life of one profiled call: begin, measure, finish.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -68,8 +68,11 @@ pub(crate) fn begin(
             }
             None => Ok(()),
         };
-        let root_hook =
-            if call.began_as_root { run("before_root_func", &plan.hooks.before_root) } else { Ok(()) };
+        let root_hook = if call.began_as_root {
+            run("before_root_func", &plan.hooks.before_root)
+        } else {
+            Ok(())
+        };
         if let Err(error) = root_hook.and_then(|()| run("before_func", &plan.hooks.before)) {
             close(py, core, &call);
             return Err(error);
@@ -108,7 +111,8 @@ pub(crate) fn finish<'py>(
     // The plan in force now: a handler added while the call ran gets its records.
     if let Some(now) = profiler.plan(py) {
         let now = now.get();
-        if (waiting >= now.limit && !profiler.is_handing_over(py)) || profiler.is_top(py, &call.node)
+        if (waiting >= now.limit && !profiler.is_handing_over(py))
+            || profiler.is_top(py, &call.node)
         {
             let handed = handover::hand_over(py, profiler, now);
             if handed.deliveries.is_some() || handed.interrupted.is_some() {
@@ -135,7 +139,7 @@ fn finish_root_or_hooked<'py>(
 ) {
     let result = ending.result;
     if let Some(packed) = packed {
-        after(py, plan, "after_func", &plan.hooks.after, result, packed, outcome);
+        after(py, plan, "after_func", plan.hooks.after.as_ref(), result, packed, outcome);
     }
     if !call.began_as_root {
         return;
@@ -153,7 +157,8 @@ fn finish_root_or_hooked<'py>(
         }
     }
     if let Some(packed) = packed {
-        after(py, plan, "after_root_func", &plan.hooks.after_root, result, packed, outcome);
+        let hook = plan.hooks.after_root.as_ref();
+        after(py, plan, "after_root_func", hook, result, packed, outcome);
     }
 }
 
@@ -211,7 +216,7 @@ fn after<'py>(
     py: Python<'py>,
     plan: &Plan,
     name: &str,
-    hook: &Option<Py<PyAny>>,
+    hook: Option<&Py<PyAny>>,
     result: Option<&Bound<'py, PyAny>>,
     (args, kwargs): &Packed<'py>,
     outcome: &mut Option<Box<Outcome<'py>>>,
@@ -255,10 +260,5 @@ pub(crate) fn failure(py: Python<'_>, plan: &Plan, what: &str, error: PyErr) -> 
 impl Plan {
     pub(crate) fn wants_arguments(&self) -> bool {
         Hooks::any(&self.hooks)
-    }
-
-    /// The moment from which the call is timed.
-    pub(crate) fn start(&self) -> Instant {
-        Instant::now()
     }
 }

@@ -137,7 +137,10 @@ pub(crate) fn text_of(object: &Bound<'_, PyAny>) -> String {
     object.str().map_or_else(
         |_| {
             let class = object.get_type();
-            format!("<{} without text>", class.name().map_or_else(|_| "object".into(), |n| n.to_string()))
+            format!(
+                "<{} without text>",
+                class.name().map_or_else(|_| "object".into(), |n| n.to_string())
+            )
         },
         |text| text.to_string_lossy().into_owned(),
     )
@@ -223,7 +226,10 @@ impl MethodCell {
 /// A record as Python handlers get it, back in the core's form: its metric and itself.
 ///
 /// Errors: `KeyError` for a missing key.
-pub(crate) fn from_dict(name: &str, record: &Bound<'_, PyAny>) -> PyResult<(Metric, Record<Box<str>>)> {
+pub(crate) fn from_dict(
+    name: &str,
+    record: &Bound<'_, PyAny>,
+) -> PyResult<(Metric, Record<Box<str>>)> {
     let text = |key: &str| -> PyResult<Box<str>> { Ok(text_of(&record.get_item(key)?).into()) };
     let (operation, value) = operation_of(&record.get_item("value")?);
     let metric = Metric {

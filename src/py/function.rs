@@ -13,6 +13,7 @@ use std::mem::offset_of;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Instant;
 
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
@@ -197,7 +198,7 @@ unsafe extern "C" fn vectorcall(
     if unsafe { ffi::Py_EnterRecursiveCall(c" while calling a profiled function".as_ptr()) } != 0 {
         return ptr::null_mut();
     }
-    let call = Arguments { arguments, count, keyword_names };
+    let call = Arguments { first: arguments, count, keyword_names };
     let result = Python::attach(|py| {
         // SAFETY: the interpreter calls us with an object of our type, alive for the call.
         let layout = unsafe { &*callable.cast::<Layout>() };
@@ -233,7 +234,7 @@ unsafe extern "C" fn vectorcall(
 
 /// Arguments in the form of the vectorcall protocol, borrowed from the caller.
 struct Arguments {
-    arguments: *const *mut ffi::PyObject,
+    first: *const *mut ffi::PyObject,
     count: usize,
     keyword_names: *mut ffi::PyObject,
 }
@@ -242,9 +243,7 @@ impl Arguments {
     /// Calls `callable` with them, as they came.
     fn forward(&self, callable: *mut ffi::PyObject) -> *mut ffi::PyObject {
         // SAFETY: the pointers are the interpreter's, valid until our caller returns.
-        unsafe {
-            ffi::PyObject_Vectorcall(callable, self.arguments, self.count, self.keyword_names)
-        }
+        unsafe { ffi::PyObject_Vectorcall(callable, self.first, self.count, self.keyword_names) }
     }
 
     /// A tuple and a dict, as `*args, **kwargs` would hold them.
@@ -252,7 +251,7 @@ impl Arguments {
         // SAFETY: as above; `PyVectorcall_NARGS` strips the flag from the count.
         unsafe {
             let positional = usize::try_from(ffi::PyVectorcall_NARGS(self.count)).unwrap_or(0);
-            let argument = |index: usize| Bound::from_borrowed_ptr(py, *self.arguments.add(index));
+            let argument = |index: usize| Bound::from_borrowed_ptr(py, *self.first.add(index));
             let args = PyTuple::new(py, (0..positional).map(argument).collect::<Vec<_>>())?;
             let kwargs = PyDict::new(py);
             if !self.keyword_names.is_null() {
@@ -276,7 +275,7 @@ fn run<'py>(
     let core = site.core.get();
     let packed = if plan.wants_arguments() { Some(arguments.pack(py)?) } else { None };
     let call = call::begin(py, core, plan, site, packed.as_ref())?;
-    let started = plan.start();
+    let started = Instant::now();
     let result = arguments.forward(site.function.as_ptr());
     let elapsed = started.elapsed();
     // SAFETY: an owned reference, or null with an exception raised.
@@ -349,15 +348,14 @@ fn make_type(py: Python<'_>) -> PyResult<Py<PyType>> {
         // SAFETY: an all-zero entry ends the list.
         unsafe { std::mem::zeroed() },
     ]));
-    let property = |name: &'static CStr, get: ffi::getter, set: Option<ffi::setter>| {
-        ffi::PyGetSetDef {
+    let property =
+        |name: &'static CStr, get: ffi::getter, set: Option<ffi::setter>| ffi::PyGetSetDef {
             name: name.as_ptr(),
             get: Some(get),
             set,
             doc: ptr::null(),
             closure: ptr::null_mut(),
-        }
-    };
+        };
     let properties = Box::leak(Box::new([
         property(c"__class__", get_class, None),
         property(c"__dict__", ffi::PyObject_GenericGetDict, Some(ffi::PyObject_GenericSetDict)),
@@ -436,8 +434,13 @@ unsafe extern "C" fn traverse(
     // SAFETY: the collector's protocol; fields are null or valid.
     unsafe {
         let layout = object.cast::<Layout>();
-        let mut referents =
-            [ffi::Py_TYPE(object).cast(), (*layout).dict, (*layout).wrapper, ptr::null_mut(), ptr::null_mut()];
+        let mut referents = [
+            ffi::Py_TYPE(object).cast(),
+            (*layout).dict,
+            (*layout).wrapper,
+            ptr::null_mut(),
+            ptr::null_mut(),
+        ];
         if let Some(site) = (*layout).site.as_ref() {
             // The gate shares these and does not visit them: each counts once.
             referents[3] = site.function.as_ptr();
@@ -495,9 +498,8 @@ unsafe extern "C" fn get_attribute(
 ) -> *mut ffi::PyObject {
     Python::attach(|py| {
         // SAFETY: both are valid objects, the first of our type.
-        let (object, name) = unsafe {
-            (Bound::from_borrowed_ptr(py, object), Bound::from_borrowed_ptr(py, name))
-        };
+        let (object, name) =
+            unsafe { (Bound::from_borrowed_ptr(py, object), Bound::from_borrowed_ptr(py, name)) };
         match attribute(&object, &name) {
             Ok(value) => value.into_ptr(),
             Err(error) => {

@@ -55,7 +55,7 @@ impl CallGate {
         let packed = plan.get().wants_arguments().then_some((args, kwargs));
         let Call { node, token, began_as_root } =
             call::begin(py, core, plan.get(), &self.site, packed.as_ref())?;
-        let started = plan.get().start();
+        let started = Instant::now();
         let packed = packed.map(|(args, kwargs)| (args.unbind(), kwargs.unbind()));
         node.get().with_running(py, |running| {
             *running = Some(Running { plan, token: Some(token), started, began_as_root, packed });
@@ -94,8 +94,13 @@ impl CallGate {
         let outcome = outcome.map_or_else(Outcome::default, |outcome| *outcome);
         match (outcome.interrupted, outcome.deliveries) {
             (None, Some(deliveries)) => {
-                let running =
-                    Running { plan: kept, token: Some(call.token), started, began_as_root, packed: None };
+                let running = Running {
+                    plan: kept,
+                    token: Some(call.token),
+                    started,
+                    began_as_root,
+                    packed: None,
+                };
                 node.get().with_running(py, |state| *state = Some(running));
                 Ok(Some(deliveries))
             }
@@ -124,17 +129,20 @@ impl CallGate {
 
     /// An awaitable that makes the deliveries.
     #[pyo3(signature = (node, deliveries, /))]
+    #[allow(clippy::unused_self)] // Beside its siblings.
     fn deliver<'py>(
         &self,
         py: Python<'py>,
         node: &Bound<'py, Node>,
         deliveries: Bound<'py, PyList>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let plan = node.get().with_running(py, |running| {
-            running.as_ref().map(|running| running.plan.clone_ref(py))
-        });
-        plan.map(|plan| plan.get().profiler.bind(py).call_method1(intern!(py, "_deliver"), (deliveries,)))
-            .transpose()
+        let plan = node
+            .get()
+            .with_running(py, |running| running.as_ref().map(|running| running.plan.clone_ref(py)));
+        plan.map(|plan| {
+            plan.get().profiler.bind(py).call_method1(intern!(py, "_deliver"), (deliveries,))
+        })
+        .transpose()
     }
 
     /// Ends a call where nothing can be awaited: deliveries are queued.
@@ -147,10 +155,12 @@ impl CallGate {
         failed: bool,
     ) -> PyResult<()> {
         let deliveries = self.finish(py, node, result, failed)?;
-        let Some(deliveries) = deliveries else { return Ok(()) };
-        let plan = node.get().with_running(py, |running| {
-            running.as_ref().map(|running| running.plan.clone_ref(py))
-        });
+        let Some(deliveries) = deliveries else {
+            return Ok(());
+        };
+        let plan = node
+            .get()
+            .with_running(py, |running| running.as_ref().map(|running| running.plan.clone_ref(py)));
         let queued = plan.map_or(Ok(()), |plan| queue(py, plan.get(), &deliveries));
         self.close(py, node);
         swallow(py, queued).map(drop)

@@ -45,11 +45,7 @@ enum Rows<'py> {
 }
 
 /// Takes all waiting records of all metrics, then gives each metric's to each handler.
-pub(crate) fn hand_over<'py>(
-    py: Python<'py>,
-    core: &ProfilerCore,
-    plan: &Plan,
-) -> Outcome<'py> {
+pub(crate) fn hand_over<'py>(py: Python<'py>, core: &ProfilerCore, plan: &Plan) -> Outcome<'py> {
     let mut outcome = Outcome::default();
     if plan.handlers.is_empty() {
         limit(py, core, plan, &mut outcome);
@@ -81,7 +77,9 @@ fn note(outcome: &mut Outcome<'_>, interrupted: Option<PyErr>) {
 }
 
 fn handler_name(handler: &Bound<'_, PyAny>) -> String {
-    handler.getattr(intern!(handler.py(), "handler_name")).map_or_else(|_| "?".into(), |n| text_of(&n))
+    handler
+        .getattr(intern!(handler.py(), "handler_name"))
+        .map_or_else(|_| "?".into(), |n| text_of(&n))
 }
 
 /// Without a handler records wait for the next one, up to a limit.
@@ -185,7 +183,10 @@ fn give<'py>(
             let level = handler.getattr(intern!(py, "level"))?;
             let enabled = logger.call_method1(intern!(py, "isEnabledFor"), (&level,))?;
             if enabled.is_truthy()? {
-                logger.call_method1(intern!(py, "log"), (level, intern!(py, "%s"), batch.text(py, false)?))?;
+                logger.call_method1(
+                    intern!(py, "log"),
+                    (level, intern!(py, "%s"), batch.text(py, false)?),
+                )?;
             }
             Ok(())
         }

@@ -93,7 +93,13 @@ impl Metric {
         result
     }
 
-    pub(crate) fn push(&self, py: Python<'_>, value: ValueCell, labels: LabelCell, method: MethodCell) {
+    pub(crate) fn push(
+        &self,
+        py: Python<'_>,
+        value: ValueCell,
+        labels: LabelCell,
+        method: MethodCell,
+    ) {
         self.change(py, |columns| columns.push(value, labels, method));
     }
 
@@ -174,12 +180,18 @@ impl Metric {
         });
     }
 
-    fn attribute(&self, py: Python<'_>, pick: impl FnOnce(&Head) -> &Py<PyAny>) -> PyResult<Py<PyAny>> {
-        self.head
-            .with(py, |head| head.as_ref().map(|head| pick(head).clone_ref(py)))
-            .ok_or_else(|| {
-                PyAttributeError::new_err("metric is not initialised: call super().__init__() first")
-            })
+    fn attribute(
+        &self,
+        py: Python<'_>,
+        pick: impl FnOnce(&Head) -> &Py<PyAny>,
+    ) -> PyResult<Py<PyAny>> {
+        self.head.with(py, |head| head.as_ref().map(|head| pick(head).clone_ref(py))).ok_or_else(
+            || {
+                PyAttributeError::new_err(
+                    "metric is not initialised: call super().__init__() first",
+                )
+            },
+        )
     }
 
     fn set_attribute(
@@ -364,7 +376,9 @@ impl Metric {
                 let labels = columns.labels.get(index)?.copied(py);
                 Some((value, labels, columns.methods.get(index)?.copied(py)))
             });
-            let Some((value, labels, method)) = row else { break };
+            let Some((value, labels, method)) = row else {
+                break;
+            };
             records.append(head.record(py, &value, &labels, &method)?)?;
         }
         Ok(records)
@@ -409,11 +423,13 @@ impl Metric {
                 drop(self.change(py, |columns| std::mem::replace(&mut columns.values, cells)));
             }
             1 => {
-                let cells = items.into_iter().map(|item| LabelCell::Object(item.unbind())).collect();
+                let cells =
+                    items.into_iter().map(|item| LabelCell::Object(item.unbind())).collect();
                 drop(self.change(py, |columns| std::mem::replace(&mut columns.labels, cells)));
             }
             2 => {
-                let cells = items.into_iter().map(|item| MethodCell::Object(item.unbind())).collect();
+                let cells =
+                    items.into_iter().map(|item| MethodCell::Object(item.unbind())).collect();
                 drop(self.change(py, |columns| std::mem::replace(&mut columns.methods, cells)));
             }
             other => return Err(PyValueError::new_err(format!("no column {other}"))),

@@ -19,7 +19,6 @@
 //! | `gil_cell`  | state guarded by the interpreter lock |
 //! | `awaitable` | futures that users await, on a runtime of the process |
 
-
 use pyo3::prelude::*;
 
 mod awaitable;

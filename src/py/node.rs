@@ -98,8 +98,7 @@ impl Node {
         };
         let node = Py::new(py, Self::new_at(path, Some(method), Some(above)))?;
         let kept = node.clone_ref(py);
-        let place =
-            with_forest(py, |forest| forest.insert_under(parent, Holder::Child(kept)));
+        let place = with_forest(py, |forest| forest.insert_under(parent, Holder::Child(kept)));
         node.get().state.with(py, |state| state.place = Some(place));
         Ok(node)
     }
@@ -230,7 +229,9 @@ fn release_roots(py: Python<'_>, places: Vec<NodeId>) {
             _ => None,
         });
         let Some(node) = node else { continue };
-        let Ok(reference) = PyWeakrefReference::new(node.bind(py)) else { continue };
+        let Ok(reference) = PyWeakrefReference::new(node.bind(py)) else {
+            continue;
+        };
         let reference = Holder::Root(reference.unbind());
         let kept = with_forest(py, |forest| {
             forest.get_mut(place).map(|holder| std::mem::replace(holder, reference))
@@ -322,6 +323,7 @@ impl Node {
     }
 
     #[getter]
+    #[allow(clippy::unused_self)] // A property is looked up on an object.
     fn logged_name(&self) -> &'static str {
         "phanos"
     }
@@ -341,9 +343,7 @@ impl Node {
             ));
         }
         let before = with_forest(py, |forest| {
-            forest
-                .get_mut(child_place)
-                .map(|holder| std::mem::replace(holder, Holder::Child(kept)))
+            forest.get_mut(child_place).map(|holder| std::mem::replace(holder, Holder::Child(kept)))
         });
         drop(before);
         let node = child.get();
@@ -372,13 +372,14 @@ impl Node {
         Ok(child)
     }
 
-    /// Takes this node out of its tree; its children move up to its parent.
-    fn _remove(&self, py: Python<'_>) -> bool {
+    #[pyo3(name = "_remove")]
+    fn remove_from_tree(&self, py: Python<'_>) -> bool {
         self.remove(py)
     }
 
     /// Takes everything below this node out of the tree.
-    fn _clear_below(&self, py: Python<'_>) {
+    #[pyo3(name = "_clear_below")]
+    fn clear_below(&self, py: Python<'_>) {
         let Some(place) = self.place(py) else { return };
         let taken = with_forest(py, |forest| {
             let children = forest.children(place);
@@ -437,7 +438,7 @@ impl Node {
             )
         });
         drop(taken);
-        self._clear_below(py);
+        self.clear_below(py);
     }
 }
 

@@ -34,7 +34,9 @@ pub(crate) fn complain(metric: &Bound<'_, PyAny>, kind: &str, message: &str) -> 
     let name = metric.getattr(intern!(py, "name")).map(|name| text_of(&name)).unwrap_or_default();
     let class = metric.get_type();
     let kind = format!("{class}|{name}|{kind}");
-    let Some(left_out) = due(py, &kind) else { return Ok(()) };
+    let Some(left_out) = due(py, &kind) else {
+        return Ok(());
+    };
     let class = class.name().map(|name| name.to_string()).unwrap_or_default();
     let repeated = match left_out {
         0 => String::new(),
@@ -123,7 +125,9 @@ pub(crate) fn label_cell(
     let names = metric.getattr(intern!(py, "label_names"))?;
     let names = match names.cast_into::<PySet>() {
         Ok(names) => names,
-        Err(other) => PySet::new(py, other.into_inner().try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
+        Err(other) => {
+            PySet::new(py, other.into_inner().try_iter()?.collect::<PyResult<Vec<_>>>()?)?
+        }
     };
     let error_raised = intern!(py, ERROR_RAISED);
     let wants_error = names.contains(error_raised)?;
@@ -135,7 +139,8 @@ pub(crate) fn label_cell(
             Ok(labels) => Some(labels),
             Err(other) => {
                 let class = other.into_inner().get_type();
-                let message = format!("operation '{operation}' expects label_values as a dict, got {class}");
+                let message =
+                    format!("operation '{operation}' expects label_values as a dict, got {class}");
                 complain(metric.as_any(), "label_values type", &message)?;
                 return Ok(None);
             }

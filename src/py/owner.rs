@@ -88,10 +88,7 @@ impl ModuleAttribute {
         let Ok(namespace) = namespace.cast_into::<PyDict>() else {
             return Ok(None);
         };
-        Ok(Some(Self {
-            namespace: namespace.unbind(),
-            name: PyString::new(py, holder).unbind(),
-        }))
+        Ok(Some(Self { namespace: namespace.unbind(), name: PyString::new(py, holder).unbind() }))
     }
 
     fn class<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyType>>> {
@@ -106,7 +103,10 @@ pub(crate) enum RootPath {
     Certain(Rc<Path>),
     /// No class found so far. The class may appear later (the function ran before its
     /// class statement was through), so each root call looks once more: one dict look-up.
-    Module { place: ModuleAttribute, path: Rc<Path> },
+    Module {
+        place: ModuleAttribute,
+        path: Rc<Path>,
+    },
 }
 
 impl RootPath {

@@ -24,12 +24,13 @@ pub(crate) struct Raised {
 impl Raised {
     /// Takes the raised exception; there must be one.
     pub(crate) fn take(_py: Python<'_>) -> Self {
-        // SAFETY: the interpreter lock is held; all pointers are owned or null.
         #[cfg(Py_3_12)]
+        // SAFETY: the interpreter lock is held; the pointer is owned or null.
         unsafe {
             Self { value: ffi::PyErr_GetRaisedException() }
         }
         #[cfg(not(Py_3_12))]
+        // SAFETY: the interpreter lock is held; all pointers are owned or null.
         unsafe {
             let mut taken =
                 Self { class: ptr::null_mut(), value: ptr::null_mut(), traceback: ptr::null_mut() };
@@ -48,12 +49,13 @@ impl Raised {
 
     /// Raises it again, unchanged.
     pub(crate) fn restore(self, _py: Python<'_>) {
-        // SAFETY: ownership of all pointers goes to the interpreter.
         #[cfg(Py_3_12)]
+        // SAFETY: ownership of the pointer goes to the interpreter.
         unsafe {
             ffi::PyErr_SetRaisedException(self.value);
         }
         #[cfg(not(Py_3_12))]
+        // SAFETY: ownership of all pointers goes to the interpreter.
         unsafe {
             ffi::PyErr_Restore(self.class, self.value, self.traceback);
         }

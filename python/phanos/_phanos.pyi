@@ -1,0 +1,241 @@
+"""Native half of `phanos`. Its classes are documented where users import them from."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable
+from contextvars import ContextVar
+from typing import Any, ParamSpec, TypeVar, final
+
+from typing_extensions import Self, disjoint_base
+
+from .types import LoggerLike, Record
+
+__all__ = [
+    "CallGate",
+    "Context",
+    "MethodTreeNode",
+    "MetricStore",
+    "Plan",
+    "ProfilerCore",
+    "__version__",
+    "call_as",
+    "call_in_future",
+    "current_node",
+    "decorate",
+    "due",
+    "flush_future",
+    "monotonic_ns",
+    "record_to_str",
+    "records_to_str",
+]
+
+__version__: str
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+@disjoint_base
+class Context:
+    """
+    Dotted context of a call: `Owner:root.child.leaf`. `str()` of it is `value`.
+
+    Raises `TypeError` if method is neither None nor callable.
+    """
+
+    value: str
+    method: Callable[..., Any] | None
+    def __new__(cls, method: Callable[..., Any] | None = None) -> Self: ...
+    def prepend_method_class(self) -> None:
+        """Put the name of the class that defines the method, or of its module, in front."""
+
+@disjoint_base
+class MethodTreeNode:
+    """
+    A call in the tree.
+
+    Raises `TypeError` if method is neither None nor callable.
+    """
+
+    ctx: Context
+    logger: LoggerLike
+    def __new__(
+        cls, method: Callable[..., Any] | None = None, logger: LoggerLike | None = None
+    ) -> Self: ...
+    @property
+    def logged_name(self) -> str: ...
+    @property
+    def parent(self) -> MethodTreeNode | None:
+        """The live call above this one, or the root of the tree; None outside of a tree."""
+    @property
+    def children(self) -> list[MethodTreeNode]:
+        """Live calls under this one, in the order in which they began; a new list."""
+    def add_child(self, child: MethodTreeNode) -> MethodTreeNode:
+        """
+        Hang `child` under this node and return it; its context becomes
+        `<this context>.<its context>`, or gets its owner in front under a root.
+
+        Raises `TypeError` if child is this node or above it.
+        """
+    def _remove(self) -> bool: ...
+    def _clear_below(self) -> None: ...
+    # From `InstanceLoggerMixin`, put there by `phanos.tree`.
+    def log(self, level: int, msg: Any, *args: Any, **kwargs: Any) -> None: ...
+    def debug(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
+    def info(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
+    def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
+    def error(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
+    def critical(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
+    def fatal(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
+
+@disjoint_base
+class MetricStore:
+    """Columns, attributes and operations beneath the metric classes."""
+
+    name: str
+    job: str
+    units: str
+    metric: str
+    """Prometheus type."""
+    @property
+    def label_names(self) -> set[str]:
+        """Names of the labels that each record has; can be assigned any iterable of them."""
+    @label_names.setter
+    def label_names(self, names: Iterable[str]) -> None: ...
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+    def to_records(self) -> list[Record]: ...
+    def cleanup(self) -> None: ...
+    def _attach(self, core: ProfilerCore | None) -> None: ...
+    def _column(self, which: int) -> list[Any]: ...
+    def _complain(self, kind: str, message: str) -> None: ...
+    def _current_node(self) -> MethodTreeNode: ...
+    def _cut(self, lengths: tuple[int, int, int]) -> None: ...
+    def _fill(self, labels: dict[str, Any], method: MethodTreeNode | str) -> None: ...
+    def _labels(self, labels: dict[str, Any] | None, operation: str) -> dict[str, Any] | None: ...
+    def _lengths(self) -> tuple[int, int, int]: ...
+    def _set_ambient(self, method: str | None, labels: dict[str, Any] | None) -> None: ...
+    def _set_column(self, which: int, items: Iterable[Any]) -> None: ...
+    def _observe(
+        self,
+        value: float,
+        current_node: MethodTreeNode | dict[str, Any] | None = None,
+        label_values: dict[str, Any] | None = None,
+    ) -> None:
+        """Record a value: any real number, stored as float."""
+    def _inc(
+        self,
+        value: float,
+        current_node: MethodTreeNode | dict[str, Any] | None = None,
+        label_values: dict[str, Any] | None = None,
+    ) -> None:
+        """Add a value: a real number >= 0, stored as float."""
+    def _dec(
+        self,
+        value: float,
+        current_node: MethodTreeNode | dict[str, Any] | None = None,
+        label_values: dict[str, Any] | None = None,
+    ) -> None:
+        """Subtract a value: a real number >= 0, stored as float."""
+    def _set(
+        self,
+        value: float,
+        current_node: MethodTreeNode | dict[str, Any] | None = None,
+        label_values: dict[str, Any] | None = None,
+    ) -> None:
+        """Set to a value: any real number, stored as float."""
+    def _info(
+        self,
+        value: dict[str, Any],
+        current_node: MethodTreeNode | dict[str, Any] | None = None,
+        label_values: dict[str, Any] | None = None,
+    ) -> None:
+        """Record facts: a dict, copied."""
+    def _state(
+        self,
+        value: str,
+        current_node: MethodTreeNode | dict[str, Any] | None = None,
+        label_values: dict[str, Any] | None = None,
+    ) -> None:
+        """Record a state: one of `states`."""
+
+@final
+class ProfilerCore:
+    """Native half of a `Profiler`."""
+
+    root: MethodTreeNode
+    """The node under which root calls hang; can only be set."""
+    def __new__(cls, root: MethodTreeNode, name: str) -> ProfilerCore: ...
+    @property
+    def curr_node(self) -> ContextVar[MethodTreeNode]: ...
+    @property
+    def enabled(self) -> bool:
+        """Whether calls are recorded."""
+    @property
+    def waiting(self) -> int:
+        """Records waiting in the metrics."""
+    def install(self, plan: Plan, enabled: bool) -> None: ...
+    def make_default(self) -> None: ...
+    def current(self) -> MethodTreeNode: ...
+    def open_node(self, callable: Callable[..., Any]) -> MethodTreeNode: ...
+    def close_node(self, node: MethodTreeNode) -> None: ...
+    def is_top(self, node: MethodTreeNode) -> bool: ...
+    @staticmethod
+    def began_as_root(node: MethodTreeNode) -> bool: ...
+    def hand_over(self) -> list[tuple[Any, list[Record], str]] | None: ...
+
+@final
+class Plan:
+    """One configuration of a profiler, worked out."""
+
+    def __new__(
+        cls,
+        profiler: Any,
+        *,
+        metrics: list[tuple[Any, bool]],
+        handlers: list[tuple[Any, str]],
+        time: MetricStore | None,
+        size: MetricStore | None,
+        hooks: tuple[
+            Callable[..., Any] | None,
+            Callable[..., Any] | None,
+            Callable[..., Any] | None,
+            Callable[..., Any] | None,
+        ],
+        limit: int,
+        keep: int,
+        overridden: bool,
+    ) -> Plan: ...
+
+@final
+class CallGate:
+    """Turning points of calls of one coroutine function or generator."""
+
+    def overridden(self) -> Any | None: ...
+    def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any], /) -> MethodTreeNode | None: ...
+    def finish(
+        self, node: MethodTreeNode, result: Any, failed: bool, /
+    ) -> list[tuple[Any, list[Record], str]] | None: ...
+    def end(self, node: MethodTreeNode, result: Any, failed: bool, /) -> None: ...
+    def deliver(
+        self, node: MethodTreeNode, deliveries: list[tuple[Any, list[Record], str]], /
+    ) -> Coroutine[Any, Any, None]: ...
+    def close(self, node: MethodTreeNode, /) -> None: ...
+    def suspend(self, node: MethodTreeNode, /) -> None: ...
+    def resume(self, node: MethodTreeNode, /) -> None: ...
+
+def decorate(
+    core: ProfilerCore,
+    function: Callable[_P, _R],
+    name: str,
+    make_wrapper: Callable[[Callable[..., Any], CallGate], Callable[..., Any]] | None,
+    template: Callable[..., Any],
+) -> Callable[_P, _R]: ...
+def call_as(failed: bool, function: Callable[..., _R], *args: Any) -> _R: ...
+def due(kind: str) -> int | None: ...
+def monotonic_ns() -> int: ...
+def record_to_str(name: str, record: Record) -> str: ...
+def records_to_str(name: str, records: Iterable[Record]) -> str: ...
+def current_node(core: ProfilerCore) -> MethodTreeNode: ...
+def flush_future(
+    core: ProfilerCore, coroutine: Coroutine[Any, Any, Any], timeout_s: float
+) -> asyncio.Future[bool]: ...
+def call_in_future(core: ProfilerCore, function: Callable[[], _R]) -> asyncio.Future[_R]: ...
