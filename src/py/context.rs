@@ -12,7 +12,7 @@ use crate::core::path::Path;
 use super::gil_cell::GilCell;
 use super::owner::owner_of;
 
-#[pyclass(name = "Context", module = "phanos.tree", subclass, frozen, dict, weakref)]
+#[pyclass(name = "Context", module = "phanos.tree", subclass, frozen, weakref)]
 pub(crate) struct Context {
     path: GilCell<Rc<Path>>,
     method: GilCell<Option<Py<PyAny>>>,

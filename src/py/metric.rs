@@ -54,7 +54,7 @@ struct Store {
     lent: Vec<(ThreadId, Columns)>,
 }
 
-#[pyclass(name = "MetricStore", module = "phanos._phanos", subclass, frozen, dict, weakref)]
+#[pyclass(name = "MetricStore", module = "phanos._phanos", subclass, frozen, weakref)]
 pub(crate) struct Metric {
     store: GilCell<Store>,
     head: GilCell<Option<Head>>,

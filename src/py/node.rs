@@ -56,7 +56,9 @@ struct State {
     logger: Option<Py<PyAny>>,
 }
 
-#[pyclass(name = "MethodTreeNode", module = "phanos.tree", subclass, frozen, dict, weakref)]
+// No `dict`: CPython 3.11 and 3.12 would make one for each node (40 ns), and while it does,
+// its garbage collector can visit a node that PyO3 has not filled in yet.
+#[pyclass(name = "MethodTreeNode", module = "phanos.tree", subclass, frozen, weakref)]
 pub(crate) struct Node {
     state: GilCell<State>,
 }

@@ -76,13 +76,10 @@ impl Raised {
 
     /// Runs `body` with this exception as the handled one, as inside an `except` block:
     /// `sys.exc_info()` shows it, and what `body` raises gets it as context.
-    pub(crate) fn handled<R>(&self, _py: Python<'_>, body: impl FnOnce() -> R) -> R {
-        let mut outer = [ptr::null_mut(); 3];
-        // SAFETY: Get hands out owned references, Set takes owned ones; each set is
-        // matched by a reference made for it.
+    pub(crate) fn handled<R>(&self, py: Python<'_>, body: impl FnOnce() -> R) -> R {
+        let outer = Handled::take(py);
+        // SAFETY: Set takes owned references, made here.
         unsafe {
-            let [class, value, traceback] = &mut outer;
-            ffi::PyErr_GetExcInfo(class, value, traceback);
             #[cfg(not(Py_3_12))]
             let (class, traceback) = (self.class, self.traceback);
             #[cfg(Py_3_12)]
@@ -94,12 +91,43 @@ impl Raised {
             ffi::PyErr_SetExcInfo(class, self.value, traceback);
         }
         let result = body();
-        // SAFETY: as above; the outer references are given back.
-        unsafe {
-            let [class, value, traceback] = outer;
-            ffi::PyErr_SetExcInfo(class, value, traceback);
-        }
+        outer.put_back();
         result
+    }
+}
+
+/// What an `except` block around is handling, taken off the thread.
+struct Handled([*mut ffi::PyObject; 3]);
+
+impl Handled {
+    fn take(_py: Python<'_>) -> Self {
+        let (mut top, mut below) = ([ptr::null_mut(); 3], [ptr::null_mut(); 3]);
+        // SAFETY: Get hands out owned references or null, Set takes them.
+        unsafe {
+            let [class, value, traceback] = &mut top;
+            ffi::PyErr_GetExcInfo(class, value, traceback);
+            ffi::PyErr_SetExcInfo(ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+            // Get looks further out than Set reaches, through the callers of a coroutine
+            // or generator. What is still there is theirs, and not to be put back here.
+            let [class, value, traceback] = &mut below;
+            ffi::PyErr_GetExcInfo(class, value, traceback);
+            let inherited = top[1] == below[1];
+            for reference in below {
+                ffi::Py_XDECREF(reference);
+            }
+            if inherited {
+                for reference in std::mem::replace(&mut top, [ptr::null_mut(); 3]) {
+                    ffi::Py_XDECREF(reference);
+                }
+            }
+        }
+        Self(top)
+    }
+
+    fn put_back(self) {
+        let [class, value, traceback] = self.0;
+        // SAFETY: owned references or null, which Set takes.
+        unsafe { ffi::PyErr_SetExcInfo(class, value, traceback) };
     }
 }
 
@@ -129,24 +157,6 @@ pub(crate) fn swallow<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Option
     }
 }
 
-/// Runs `body` as outside of any `except` block.
-fn unhandled<R>(_py: Python<'_>, body: impl FnOnce() -> R) -> R {
-    let mut outer = [ptr::null_mut(); 3];
-    // SAFETY: Get hands out owned references, which the second Set takes back.
-    unsafe {
-        let [class, value, traceback] = &mut outer;
-        ffi::PyErr_GetExcInfo(class, value, traceback);
-        ffi::PyErr_SetExcInfo(ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-    }
-    let result = body();
-    // SAFETY: as above.
-    unsafe {
-        let [class, value, traceback] = outer;
-        ffi::PyErr_SetExcInfo(class, value, traceback);
-    }
-    result
-}
-
 /// Calls `function(*args)` at the end of a call that failed or did not: if not, what a
 /// caller further out is handling is hidden from it.
 #[pyfunction]
@@ -156,5 +166,11 @@ pub(crate) fn call_as<'py>(
     function: &Bound<'py, PyAny>,
     args: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    if failed { function.call1(args) } else { unhandled(function.py(), || function.call1(args)) }
+    if failed {
+        return function.call1(args);
+    }
+    let outer = Handled::take(function.py());
+    let result = function.call1(args);
+    outer.put_back();
+    result
 }
