@@ -41,9 +41,10 @@ DEFAULT_BIN := .venvs/$(DEFAULT)/bin
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check --no-input
 # The crate binds to one interpreter; naming it keeps cargo from rebuilding when PATH changes.
 CARGO := PYO3_PYTHON=$(call interpreter,$(DEFAULT)) cargo
-# Python's shared library need not be where the dynamic linker looks.
-PYTHON_LIBRARIES = $(shell $(call interpreter,$(DEFAULT)) -c \
-	'import sysconfig; print(sysconfig.get_config_var("LIBDIR"))')
+# The library that programs embedding Python link with; empty if Python came without it.
+PYTHON_LIBRARY = $(shell $(call interpreter,$(DEFAULT)) -c 'import os, sysconfig as s; \
+	path = os.path.join(*s.get_config_vars("LIBDIR", "LDLIBRARY")); \
+	print(path if os.path.exists(path) else "")')
 export PHANOS_ORACLE_PYTHON := $(CURDIR)/.oracle/bin/python
 
 say = @printf '\n\033[1m==> %s\033[0m\n' $(1)
@@ -76,6 +77,7 @@ lint-rust:
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
 
+# stubtest does not object to a private module that has no stub, hence the line above it.
 .PHONY: lint-python
 lint-python: .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint .venvs/$(DEFAULT)/.package
 	$(call say,"ruff")
@@ -84,14 +86,20 @@ lint-python: .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint .venvs/$(DEFAULT)/.
 	$(call say,"mypy and pyright and stubtest")
 	$(DEFAULT_BIN)/mypy
 	$(DEFAULT_BIN)/basedpyright --pythonpath $(DEFAULT_BIN)/python
+	test -f $(DEFAULT_BIN)/../lib/python$(DEFAULT)/site-packages/phanos/_phanos.pyi
 	$(DEFAULT_BIN)/python -m mypy.stubtest phanos._phanos
 
 .PHONY: test-rust
 test-rust: versions ## test the core without Python, then with it
 	$(call say,"cargo test")
 	$(CARGO) test --locked --quiet --no-default-features
-	LD_LIBRARY_PATH="$(PYTHON_LIBRARIES)$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}" \
-		$(CARGO) test --locked --quiet
+	@library="$(PYTHON_LIBRARY)"; \
+	if test -z "$$library"; then \
+		echo "not run with Python: $(call interpreter,$(DEFAULT)) has no library to link with"; \
+	else \
+		set -x; LD_LIBRARY_PATH="$${library%/*}$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}" \
+			$(CARGO) test --locked --quiet; \
+	fi
 
 .PHONY: test-python
 test-python: build $(VERSIONS:%=test-python-%) ## run the Python tests on every Python version found
@@ -111,6 +119,12 @@ test: lint test-rust test-python ## everything: lint, Rust tests, Python tests
 demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications and show what was recorded
 	@.venvs/demo/bin/python -m demo
 
+.PHONY: bench
+bench: .venvs/$(DEFAULT)/.package .oracle/.oracle ## measure the core, and a profiled call beside phanos 0.3.2
+	$(CARGO) bench --locked --no-default-features
+	@set -e; for program in $(wildcard benches/*.py); do \
+		printf '\n==> %s\n' $$program; $(DEFAULT_BIN)/python $$program; done
+
 .PHONY: format
 format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
 	cargo fmt
@@ -124,8 +138,8 @@ clean: ## remove everything these verbs made
 # --- Environments ------------------------------------------------------------------------
 
 # A directory counts as well: a deleted file leaves its trace in the time of its directory.
-SOURCES := $(wildcard Cargo.toml Cargo.lock pyproject.toml) \
-	$(shell find src python -name __pycache__ -prune -o -print)
+SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
+	$(shell find src python -name __pycache__ -prune -o ! -name '*.so' -print)
 
 # The interpreter is a link, as old as what it points to, hence behind the `|`.
 .venvs/%/bin/python:

@@ -7,6 +7,7 @@
 use std::io;
 use std::process;
 use std::sync::Arc;
+use std::time::Duration;
 
 use once_cell::sync::OnceCell;
 use tokio::runtime::{Builder, Runtime};
@@ -40,6 +41,20 @@ impl OfProcess {
                 .enable_time()
                 .build()
         })
+    }
+}
+
+/// Ends the runtime in `slot`, waiting up to `patience` for work that holds Python objects:
+/// once the interpreter ends, a thread of ours that asks for its lock would be killed in
+/// the middle of Rust code.
+pub(crate) fn end(slot: Option<Arc<OfProcess>>, patience: Duration) {
+    let Some(ours) = slot else { return };
+    if !ours.is_ours() {
+        std::mem::forget(ours);
+        return;
+    }
+    if let Some(runtime) = Arc::into_inner(ours).and_then(|ours| ours.runtime.into_inner()) {
+        runtime.shutdown_timeout(patience);
     }
 }
 

@@ -20,7 +20,7 @@ from . import (
     tree,
     types,
 )
-from ._phanos import __version__
+from ._phanos import __version__, end_runtime
 from .publisher import Profiler
 from .tree import MethodTreeNode
 
@@ -53,9 +53,14 @@ profiler._core.make_default()
 publisher.curr_node = tree.curr_node = profiler.curr_node
 
 
+AT_EXIT_S = 2.0
+"""Seconds that the end of the interpreter waits for what is still under way."""
+
+
 def _flush_at_exit() -> None:
     for listener in _registry.alive():
         listener._exit()
+    end_runtime(AT_EXIT_S)
 
 
 atexit.register(_flush_at_exit)

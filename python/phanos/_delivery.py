@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import sys
 import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
@@ -28,13 +29,31 @@ QUEUE_MAX_RECORDS = 100_000
 class _Item:
     """One batch in a line."""
 
-    __slots__ = ("context", "delivery", "done")
+    __slots__ = ("context", "delivery", "done", "error")
 
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
         # The handler sees the context variables of the call that handed over.
         self.context = contextvars.copy_context()
         self.done: asyncio.Future[None] | None = None
+        # What the call raised: the handler sees it in `sys.exc_info()`, as others do.
+        self.error = sys.exc_info()[1]
+
+    async def handle(self) -> None:
+        """Let the handler take the batch."""
+        handler, records, name = self.delivery
+        if self.error is None:
+            await handler.handle(records, name)
+            return
+        error, traceback = self.error, self.error.__traceback__
+        try:
+            raise error
+        except BaseException:
+            error.__traceback__ = traceback
+            await handler.handle(records, name)
+        finally:
+            self.error = None
+            del error, traceback
 
 
 class _Line:
@@ -177,13 +196,8 @@ class Courier:
         try:
             while line.items:
                 item = line.items[0]
-                handler, records, name = item.delivery
-                try:
-                    task = item.context.run(loop.create_task, handler.handle(records, name))
-                except Exception as error:
-                    line.items.popleft()
-                    self._failed(item, handler, error)
-                    continue
+                handler = item.delivery[0]
+                task = item.context.run(loop.create_task, item.handle())
                 while not task.done():
                     try:
                         await asyncio.wait((task,))

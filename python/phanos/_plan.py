@@ -17,6 +17,7 @@ from .handlers import (
     StreamHandler,
 )
 from .metrics import Histogram, MetricWrapper, ResponseSize, TimeProfiler
+from .tree import ContextTree
 
 if TYPE_CHECKING:
     from ._profiler import Profiler
@@ -80,6 +81,9 @@ def build(profiler: Profiler, base: type) -> Plan:
         or overridden(size, Histogram, ("observe",))
     )
     own_steps = overridden(profiler, base, STEPS) or own_time or own_size or _own_ext(profiler)
+    own_steps = own_steps or overridden(
+        profiler.tree, ContextTree, ("delete_node", "find_and_delete_node")
+    )
     return Plan(
         profiler,
         metrics=[

@@ -6,6 +6,7 @@ import abc
 import contextvars
 import functools
 import inspect
+import itertools
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Mapping
@@ -35,6 +36,9 @@ RESPONSE_SIZE = "response_size"
 
 IMPLICITLY_CLASSMETHODS = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
 """Functions that a class statement binds by itself, which it does for real functions only."""
+
+_serials = itertools.count()
+"""Tells profilers apart in what is told once; `id` is used again after one is gone."""
 
 _Configure = Callable[Concatenate["Profiler", P], R]
 
@@ -150,6 +154,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
             "time_profile",
             "resp_size_profile",
             "profile_ext",
+            "tree",
             "RECORDS_LEN_LIMIT",
             "RECORDS_ERR_LIMIT",
             *HOOKS,
@@ -161,7 +166,9 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
     def __init__(self) -> None:
         super().__init__(logged_name="phanos", logger_name="phanos.publisher")
         self._ready = False
+        self._serial = next(_serials)
         self._revision = 0
+        self._owned: list[MetricWrapper] = []
         self._adapted_hooks: dict[str, Hook | None] = {}
         self._error_raised_label = True
         tree = ContextTree()
@@ -188,7 +195,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         super().__setattr__(name, value)
         if name == "tree":
             self._core.root = value.root
-        elif name in self._PARTS:
+        if name in self._PARTS:
             self._refresh()
 
     @property
@@ -203,7 +210,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         self,
         /,
         logger: LoggerLike | str | None = None,
-        job: str = "",
+        job: str | bool = "",
         time_profile: bool = True,
         request_size_profile: bool = False,
         response_size_profile: bool = False,
@@ -216,7 +223,8 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
 
         Args:
             logger: a logger or the name of one; by default `phanos.publisher`.
-            job: Prometheus job label.
+            job: Prometheus job label. A bool here means the arguments of phanos 0.1:
+                `config(logger, time_profile, resp_size_profile, handle_records)`.
             time_profile: measure durations.
             request_size_profile: old name of response_size_profile, deprecated.
             response_size_profile: measure the size of what root calls return.
@@ -248,7 +256,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         self,
         /,
         logger: LoggerLike | str | None = None,
-        job: str = "",
+        job: str | bool = "",
         time_profile: bool = True,
         request_size_profile: bool = False,
         response_size_profile: bool = False,
@@ -303,7 +311,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         handlers: Mapping[str, Any],
         *,
         logger: LoggerLike | str | None = None,
-        job: str = "",
+        job: str | bool = "",
         time_profile: bool = True,
         request_size_profile: bool = False,
         response_size_profile: bool = False,
@@ -390,6 +398,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         """Make the plan anew and put it in force."""
         if not self.__dict__.get("_ready"):
             return
+        self._adopt_metrics()
         while True:
             # Without a lock, which a fork could leave locked: whoever finds that the
             # configuration changed meanwhile makes the plan once more.
@@ -402,6 +411,17 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
             if revision == self._revision:
                 self._core.install(plan, enabled)
                 return
+
+    def _adopt_metrics(self) -> None:
+        """Own the metrics that are in `metrics`, however they got there, and no others."""
+        metrics = list(self.metrics.values())
+        for metric in metrics:
+            if not any(metric is known for known in self._owned):
+                metric._attach(self._core)
+        for metric in self._owned:
+            if not any(metric is kept for kept in metrics):
+                metric._attach(None)
+        self._owned = metrics
 
     def _component_changed(self, component: object) -> None:
         parts: Iterable[Any] = (*self.handlers.values(), *self.metrics.values())
@@ -442,10 +462,8 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         before = self.metrics.get(metric.name)
         if before is not None and before is not metric:
             self._hand_over()
-            before._attach(None)
         if self._error_raised_label:
             metric.label_names.add("error_raised")
-        metric._attach(self._core)
         self.metrics[metric.name] = metric
         self.debug("Metric %r added to phanos profiler", metric.name)
 
@@ -457,7 +475,6 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
             return
         self._hand_over()
         self.metrics.pop(item, None)
-        metric._attach(None)
         if metric is self.time_profile:
             self.time_profile = None
         if metric is self.resp_size_profile:
@@ -534,12 +551,11 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         self.debug("all handlers deleted")
 
     def clear(self) -> None:
-        """Hand over what waits, then forget metrics, handlers and the tree of live calls."""
-        self._hand_over()
-        for name in list(self.metrics):
-            self.delete_metric(name)
-        self.handlers.clear()
+        """Forget all waiting records and all live calls; the configuration stays."""
+        for metric in self.metrics.values():
+            metric.cleanup()
         self.tree.clear()
+        self.curr_node.set(self.tree.root)
 
     # -- handing over ------------------------------------------------------------------
 
@@ -595,7 +611,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
 
     def _report_failure(self, what: str, error: BaseException) -> None:
         """Log what a handler, hook or override raised: at once, then once a minute."""
-        left_out = due(f"{id(self)}|{what}|{type(error).__qualname__}")
+        left_out = due(f"{self._serial}|{what}|{type(error).__qualname__}")
         if left_out is None:
             return
         more = f" ({left_out} more since the last line)" if left_out else ""
@@ -608,7 +624,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         )
 
     def _report_dropped(self, count: int) -> None:
-        left_out = due(f"{id(self)}|dropped")
+        left_out = due(f"{self._serial}|dropped")
         if left_out is not None:
             self.error(
                 "%d records dropped, the oldest: no handler takes them and the limit is reached",
@@ -661,6 +677,8 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
 
     def delete_curr_node(self, current_node: MethodTreeNode) -> None:
         """Take `current_node` out of the tree; its caller's node is current again."""
+        if type(self.tree) is not ContextTree:
+            self.tree.find_and_delete_node(current_node)
         self._core.close_node(current_node)
 
     def measure_execution_start(self) -> MonotonicStart | None:
@@ -756,7 +774,9 @@ def _checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _handler_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    handlers = settings.get("handlers") or {}
+    handlers = settings.get("handlers")
+    if handlers is None:
+        return {}
     if not isinstance(handlers, Mapping):
         raise TypeError(f"handlers must be a dict of handler settings, got {handlers!r}")
     return handlers

@@ -91,13 +91,8 @@ def generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[
                 gate.suspend(node)
                 try:
                     sent = yield item
-                except GeneratorExit:
-                    gate.resume(node)
-                    result = generator.close()
-                    if result is None:
-                        raise
-                    break  # From 3.13 on `close` hands a returned value on.
                 except BaseException as error:
+                    # GeneratorExit as well: a body may go on after it, or return.
                     gate.resume(node)
                     step = _Throw(generator.throw, error)
                 else:
@@ -125,24 +120,13 @@ def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Cal
         generator = function(*args, **kwargs)
         node = gate.begin(args, kwargs)
         step: Callable[[], Any] = generator.__anext__
-        failed = True
         try:
             while True:
-                try:
-                    item = await step()
-                except StopAsyncIteration:
-                    failed = False
-                    break
+                item = await step()
                 if node is not None:
                     gate.suspend(node)
                 try:
                     sent = yield item
-                except GeneratorExit:
-                    if node is not None:
-                        gate.resume(node)
-                    await generator.aclose()
-                    failed = False
-                    raise
                 except BaseException as error:
                     if node is not None:
                         gate.resume(node)
@@ -151,9 +135,12 @@ def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Cal
                     if node is not None:
                         gate.resume(node)
                     step = generator.__anext__ if sent is None else _Send(generator.asend, sent)
+        except StopAsyncIteration:
+            pass
         except GeneratorExit:
+            # Left early by whoever iterates: an end like any other, not a failure.
             if node is not None:
-                gate.end(node, None, failed)
+                gate.end(node, None, False)
             raise
         except BaseException:
             if node is not None:

@@ -63,11 +63,10 @@ def parse_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def inherits_from(child: Any, parent_name: str) -> bool:
-    """Tell whether class `child` has a class named `parent_name` among its bases."""
-    return inspect.isclass(child) and any(
-        base.__name__ == parent_name for base in inspect.getmro(child)
-    )
+def inherits_from(child: Any, parent_name: str | type) -> bool:
+    """Tell whether class `child` is, or inherits from, `parent_name`: a class or its name."""
+    name = parent_name if isinstance(parent_name, str) else parent_name.__name__
+    return inspect.isclass(child) and any(base.__name__ == name for base in inspect.getmro(child))
 
 
 def _handler_class(key: str, settings: Any) -> type[BaseHandler]:

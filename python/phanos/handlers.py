@@ -111,7 +111,7 @@ def log_error_profiling(
     name: str, formatter: OutputFormatter, logger: LoggerLike, records: list[Record]
 ) -> None:
     """
-    Log the batch as text, at ERROR, if a record in it has `error_raised` true.
+    Log the batch as text, at DEBUG, if a record in it has `error_raised` true.
 
     Args:
         name: name of the metric.
@@ -121,7 +121,7 @@ def log_error_profiling(
     """
     if any(record["labels"].get("error_raised") in (True, "True") for record in records):
         lines = (formatter.record_to_str(name, record) for record in records)
-        logger.error("%s", "\n".join(lines))
+        logger.debug("%s", "\n".join(lines))
 
 
 class _TextHandler(SyncBaseHandler):
@@ -164,6 +164,8 @@ class StreamHandler(_TextHandler):
 
     def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
         """Write the batch with one call of `write`, so that lines of threads do not mix."""
+        if not records:
+            return
         self.output.write(self._text(records, profiler_name) + "\n")
         flush = getattr(self.output, "flush", None)
         if flush is not None:

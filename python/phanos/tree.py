@@ -65,4 +65,12 @@ class ContextTree(InstanceLoggerMixin):
 
     def clear(self, root: MethodTreeNode | None = None) -> None:
         """Take all nodes below `root` (default: the root of this tree) out."""
-        (self.root if root is None else root)._clear_below()
+        top = self.root if root is None else root
+        if type(self).delete_node is not ContextTree.delete_node:
+            # Leaves first, as children of a deleted node move up.
+            below = list(top.children)
+            for node in below:
+                below.extend(node.children)
+            for node in reversed(below):
+                self.delete_node(node)
+        top._clear_below()

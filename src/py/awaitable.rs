@@ -18,7 +18,7 @@ use pyo3_async_runtimes::{TaskLocals, into_future_with_locals};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::runtime::{OfProcess, of_this_process};
+use crate::runtime::{OfProcess, end, of_this_process};
 
 use super::gil_cell::GilCell;
 use super::node::Node;
@@ -144,38 +144,53 @@ pub(crate) fn flush_future<'py>(
     })
 }
 
-/// The current node, as Rust knows it: of the future that is being run, else of the
-/// `ContextVar`.
+/// Ends the runtime, waiting up to `timeout_s` seconds for what it is doing.
+#[pyfunction]
+pub(crate) fn end_runtime(py: Python<'_>, timeout_s: f64) {
+    let ours = RUNTIME.replace(py, None);
+    let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
+    py.detach(|| end(ours, patience));
+}
+
+/// The current node, as Rust knows it: in a future of ours the one it carries, else that of
+/// the `ContextVar`.
 #[pyfunction]
 pub(crate) fn current_node(py: Python<'_>, core: &Bound<'_, ProfilerCore>) -> PyResult<Py<Node>> {
-    let carried = CURRENT
-        .try_with(|current| current.0.is(core).then(|| current.1.clone_ref(py)))
-        .ok()
-        .flatten();
-    match carried {
+    match carried_node(py, core) {
         Some(node) => Ok(node),
         None => core.get().current(py),
     }
 }
 
-/// An awaitable of what a future sees: `function` called from it, on its thread, in the
-/// caller's context.
+fn carried_node(py: Python<'_>, core: &Bound<'_, ProfilerCore>) -> Option<Py<Node>> {
+    CURRENT.try_with(|current| current.0.is(core).then(|| current.1.clone_ref(py))).ok().flatten()
+}
+
+/// An awaitable of what `function` returns, called from a future of ours: on a thread of
+/// the runtime, in the caller's context.
+///
+/// The future's node becomes the context's on the way in and is put back on the way out;
+/// in between the context has the say, since `function` may call profiled functions.
 #[pyfunction]
 pub(crate) fn call_in_future<'py>(
     core: &Bound<'py, ProfilerCore>,
     function: Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let function = function.unbind();
+    let (owner, function) = (core.clone().unbind(), function.unbind());
     future_into_py(core, move |locals| {
         Ok(async move {
-            let current = CURRENT.with(Arc::clone);
+            let carried = CURRENT.with(|current| Arc::clone(current));
             // Waiting for the interpreter would stall whatever else runs here.
             let called = tokio::task::spawn_blocking(move || {
-                CURRENT.sync_scope(current, || {
-                    Python::attach(|py| {
-                        let context = locals.context(py);
-                        Ok(context.call_method1(intern!(py, "run"), (function,))?.unbind())
-                    })
+                Python::attach(|py| {
+                    let (context, core) = (locals.context(py), owner.bind(py));
+                    let set =
+                        core.getattr(intern!(py, "curr_node"))?.getattr(intern!(py, "set"))?;
+                    let run = context.getattr(intern!(py, "run"))?;
+                    run.call1((&set, &carried.1))?;
+                    let result = run.call1((function,));
+                    run.call1((&set, &carried.1))?;
+                    result.map(Bound::unbind)
                 })
             });
             called.await.map_err(|error| PyRuntimeError::new_err(error.to_string()))?

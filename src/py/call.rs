@@ -14,7 +14,7 @@ use super::handover::{self, Outcome};
 use super::metric::{Metric, PlainLabels};
 use super::node::Node;
 use super::operation;
-use super::plan::{Hooks, Plan};
+use super::plan::Plan;
 use super::profiler::ProfilerCore;
 use super::raised::swallow;
 
@@ -41,13 +41,14 @@ pub(crate) struct Ending<'a, 'py> {
 ///
 /// Errors: `MemoryError`, or what a hook raised that is not an `Exception`; the tree is
 /// then as before.
-pub(crate) fn begin(
-    py: Python<'_>,
+#[inline(never)]
+pub(crate) fn begin<'py>(
+    py: Python<'py>,
     core: &ProfilerCore,
     plan: &Plan,
     site: &Site,
-    packed: Option<&Packed<'_>>,
-) -> PyResult<Call> {
+    pack: impl FnOnce() -> PyResult<Packed<'py>>,
+) -> Result<Call, Box<PyErr>> {
     let above = core.current(py)?;
     let above_path = above.get().path(py);
     let path = core.path(py, site, &above_path);
@@ -57,28 +58,37 @@ pub(crate) fn begin(
         Ok(token) => token,
         Err(error) => {
             node.get().remove(py);
-            return Err(error);
+            return Err(Box::new(error));
         }
     };
     let call = Call { node, token, began_as_root: above_path.is_empty() };
-    if let Some((args, kwargs)) = packed {
-        let run = |name: &str, hook: &Option<Py<PyAny>>| match hook {
-            Some(hook) => {
-                hook_result(py, plan, name, hook.bind(py).call1((&site.function, args, kwargs)))
-            }
-            None => Ok(()),
-        };
-        let root_hook = if call.began_as_root {
-            run("before_root_func", &plan.hooks.before_root)
-        } else {
-            Ok(())
-        };
-        if let Err(error) = root_hook.and_then(|()| run("before_func", &plan.hooks.before)) {
-            close(py, core, &call);
-            return Err(error);
-        }
+    if plan.hooks.any()
+        && let Err(error) = before(py, plan, site, call.began_as_root, pack)
+    {
+        close(py, core, &call);
+        return Err(Box::new(error));
     }
     Ok(call)
+}
+
+fn before<'py>(
+    py: Python<'py>,
+    plan: &Plan,
+    site: &Site,
+    is_root: bool,
+    pack: impl FnOnce() -> PyResult<Packed<'py>>,
+) -> PyResult<()> {
+    let (args, kwargs) = pack()?;
+    let run = |name: &str, hook: &Option<Py<PyAny>>| match hook {
+        Some(hook) => {
+            hook_result(py, plan, name, hook.bind(py).call1((&site.function, &args, &kwargs)))
+        }
+        None => Ok(()),
+    };
+    if is_root {
+        run("before_root_func", &plan.hooks.before_root)?;
+    }
+    run("before_func", &plan.hooks.before)
 }
 
 /// Records the call, runs the hooks after it, hands over if it is time. Does not yet take
@@ -91,37 +101,32 @@ pub(crate) fn finish<'py>(
     plan: &Plan,
     call: &Call,
     ending: &Ending<'_, 'py>,
-    packed: Option<&Packed<'py>>,
+    pack: impl FnOnce() -> PyResult<Packed<'py>>,
 ) -> Option<Box<Outcome<'py>>> {
     let mut outcome = None;
+    let profiler = core.get();
+    // The plan in force now: hooks and handlers added while the call ran are served.
+    let Some(now) = profiler.plan(py) else { return outcome };
+    let now = now.get();
     if let Some(time) = &plan.time {
         let milliseconds = number::milliseconds(ending.elapsed);
         if let Err(error) = record(py, core, time, milliseconds, call, ending.failed) {
             interrupt(&mut outcome, *error);
         }
     }
-    if packed.is_some() || call.began_as_root {
-        finish_root_or_hooked(py, core, plan, call, ending, packed, &mut outcome);
+    if now.hooks.any() || call.began_as_root {
+        finish_root_or_hooked(py, core, (plan, now), call, ending, pack, &mut outcome);
     }
-    let profiler = core.get();
     let waiting = profiler.waiting(py);
     if waiting == 0 {
         return outcome;
     }
-    // The plan in force now: a handler added while the call ran gets its records.
-    if let Some(now) = profiler.plan(py) {
-        let now = now.get();
-        if (waiting >= now.limit && !profiler.is_handing_over(py))
-            || profiler.is_top(py, &call.node)
-        {
-            let handed = handover::hand_over(py, profiler, now);
-            if handed.deliveries.is_some() || handed.interrupted.is_some() {
-                let earlier = outcome.take().and_then(|earlier| earlier.interrupted);
-                outcome = Some(Box::new(Outcome {
-                    interrupted: earlier.or(handed.interrupted),
-                    ..handed
-                }));
-            }
+    if (waiting >= now.limit && !profiler.is_handing_over(py)) || profiler.is_top(py, &call.node) {
+        let handed = handover::hand_over(py, profiler, now);
+        if handed.deliveries.is_some() || handed.interrupted.is_some() {
+            let earlier = outcome.take().and_then(|earlier| earlier.interrupted);
+            outcome =
+                Some(Box::new(Outcome { interrupted: earlier.or(handed.interrupted), ..handed }));
         }
     }
     outcome
@@ -131,15 +136,28 @@ pub(crate) fn finish<'py>(
 fn finish_root_or_hooked<'py>(
     py: Python<'py>,
     core: &Py<ProfilerCore>,
-    plan: &Plan,
+    (plan, now): (&Plan, &Plan),
     call: &Call,
     ending: &Ending<'_, 'py>,
-    packed: Option<&Packed<'py>>,
+    pack: impl FnOnce() -> PyResult<Packed<'py>>,
     outcome: &mut Option<Box<Outcome<'py>>>,
 ) {
     let result = ending.result;
-    if let Some(packed) = packed {
-        after(py, plan, "after_func", plan.hooks.after.as_ref(), result, packed, outcome);
+    let packed = if now.hooks.any() {
+        match pack() {
+            Ok(packed) => Some(packed),
+            Err(error) => {
+                if let Some(error) = failure(py, now, "packing arguments for hooks", error) {
+                    interrupt(outcome, error);
+                }
+                None
+            }
+        }
+    } else {
+        None
+    };
+    if let Some(packed) = &packed {
+        after(py, now, "after_func", now.hooks.after.as_ref(), result, packed, outcome);
     }
     if !call.began_as_root {
         return;
@@ -149,16 +167,16 @@ fn finish_root_or_hooked<'py>(
             Ok(bytes) => record(py, core, size, bytes, call, ending.failed).map_err(|e| *e),
             Err(error) => {
                 let what = "response size measured by sys.getsizeof";
-                failure(py, plan, what, error).map_or(Ok(()), Err)
+                failure(py, now, what, error).map_or(Ok(()), Err)
             }
         };
         if let Err(error) = recorded {
             interrupt(outcome, error);
         }
     }
-    if let Some(packed) = packed {
-        let hook = plan.hooks.after_root.as_ref();
-        after(py, plan, "after_root_func", hook, result, packed, outcome);
+    if let Some(packed) = &packed {
+        let hook = now.hooks.after_root.as_ref();
+        after(py, now, "after_root_func", hook, result, packed, outcome);
     }
 }
 
@@ -255,10 +273,4 @@ pub(crate) fn failure(py: Python<'_>, plan: &Plan, what: &str, error: PyErr) -> 
     let reported =
         report.call_method1(intern!(py, "_report_failure"), (what, error.into_value(py)));
     swallow(py, reported).err()
-}
-
-impl Plan {
-    pub(crate) fn wants_arguments(&self) -> bool {
-        Hooks::any(&self.hooks)
-    }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PySequence, PyString, PyTuple};
 
 use crate::core::column;
 use crate::core::path::{Path, item_of};
@@ -174,8 +174,10 @@ fn integer_of(object: &Bound<'_, PyAny>) -> Option<Value> {
 
 /// `(operation, value)` of a values item; other shapes count as a value without operation.
 fn operation_of(item: &Bound<'_, PyAny>) -> (Cow<'static, str>, Value) {
-    if let Ok(pair) = item.cast::<PyTuple>()
-        && let (2, Ok(operation), Ok(value)) = (pair.len(), pair.get_item(0), pair.get_item(1))
+    // A tuple, or a list where a record came back from JSON.
+    if let Ok(pair) = item.cast::<PySequence>()
+        && (item.is_instance_of::<PyTuple>() || item.is_instance_of::<PyList>())
+        && let (Ok(2), Ok(operation), Ok(value)) = (pair.len(), pair.get_item(0), pair.get_item(1))
     {
         return (Cow::Owned(text_of(&operation)), value_of(&value));
     }

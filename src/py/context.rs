@@ -6,9 +6,11 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyString, PyTuple};
 
 use crate::core::path::Path;
 
+use super::attributes::{self, Attributes};
 use super::gil_cell::GilCell;
 use super::owner::owner_of;
 
@@ -16,11 +18,16 @@ use super::owner::owner_of;
 pub(crate) struct Context {
     path: GilCell<Rc<Path>>,
     method: GilCell<Option<Py<PyAny>>>,
+    attributes: Attributes,
 }
 
 impl Context {
     pub(crate) fn of(path: Rc<Path>, method: Option<Py<PyAny>>) -> Self {
-        Self { path: GilCell::new(path), method: GilCell::new(method) }
+        Self {
+            path: GilCell::new(path),
+            method: GilCell::new(method),
+            attributes: GilCell::new(None),
+        }
     }
 
     pub(crate) fn path(&self, py: Python<'_>) -> Rc<Path> {
@@ -45,22 +52,35 @@ pub(crate) fn call_name(callable: &Bound<'_, PyAny>) -> PyResult<String> {
     }
 }
 
+/// The context of `method` before it has a place in a tree.
+///
+/// Errors: `TypeError` if it is neither `None` nor callable.
+pub(crate) fn path_of_method(method: Option<&Bound<'_, PyAny>>, class: &str) -> PyResult<Rc<Path>> {
+    match method {
+        None => Ok(Path::literal("")),
+        Some(method) if method.is_callable() => Ok(Path::literal(&call_name(method)?)),
+        Some(other) => Err(PyTypeError::new_err(format!(
+            "{class} expects a callable or None, got {}",
+            other.repr()?
+        ))),
+    }
+}
+
 #[pymethods]
 impl Context {
+    /// Takes whatever the `__init__` of a subclass takes.
     #[new]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(method=None)")]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::of(Path::literal(""), None)
+    }
+
     #[pyo3(signature = (method=None))]
-    fn new(method: Option<Bound<'_, PyAny>>) -> PyResult<Self> {
-        let Some(method) = method else {
-            return Ok(Self::of(Path::literal(""), None));
-        };
-        if !method.is_callable() {
-            return Err(PyTypeError::new_err(format!(
-                "Context expects a callable or None, got {}",
-                method.repr()?
-            )));
-        }
-        let name = call_name(&method)?;
-        Ok(Self::of(Path::literal(&name), Some(method.unbind())))
+    fn __init__(&self, py: Python<'_>, method: Option<Bound<'_, PyAny>>) -> PyResult<()> {
+        let path = path_of_method(method.as_ref(), "Context")?;
+        self.set_path(py, path);
+        self.method.set(py, method.map(Bound::unbind));
+        Ok(())
     }
 
     #[getter]
@@ -93,6 +113,30 @@ impl Context {
         Ok(())
     }
 
+    fn __getattr__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        attributes::get(slf.as_any(), &slf.get().attributes, name)
+    }
+
+    fn __setattr__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+        value: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        attributes::set(slf.as_any(), &slf.get().attributes, name, Some(value))
+    }
+
+    fn __delattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<()> {
+        attributes::set(slf.as_any(), &slf.get().attributes, name, None)
+    }
+
+    #[getter]
+    fn __dict__(&self, py: Python<'_>) -> Py<PyDict> {
+        attributes::all(py, &self.attributes)
+    }
+
     fn __str__(&self, py: Python<'_>) -> String {
         self.value(py)
     }
@@ -104,10 +148,14 @@ impl Context {
     #[allow(unsafe_code)]
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // SAFETY: the collector runs with the interpreter lock held.
-        unsafe { self.method.try_with(|method| visit.call(&*method)) }.unwrap_or(Ok(()))
+        unsafe {
+            self.attributes.try_with(|own| visit.call(&*own)).unwrap_or(Ok(()))?;
+            self.method.try_with(|method| visit.call(&*method)).unwrap_or(Ok(()))
+        }
     }
 
     fn __clear__(&self, py: Python<'_>) {
         self.method.set(py, None);
+        self.attributes.set(py, None);
     }
 }

@@ -10,6 +10,7 @@
 
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::offset_of;
+use std::panic::AssertUnwindSafe;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -18,13 +19,14 @@ use std::time::Instant;
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
 use pyo3::intern;
+use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
 use crate::core::path::{Path, PathCache, hash_name};
 
-use super::call::{self, Ending, Packed};
+use super::call::{self, Call, Ending, Packed};
 use super::gate::CallGate;
 use super::gil_cell::GilCell;
 use super::handover::Outcome;
@@ -192,14 +194,9 @@ unsafe extern "C" fn vectorcall(
     count: usize,
     keyword_names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    // Counted as a level of recursion: each nested call of a profiled function takes C
-    // stack, and a limit that only counts Python frames would let it run out.
-    // SAFETY: called by the interpreter, which holds its lock.
-    if unsafe { ffi::Py_EnterRecursiveCall(c" while calling a profiled function".as_ptr()) } != 0 {
-        return ptr::null_mut();
-    }
+    let Some(_level) = Level::enter() else { return ptr::null_mut() };
     let call = Arguments { first: arguments, count, keyword_names };
-    let result = Python::attach(|py| {
+    attached(|py| {
         // SAFETY: the interpreter calls us with an object of our type, alive for the call.
         let layout = unsafe { &*callable.cast::<Layout>() };
         // SAFETY: never null, and shared ownership ends with the object.
@@ -221,15 +218,63 @@ unsafe extern "C" fn vectorcall(
         match outcome {
             Ok(Some(result)) => result.into_ptr(),
             Ok(None) => ptr::null_mut(), // Raised already.
-            Err(error) => {
-                error.restore(py);
-                ptr::null_mut()
-            }
+            Err(error) => raise(py, *error),
         }
-    });
-    // SAFETY: matches the enter above.
-    unsafe { ffi::Py_LeaveRecursiveCall() };
-    result
+    })
+}
+
+#[cold]
+#[inline(never)]
+fn raise(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
+    error.restore(py);
+    ptr::null_mut()
+}
+
+/// A level of recursion, up to CPython 3.11: each nested call of a profiled function takes
+/// C stack, and a limit that only counts Python frames would let it run out. From 3.12 on
+/// the interpreter counts nested C calls by itself, in a budget that this would halve.
+struct Level;
+
+impl Level {
+    /// `None` with a `RecursionError` raised.
+    fn enter() -> Option<Self> {
+        #[cfg(not(Py_3_12))]
+        // SAFETY: called by the interpreter, which holds its lock.
+        if unsafe { ffi::Py_EnterRecursiveCall(c" while calling a profiled function".as_ptr()) }
+            != 0
+        {
+            return None;
+        }
+        Some(Self)
+    }
+}
+
+impl Drop for Level {
+    fn drop(&mut self) {
+        #[cfg(not(Py_3_12))]
+        // SAFETY: matches `enter`.
+        unsafe {
+            ffi::Py_LeaveRecursiveCall();
+        }
+    }
+}
+
+/// Runs the body of a function that the interpreter calls; a panic in it becomes an
+/// exception.
+///
+/// Not `Python::attach`: that one refuses while the interpreter is ending, when finalizers
+/// still call decorated functions.
+fn attached(body: impl FnOnce(Python<'_>) -> *mut ffi::PyObject) -> *mut ffi::PyObject {
+    // SAFETY: the interpreter calls us with its lock held.
+    unsafe {
+        Python::attach_unchecked(|py| {
+            let body = AssertUnwindSafe(|| body(py));
+            std::panic::catch_unwind(body).unwrap_or_else(|_| {
+                PanicException::new_err("panic in phanos").restore(py);
+                ptr::null_mut()
+            })
+        })
+    }
 }
 
 /// Arguments in the form of the vectorcall protocol, borrowed from the caller.
@@ -266,29 +311,44 @@ impl Arguments {
 }
 
 /// Runs a recorded call. `None`: the function raised, and what it raised is in flight again.
+///
+/// What is on the stack while the function runs is kept small (recursion multiplies it):
+/// all work is done in functions of their own.
 fn run<'py>(
     py: Python<'py>,
     plan: &Plan,
     site: &Site,
     arguments: &Arguments,
 ) -> Result<Option<Bound<'py, PyAny>>, Box<PyErr>> {
-    let core = site.core.get();
-    let packed = if plan.wants_arguments() { Some(arguments.pack(py)?) } else { None };
-    let call = call::begin(py, core, plan, site, packed.as_ref())?;
+    let call = call::begin(py, site.core.get(), plan, site, || arguments.pack(py))?;
     let started = Instant::now();
     let result = arguments.forward(site.function.as_ptr());
+    conclude(py, plan, site, arguments, &call, started, result)
+}
+
+/// The end of [`run`]: `result` is an owned reference, or null with an exception raised.
+#[inline(never)]
+fn conclude<'py>(
+    py: Python<'py>,
+    plan: &Plan,
+    site: &Site,
+    arguments: &Arguments,
+    call: &Call,
+    started: Instant,
+    result: *mut ffi::PyObject,
+) -> Result<Option<Bound<'py, PyAny>>, Box<PyErr>> {
     let elapsed = started.elapsed();
-    // SAFETY: an owned reference, or null with an exception raised.
+    // SAFETY: see above.
     let result = unsafe { Bound::from_owned_ptr_or_opt(py, result) };
     let ending = Ending { elapsed, failed: result.is_none(), result: result.as_ref() };
-    let finish = || call::finish(py, &site.core, plan, &call, &ending, packed.as_ref());
+    let finish = || call::finish(py, &site.core, plan, call, &ending, || arguments.pack(py));
     let raised = result.is_none().then(|| Raised::take(py));
     let outcome = match &raised {
         None => finish(),
         Some(raised) => raised.handled(py, finish),
     };
     let interrupted = outcome.and_then(|outcome| settle(py, plan, *outcome));
-    call::close(py, core, &call);
+    call::close(py, site.core.get(), call);
     if let Some(error) = interrupted {
         if let Some(raised) = raised {
             raised.forget(py);
@@ -317,6 +377,7 @@ fn settle(py: Python<'_>, plan: &Plan, outcome: Outcome<'_>) -> Option<Box<PyErr
 }
 
 /// The user overrode a step of the call: `profile_ext.sync_inner` takes the steps.
+#[inline(never)]
 fn run_overridden<'py>(
     py: Python<'py>,
     plan: &Plan,
@@ -419,7 +480,7 @@ unsafe extern "C" fn deallocate(object: *mut ffi::PyObject) {
         let site = std::mem::replace(&mut (*layout).site, ptr::null());
         if !site.is_null() {
             // Dropping Python references needs PyO3 to know that we are attached.
-            Python::attach(|_py| drop(Arc::from_raw(site)));
+            Python::attach_unchecked(|_py| drop(Arc::from_raw(site)));
         }
         ffi::PyObject_GC_Del(object.cast());
         ffi::Py_DECREF(class.cast());
@@ -442,7 +503,8 @@ unsafe extern "C" fn traverse(
             ptr::null_mut(),
         ];
         if let Some(site) = (*layout).site.as_ref() {
-            // The gate shares these and does not visit them: each counts once.
+            // The gate shares these and does not visit them while this lives: each counts
+            // once.
             referents[3] = site.function.as_ptr();
             referents[4] = site.core.as_ptr();
         }
@@ -496,7 +558,7 @@ unsafe extern "C" fn get_attribute(
     object: *mut ffi::PyObject,
     name: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    Python::attach(|py| {
+    attached(|py| {
         // SAFETY: both are valid objects, the first of our type.
         let (object, name) =
             unsafe { (Bound::from_borrowed_ptr(py, object), Bound::from_borrowed_ptr(py, name)) };
@@ -555,7 +617,7 @@ fn attribute<'py>(
 }
 
 unsafe extern "C" fn represent(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    Python::attach(|py| {
+    attached(|py| {
         // SAFETY: a valid object.
         let object = unsafe { Bound::from_borrowed_ptr(py, object) };
         let name = object

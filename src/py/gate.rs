@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
@@ -16,8 +17,6 @@ use super::raised::swallow;
 
 /// The turning points of calls of one decorated function.
 ///
-/// Not visited by the garbage collector: it shares its references with the decorated
-/// function, which visits them once for both.
 #[pyclass(module = "phanos._phanos", frozen)]
 pub(crate) struct CallGate {
     site: Arc<Site>,
@@ -31,6 +30,15 @@ impl CallGate {
 
 #[pymethods]
 impl CallGate {
+    /// The decorated function visits what both share; once it is gone, so does this.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if Arc::strong_count(&self.site) == 1 {
+            visit.call(&self.site.function)?;
+            visit.call(&self.site.core)?;
+        }
+        Ok(())
+    }
+
     /// The `Profiler` to take the steps itself, if a step of the call is the user's own.
     fn overridden(&self, py: Python<'_>) -> Option<Py<PyAny>> {
         let plan = self.site.core.get().plan(py)?;
@@ -52,11 +60,12 @@ impl CallGate {
         let Some(plan) = core.plan(py) else {
             return Ok(None);
         };
-        let packed = plan.get().wants_arguments().then_some((args, kwargs));
+        let packed = (args, kwargs);
         let Call { node, token, began_as_root } =
-            call::begin(py, core, plan.get(), &self.site, packed.as_ref())?;
+            call::begin(py, core, plan.get(), &self.site, || Ok(packed.clone()))
+                .map_err(|error| *error)?;
         let started = Instant::now();
-        let packed = packed.map(|(args, kwargs)| (args.unbind(), kwargs.unbind()));
+        let packed = (packed.0.unbind(), packed.1.unbind());
         node.get().with_running(py, |running| {
             *running = Some(Running { plan, token: Some(token), started, began_as_root, packed });
         });
@@ -83,24 +92,19 @@ impl CallGate {
         let plan = running.plan.clone_ref(py);
         let plan = plan.get();
         let Running { plan: kept, token, started, began_as_root, packed } = running;
-        let packed = packed.map(|(args, kwargs)| (args.into_bound(py), kwargs.into_bound(py)));
+        let pack = || Ok((packed.0.bind(py).clone(), packed.1.bind(py).clone()));
         let call = Call {
             node: node.clone().unbind(),
             token: token.unwrap_or_else(|| py.None()),
             began_as_root,
         };
         let ending = Ending { elapsed, failed, result: result.as_ref() };
-        let outcome = call::finish(py, &self.site.core, plan, &call, &ending, packed.as_ref());
+        let outcome = call::finish(py, &self.site.core, plan, &call, &ending, pack);
         let outcome = outcome.map_or_else(Outcome::default, |outcome| *outcome);
         match (outcome.interrupted, outcome.deliveries) {
             (None, Some(deliveries)) => {
-                let running = Running {
-                    plan: kept,
-                    token: Some(call.token),
-                    started,
-                    began_as_root,
-                    packed: None,
-                };
+                let running =
+                    Running { plan: kept, token: Some(call.token), started, began_as_root, packed };
                 node.get().with_running(py, |state| *state = Some(running));
                 Ok(Some(deliveries))
             }

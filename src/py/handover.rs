@@ -118,7 +118,7 @@ fn take<'a, 'py>(
         let columns = metric.take(py);
         if !columns.is_even() {
             let told = super::operation::complain(
-                entry.metric.bind(py).as_any(),
+                entry.metric.bind(py),
                 "incomplete",
                 "values, label_values and method differ in length; only complete records go out",
             );

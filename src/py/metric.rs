@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{self, ThreadId};
 
 use pyo3::exceptions::{PyAttributeError, PyValueError};
@@ -38,6 +39,8 @@ pub(crate) struct Ambient {
     pub(crate) labels: Option<Py<PyAny>>,
 }
 
+static NEXT_SERIAL: AtomicU64 = AtomicU64::new(0);
+
 /// Labels that the profiler gives by itself.
 #[derive(Clone, Copy)]
 pub(crate) enum PlainLabels {
@@ -60,6 +63,8 @@ pub(crate) struct Metric {
     head: GilCell<Option<Head>>,
     owner: GilCell<Option<Py<ProfilerCore>>>,
     ambient: GilCell<Option<Ambient>>,
+    /// Tells metrics apart in what is logged once; names are used again.
+    pub(crate) serial: u64,
 }
 
 impl Metric {
@@ -294,6 +299,7 @@ impl Metric {
             head: GilCell::new(None),
             owner: GilCell::new(None),
             ambient: GilCell::new(None),
+            serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
         }
     }
 
@@ -363,7 +369,7 @@ impl Metric {
         };
         if !metric.with_columns(py, |columns| columns.is_even()) {
             operation::complain(
-                slf.as_any(),
+                slf,
                 "incomplete",
                 "values, label_values and method differ in length; only complete records go out",
             )?;
@@ -493,7 +499,7 @@ impl Metric {
 
     /// Logs an error of `kind` unless one was logged within the last minute.
     fn _complain(slf: &Bound<'_, Self>, kind: &str, message: &str) -> PyResult<()> {
-        operation::complain(slf.as_any(), kind, message)
+        operation::complain(slf, kind, message)
     }
 
     /// Makes `core` the owner: whose current node is used and whose records are counted.

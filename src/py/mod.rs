@@ -16,11 +16,13 @@
 //! | `cell`      | what columns hold, and its conversions |
 //! | `handover`  | from columns to handlers |
 //! | `raised`    | the exception in flight, set aside and put back |
+//! | `attributes` | attributes that users set on nodes and contexts |
 //! | `gil_cell`  | state guarded by the interpreter lock |
 //! | `awaitable` | futures that users await, on a runtime of the process |
 
 use pyo3::prelude::*;
 
+mod attributes;
 mod awaitable;
 mod call;
 mod cell;
@@ -45,7 +47,7 @@ pub(crate) mod module {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::awaitable::{call_in_future, current_node, flush_future};
+    use super::awaitable::{call_in_future, current_node, end_runtime, flush_future};
     #[pymodule_export]
     use super::context::Context;
     #[pymodule_export]

@@ -8,12 +8,13 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyWeakrefMethods, PyWeakrefReference};
 
 use crate::core::forest::{Forest, NodeId};
 use crate::core::path::Path;
 
-use super::context::{Context, call_name};
+use super::attributes::{self, Attributes};
+use super::context::{Context, path_of_method};
 use super::gil_cell::GilCell;
 use super::owner::owner_of;
 use super::plan::Plan;
@@ -39,8 +40,8 @@ pub(crate) struct Running {
     pub(crate) token: Option<Py<PyAny>>,
     pub(crate) started: Instant,
     pub(crate) began_as_root: bool,
-    /// Arguments, kept only for hooks.
-    pub(crate) packed: Option<(Py<PyTuple>, Py<PyDict>)>,
+    /// Arguments, for hooks.
+    pub(crate) packed: (Py<PyTuple>, Py<PyDict>),
 }
 
 struct State {
@@ -61,6 +62,7 @@ struct State {
 #[pyclass(name = "MethodTreeNode", module = "phanos.tree", subclass, frozen, weakref)]
 pub(crate) struct Node {
     state: GilCell<State>,
+    attributes: Attributes,
 }
 
 impl Node {
@@ -75,6 +77,7 @@ impl Node {
                 running: None,
                 logger: None,
             }),
+            attributes: GilCell::new(None),
         }
     }
 
@@ -244,26 +247,32 @@ fn release_roots(py: Python<'_>, places: Vec<NodeId>) {
 
 #[pymethods]
 impl Node {
+    /// Takes whatever the `__init__` of a subclass takes.
     #[new]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(method=None, logger=None)")]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::new_at(Path::literal(""), None, None)
+    }
+
     #[pyo3(signature = (method=None, logger=None))]
-    fn new(
+    fn __init__(
+        &self,
         py: Python<'_>,
         method: Option<Bound<'_, PyAny>>,
         logger: Option<Py<PyAny>>,
-    ) -> PyResult<Self> {
-        let path = match &method {
-            None => Path::literal(""),
-            Some(method) if method.is_callable() => Path::literal(&call_name(method)?),
-            Some(other) => {
-                return Err(PyTypeError::new_err(format!(
-                    "MethodTreeNode expects a callable or None, got {}",
-                    other.repr()?
-                )));
-            }
-        };
-        let node = Self::new_at(path, method.map(Bound::unbind), None);
-        node.state.with(py, |state| state.logger = logger);
-        Ok(node)
+    ) -> PyResult<()> {
+        let path = path_of_method(method.as_ref(), "MethodTreeNode")?;
+        let method = method.map(Bound::unbind);
+        let before = self.state.with(py, |state| {
+            state.path = path;
+            (
+                state.context.take(),
+                std::mem::replace(&mut state.method, method),
+                std::mem::replace(&mut state.logger, logger),
+            )
+        });
+        drop(before);
+        Ok(())
     }
 
     #[getter]
@@ -390,9 +399,35 @@ impl Node {
         drop(taken);
     }
 
+    fn __getattr__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        attributes::get(slf.as_any(), &slf.get().attributes, name)
+    }
+
+    fn __setattr__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+        value: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        attributes::set(slf.as_any(), &slf.get().attributes, name, Some(value))
+    }
+
+    fn __delattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<()> {
+        attributes::set(slf.as_any(), &slf.get().attributes, name, None)
+    }
+
+    #[getter]
+    fn __dict__(&self, py: Python<'_>) -> Py<PyDict> {
+        attributes::all(py, &self.attributes)
+    }
+
     #[allow(unsafe_code)]
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         // SAFETY: the collector runs with the interpreter lock held.
+        unsafe { self.attributes.try_with(|own| visit.call(&*own)) }.unwrap_or(Ok(()))?;
+        // SAFETY: as above.
         let place = unsafe {
             self.state.try_with(|state| {
                 visit.call(&state.context)?;
@@ -402,10 +437,8 @@ impl Node {
                 if let Some(running) = &state.running {
                     visit.call(&running.plan)?;
                     visit.call(&running.token)?;
-                    if let Some((args, kwargs)) = &running.packed {
-                        visit.call(args)?;
-                        visit.call(kwargs)?;
-                    }
+                    visit.call(&running.packed.0)?;
+                    visit.call(&running.packed.1)?;
                 }
                 Ok(state.place)
             })
@@ -440,6 +473,7 @@ impl Node {
             )
         });
         drop(taken);
+        self.attributes.set(py, None);
         self.clear_below(py);
     }
 }

@@ -29,11 +29,11 @@ pub(crate) fn due(py: Python<'_>, kind: &str) -> Option<u64> {
 /// Logs an error about `metric` unless one of this `kind` was logged within a minute.
 ///
 /// Errors: only what must not be swallowed, such as `KeyboardInterrupt`.
-pub(crate) fn complain(metric: &Bound<'_, PyAny>, kind: &str, message: &str) -> PyResult<()> {
+pub(crate) fn complain(metric: &Bound<'_, Metric>, kind: &str, message: &str) -> PyResult<()> {
     let py = metric.py();
     let name = metric.getattr(intern!(py, "name")).map(|name| text_of(&name)).unwrap_or_default();
     let class = metric.get_type();
-    let kind = format!("{class}|{name}|{kind}");
+    let kind = format!("{}|{kind}", metric.get().serial);
     let Some(left_out) = due(py, &kind) else {
         return Ok(());
     };
@@ -141,7 +141,7 @@ pub(crate) fn label_cell(
                 let class = other.into_inner().get_type();
                 let message =
                     format!("operation '{operation}' expects label_values as a dict, got {class}");
-                complain(metric.as_any(), "label_values type", &message)?;
+                complain(metric, "label_values type", &message)?;
                 return Ok(None);
             }
         },
@@ -205,7 +205,7 @@ fn mismatch(
         Ok(()) => "label names must be strings".to_owned(),
     };
     let message = format!("operation '{operation}': {why}");
-    complain(metric.as_any(), &format!("labels of {operation}"), &message)
+    complain(metric, &format!("labels of {operation}"), &message)
 }
 
 /// The node an operation without one belongs to: the current one of the profiler that the
@@ -257,7 +257,7 @@ pub(crate) fn store(
     let value = match accepted(metric, operation, value)? {
         Ok(value) => value,
         Err(why) => {
-            return complain(metric.as_any(), &format!("value of {operation}"), &why);
+            return complain(metric, &format!("value of {operation}"), &why);
         }
     };
     let method = match (node, ambient.method) {

@@ -46,6 +46,39 @@ pub(crate) struct ProfilerCore {
     paths: GilCell<PathCache>,
 }
 
+/// Keeps the garbage collector from running.
+///
+/// Up to CPython 3.11 any allocation can run it. Inside `ContextVar.set` a finalizer that
+/// sets a variable itself then frees the mapping that is being changed, and the interpreter
+/// crashes; a finalizer that calls a profiled function is enough. From 3.12 on it only runs
+/// between instructions.
+struct CollectorPaused {
+    #[cfg(not(Py_3_12))]
+    was_enabled: bool,
+}
+
+impl CollectorPaused {
+    fn new(_py: Python<'_>) -> Self {
+        #[cfg(not(Py_3_12))]
+        // SAFETY: the interpreter lock is held.
+        let was_enabled = unsafe { ffi::PyGC_Disable() } != 0;
+        Self {
+            #[cfg(not(Py_3_12))]
+            was_enabled,
+        }
+    }
+}
+
+impl Drop for CollectorPaused {
+    fn drop(&mut self) {
+        #[cfg(not(Py_3_12))]
+        if self.was_enabled {
+            // SAFETY: the interpreter lock is held: made and dropped within one call.
+            unsafe { ffi::PyGC_Enable() };
+        }
+    }
+}
+
 impl ProfilerCore {
     pub(crate) fn enabled(&self, py: Python<'_>) -> bool {
         self.enabled.get(py)
@@ -106,6 +139,7 @@ impl ProfilerCore {
 
     /// Sets the current node; returns the token of `ContextVar.set`.
     pub(crate) fn enter(&self, py: Python<'_>, node: &Py<Node>) -> PyResult<Py<PyAny>> {
+        let _paused = CollectorPaused::new(py);
         // SAFETY: both are valid objects; the token is an owned reference or null.
         unsafe {
             let token = ffi::PyContextVar_Set(self.variable.as_ptr(), node.as_ptr());
@@ -115,8 +149,11 @@ impl ProfilerCore {
 
     /// Puts the current node back to what it was before `enter(node)` gave `token`.
     pub(crate) fn leave(&self, py: Python<'_>, node: &Py<Node>, token: &Py<PyAny>) {
-        // SAFETY: both are valid objects.
-        let reset = unsafe { ffi::PyContextVar_Reset(self.variable.as_ptr(), token.as_ptr()) };
+        let reset = {
+            let _paused = CollectorPaused::new(py);
+            // SAFETY: both are valid objects.
+            unsafe { ffi::PyContextVar_Reset(self.variable.as_ptr(), token.as_ptr()) }
+        };
         if reset == 0 {
             return;
         }

@@ -1,10 +1,23 @@
-"""What the library logged during a test, as plain text by level."""
+"""What the library logged during a test, and metric names whose errors nobody told before."""
 
 from __future__ import annotations
 
+import itertools
 import logging
 
 import pytest
+
+_numbers = itertools.count(1)
+
+
+def fresh_name(stem: str) -> str:
+    """
+    A metric name that no test used before.
+
+    Errors of a metric are told once a minute by its name, whichever object carries it: a test
+    that reads them must be the first.
+    """
+    return f"{stem}_{next(_numbers)}"
 
 
 def at_level(caplog: pytest.LogCaptureFixture, level: int) -> list[str]:

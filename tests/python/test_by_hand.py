@@ -213,12 +213,12 @@ def test_two_interleaved_coroutines_in_contexts_of_their_own() -> None:
     for _ in range(AWAITS):
         for coroutine, context in zip(coroutines, contexts, strict=True):
             context.run(coroutine.send, None)
-            assert context[driven.profiler.curr_node] is not driven.profiler.tree.root
+            assert context.run(driven.profiler.curr_node.get) is not driven.profiler.tree.root
             assert driven.profiler.curr_node.get() is driven.profiler.tree.root
     for coroutine, context in zip(coroutines, contexts, strict=True):
         with pytest.raises(StopIteration):
             context.run(coroutine.send, None)
-        assert context[driven.profiler.curr_node] is driven.profiler.tree.root
+        assert context.run(driven.profiler.curr_node.get) is driven.profiler.tree.root
     assert driven.wrong == []
     assert driven.handler.counts() == {
         f"{ITEM}:outer": 2,

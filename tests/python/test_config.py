@@ -162,7 +162,7 @@ def state_of(profiler: publisher.Profiler) -> dict[str, Any]:
 WRONG_TYPES = [
     ("job", 5, "str"),
     ("job", None, "str"),
-    ("logger", 5, "Logger"),
+    ("logger", 5, "name"),
     ("time_profile", "yes", "bool"),
     ("response_size_profile", 1.5, "bool"),
     ("handle_records", "False", "bool"),

@@ -339,14 +339,15 @@ def test_a_wrong_handler_is_named_and_changes_nothing(
 
 BAD_SETTINGS = [
     pytest.param({"job": 5}, "job", "str", id="job is an int"),
-    pytest.param({"logger": 5}, "logger", "str", id="logger is an int"),
+    pytest.param({"logger": 5}, "logger", "name", id="logger is an int"),
     pytest.param({"time_profile": "yes"}, "time_profile", "bool", id="time_profile is a str"),
     pytest.param({"handle_records": 2.5}, "handle_records", "bool", id="handle_records is 2.5"),
     pytest.param({"error_raised_label": "no"}, "error_raised_label", "bool", id="label is a str"),
     pytest.param(
         {"response_size_profile": []}, "response_size_profile", "bool", id="size is a list"
     ),
-    pytest.param({"handlers": []}, "handlers", "dict", id="handlers is a list"),
+    pytest.param({"handlers": []}, "handlers", "dict", id="handlers is empty list"),
+    pytest.param({"handlers": [KEEPING]}, "handlers", "dict", id="handlers is a list"),
     pytest.param({"handlers": "all"}, "handlers", "dict", id="handlers is a str"),
 ]
 

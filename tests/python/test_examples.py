@@ -169,9 +169,9 @@ def test_asyncio_app():
 
 def test_custom_metric():
     assert run("custom_metric.py") == [
-        "profiler: bytes_read, method: __main__:load, value: 15.0 B, labels: kind=load",
+        "profiler: bytes_read, method: __main__:load, value: 16.0 B, labels: kind=load",
         "profiler: bytes_read, method: __main__:load.parse, value: 6.0 B, labels: kind=parse",
-        "profiler: bytes_read, method: __main__:load.parse, value: 7.0 B, labels: kind=parse",
+        "profiler: bytes_read, method: __main__:load.parse, value: 8.0 B, labels: kind=parse",
         "profiler: outcome, method: __main__:load, value: loaded enum",
         "profiler: bytes_read, method: __main__:load, value: 0.0 B, labels: kind=load",
         "profiler: outcome, method: __main__:load, value: empty enum",

@@ -44,6 +44,8 @@ LINES = [
         record(value=("state", "on"), units="enum", labels={}),
         "profiler: a_name, method: A:b.c, value: on enum",
     ),
+    (record(value=["observe", 1.5], labels={}), BARE_LINE),
+    (record(value=("inc", 3), labels={}), "profiler: a_name, method: A:b.c, value: 3 mS"),
     (record(value=("inc", 3.0), labels={}), "profiler: a_name, method: A:b.c, value: 3.0 mS"),
     (
         record(value=("set", float("nan")), labels={}),
@@ -70,6 +72,12 @@ def test_stream_handler_writes_a_line_per_record(given: dict[str, Any], line: st
     output = io.StringIO()
     assert StreamHandler("stream", output).handle([given, given], "a_name") is None
     assert output.getvalue() == f"{line}\n{line}\n"
+
+
+def test_stream_handler_writes_nothing_for_an_empty_batch() -> None:
+    output = io.StringIO()
+    StreamHandler("stream", output).handle([], "a_name")
+    assert output.getvalue() == ""
 
 
 def test_handle_has_a_name_by_default() -> None:

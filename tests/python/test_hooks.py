@@ -243,7 +243,7 @@ def test_what_cannot_be_a_hook_is_refused_when_assigned(name: str) -> None:
         return None
 
     setattr(profiler, name, good)
-    for bad in (coroutine_function, 42, "text"):
+    for bad in (coroutine_function, 42, "text", lambda: None):
         with pytest.raises(TypeError, match=name):
             setattr(profiler, name, bad)
         assert getattr(profiler, name) is good

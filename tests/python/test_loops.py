@@ -175,7 +175,8 @@ def test_sync_calls_in_loops_of_several_threads_lose_nothing() -> None:
                 outer()
                 if number % 5 == index:
                     await asyncio.sleep(0)
-            assert await profiler.aflush() is True
+            # Not always True: the calls of another thread may wait by now.
+            await profiler.aflush()
 
         asyncio.run(main())
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from logged import errors
+from logged import errors, fresh_name
 from phanos import metrics
 from support import CollectingHandler, make_profiler
 
@@ -63,19 +63,19 @@ NOT_NUMBERS: list[Any] = [
 
 
 def histogram() -> metrics.MetricWrapper:
-    return metrics.Histogram("a_histogram", JOB, UNITS)
+    return metrics.Histogram(fresh_name("a_histogram"), JOB, UNITS)
 
 
 def summary() -> metrics.MetricWrapper:
-    return metrics.Summary("a_summary", JOB, UNITS)
+    return metrics.Summary(fresh_name("a_summary"), JOB, UNITS)
 
 
 def counter() -> metrics.MetricWrapper:
-    return metrics.Counter("a_counter", JOB, UNITS)
+    return metrics.Counter(fresh_name("a_counter"), JOB, UNITS)
 
 
 def gauge() -> metrics.MetricWrapper:
-    return metrics.Gauge("a_gauge", JOB, UNITS)
+    return metrics.Gauge(fresh_name("a_gauge"), JOB, UNITS)
 
 
 NUMBER_OPERATIONS = [
@@ -174,36 +174,36 @@ def test_gauge_keeps_its_operations_in_order() -> None:
 
 @pytest.mark.parametrize("given", [{"version": "1"}, {}, OrderedDict(a=1), {"nested": {"a": [1]}}])
 def test_info_takes_a_dict(given: dict[str, Any]) -> None:
-    metric = metrics.Info("an_info", JOB)
+    metric = metrics.Info(fresh_name("an_info"), JOB)
     assert metric.info_(given) is None
     assert metric.values == [("info", given)]
 
 
 @pytest.mark.parametrize("given", ["version", None, 1.0, True, [("a", 1)], {"a"}])
 def test_info_takes_nothing_but_a_dict(given: Any, caplog: pytest.LogCaptureFixture) -> None:
-    metric = metrics.Info("an_info", JOB)
+    metric = metrics.Info(fresh_name("an_info"), JOB)
     assert metric.info_(given) is None
     assert_refused(metric, caplog)
 
 
 @pytest.mark.parametrize("given", ["on", "off", Text("on")])
 def test_enum_takes_one_of_its_states(given: str) -> None:
-    metric = metrics.Enum("an_enum", JOB, {"on", "off"})
+    metric = metrics.Enum(fresh_name("an_enum"), JOB, {"on", "off"})
     assert metric.state(given) is None
     assert metric.values == [("state", given)]
 
 
 @pytest.mark.parametrize("given", ["broken", "", None, 1.0, True, ["on"], {"on": 1}, {"on"}])
 def test_enum_takes_no_other_state(given: Any, caplog: pytest.LogCaptureFixture) -> None:
-    metric = metrics.Enum("an_enum", JOB, {"on", "off"})
+    metric = metrics.Enum(fresh_name("an_enum"), JOB, {"on", "off"})
     assert metric.state(given) is None
     assert_refused(metric, caplog)
 
 
 def test_enum_needs_states_and_keeps_them() -> None:
     with pytest.raises(TypeError, match="states"):
-        metrics.Enum("an_enum", JOB)  # type: ignore[call-arg]
-    assert metrics.Enum("an_enum", JOB, {"on", "off"}).states == {"on", "off"}
+        metrics.Enum(fresh_name("an_enum"), JOB)  # type: ignore[call-arg]
+    assert metrics.Enum(fresh_name("an_enum"), JOB, {"on", "off"}).states == {"on", "off"}
 
 
 @pytest.mark.parametrize("name", ["Histogram", "Summary", "Counter", "Gauge"])
@@ -213,7 +213,7 @@ def test_units_are_required(name: str) -> None:
 
 
 def test_time_is_measured_from_the_given_start() -> None:
-    metric = metrics.TimeProfiler("a_time", JOB)
+    metric = metrics.TimeProfiler(fresh_name("a_time"), JOB)
     metric.stop(datetime.datetime.now() - datetime.timedelta(seconds=90))
     [(operation, value)] = metric.values
     assert operation == "observe"
@@ -223,7 +223,7 @@ def test_time_is_measured_from_the_given_start() -> None:
 
 @pytest.mark.parametrize("given", [1.0, 3, None, "12:00", datetime.date.today(), datetime.time()])
 def test_time_needs_a_datetime(given: Any, caplog: pytest.LogCaptureFixture) -> None:
-    metric = metrics.TimeProfiler("a_time", JOB)
+    metric = metrics.TimeProfiler(fresh_name("a_time"), JOB)
     assert metric.stop(given) is None
     assert_refused(metric, caplog)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import gc
 import sys
+import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,6 +23,7 @@ from support import (
     make_profiler,
     path_of,
     run_python,
+    wait_until,
 )
 
 ITEM = __name__.rpartition(".")[2]
@@ -36,7 +38,7 @@ class Comparison:
 
     def __call__(self, *_):
         node = self.profiler.curr_node.get()
-        assert _phanos.current_node(self.profiler) is node
+        assert _phanos.current_node(self.profiler._core) is node
         self.paths.append(str(node.ctx))
         return str(node.ctx)
 
@@ -204,11 +206,69 @@ def test_profiled_calls_made_by_a_handler_of_aflush_hang_below_the_caller() -> N
     @profiler.profile
     async def outer():
         leaf()
-        assert await profiler.aflush() is True
+        await profiler.aflush()
         assert path_of(profiler) == f"{ITEM}:outer"
 
     asyncio.run(outer())
     assert seen == [f"{ITEM}:outer.helper", f"{ITEM}:outer.async_helper"]
+    assert_tree_at_rest(profiler)
+
+
+def test_a_function_called_from_a_native_future_sees_the_callers_node(compare) -> None:
+    handler = CollectingHandler()
+    profiler = compare.profiler = make_profiler(handler)
+    threads: list[int] = []
+
+    @profiler.profile
+    def leaf():
+        compare()
+
+    def inside_the_future():
+        threads.append(threading.get_ident())
+        compare()
+        leaf()
+        compare()
+        return "result"
+
+    @profiler.profile
+    async def outer():
+        node = profiler.curr_node.get()
+        result = await _phanos.call_in_future(profiler._core, inside_the_future)
+        assert profiler.curr_node.get() is node
+        return result
+
+    async def main():
+        results = await asyncio.gather(outer(), outer())
+        assert profiler.curr_node.get() is profiler.tree.root
+        return results
+
+    assert asyncio.run(main()) == ["result", "result"]
+    # Called on a thread of the package's own runtime, not on that of the loop.
+    assert len(threads) == 2
+    assert threading.get_ident() not in threads
+    assert sorted(compare.paths) == [f"{ITEM}:outer"] * 4 + [f"{ITEM}:outer.leaf"] * 2
+    assert handler.counts() == {f"{ITEM}:outer": 2, f"{ITEM}:outer.leaf": 2}
+    assert_tree_at_rest(profiler)
+
+
+def test_what_a_function_in_a_native_future_raises_reaches_the_awaiting_call(compare) -> None:
+    handler = CollectingHandler()
+    profiler = compare.profiler = make_profiler(handler)
+    error = ValueError("from the future")
+
+    def fail():
+        compare()
+        raise error
+
+    @profiler.profile
+    async def outer():
+        await _phanos.call_in_future(profiler._core, fail)
+
+    with pytest.raises(ValueError, match="from the future") as raised:
+        asyncio.run(outer())
+    assert raised.value is error
+    assert compare.paths == [f"{ITEM}:outer"]
+    assert [record["labels"] for record in handler.records] == [{"error_raised": True}]
     assert_tree_at_rest(profiler)
 
 
@@ -223,7 +283,7 @@ def test_concurrent_aflushes_do_not_mix_up_their_callers(compare) -> None:
             node = profiler.curr_node.get()
             for _ in range(20):
                 counter.inc(1)
-                assert await profiler.aflush() is True
+                await profiler.aflush()
                 assert profiler.curr_node.get() is node
 
         worker.__name__ = worker.__qualname__ = name
@@ -236,7 +296,9 @@ def test_concurrent_aflushes_do_not_mix_up_their_callers(compare) -> None:
 
     asyncio.run(main())
     expected = {f"{ITEM}:{name}" for name in ("first", "second", "third")}
-    assert set(compare.paths) == expected
+    # Any of the callers may hand over what the others recorded, but as itself.
+    assert compare.paths
+    assert set(compare.paths) <= expected
     assert handler.counts() == dict.fromkeys(expected, 20)
     assert_tree_at_rest(profiler)
 
@@ -285,7 +347,8 @@ def test_aflush_works_in_loops_of_several_threads(compare) -> None:
     async def outer():
         for _ in range(20):
             leaf()
-            assert await profiler.aflush() is True
+            # Not always True: the calls of another thread may wait again by now.
+            await profiler.aflush()
             assert path_of(profiler) == f"{ITEM}:outer"
 
     with ThreadPoolExecutor(3) as pool:
@@ -311,9 +374,13 @@ def test_aflush_keeps_no_profiler_alive() -> None:
         assert handler.methods() == [f"{ITEM}:outer"]
         return weakref.ref(profiler), weakref.ref(handler)
 
+    def freed():
+        gc.collect()
+        return [reference() for reference in references] == [None, None]
+
     references = flush_once()
-    gc.collect()
-    assert [reference() for reference in references] == [None, None]
+    # The runtime's thread lets go of the finished future a moment after its result is known.
+    wait_until(freed, "profiler and handler are freed")
 
 
 def test_aflush_works_in_a_forked_child() -> None:
@@ -325,7 +392,7 @@ def test_aflush_works_in_a_forked_child() -> None:
         from support import CollectingHandler, make_profiler
 
         def look(records, name):
-            assert _phanos.current_node(profiler) is profiler.curr_node.get()
+            assert _phanos.current_node(profiler._core) is profiler.curr_node.get()
 
         handler = CollectingHandler(on_handle=look)
         profiler = make_profiler(handler)

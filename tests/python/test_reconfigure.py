@@ -152,7 +152,7 @@ def test_a_metric_that_appears_while_a_call_runs_skips_that_call() -> None:
     assert handler.methods("time_profiler") == [LEAF]
     assert handler.of_metric("response_size") == []
     handler.clear()
-    outer()
+    layered(profiler, lambda: None)()
     assert handler.counts("time_profiler") == {LEAF: 2, OUTER: 1}
     assert handler.counts("response_size") == {OUTER: 1}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from logged import errors
+from logged import errors, fresh_name
 from phanos import metrics
 from support import CollectingHandler, make_profiler
 
@@ -25,7 +25,7 @@ class FirstGeneration(metrics.Histogram):
 
 
 def test_own_operations_are_stored_by_name() -> None:
-    metric = FirstGeneration("first", JOB, "units", {"place"})
+    metric = FirstGeneration(fresh_name("first"), JOB, "units", {"place"})
     metric.store_operation(
         operation="halve", method="A:b.c", value=3, label_values={"place": "here"}
     )
@@ -39,14 +39,14 @@ def test_own_operations_are_stored_by_name() -> None:
 
 
 def test_without_a_name_the_default_operation_is_stored() -> None:
-    metric = FirstGeneration("first", JOB, "units")
+    metric = FirstGeneration(fresh_name("first"), JOB, "units")
     metric.store_operation(method="A:b", value=5)
     assert metric.values == [("halve", 2.5)]
     assert metric.label_values == [{}]
 
 
 def test_store_operation_fills_in_error_raised_and_spares_the_callers_dict() -> None:
-    metric = FirstGeneration("first", JOB, "units", {"place"})
+    metric = FirstGeneration(fresh_name("first"), JOB, "units", {"place"})
     handler = CollectingHandler()
     profiler = make_profiler(handler, time_profile=False)
     profiler.add_metric(metric)
@@ -85,7 +85,7 @@ def test_store_operation_knows_the_inherited_operations(
 def test_store_operation_with_wrong_labels_stores_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    metric = FirstGeneration("first", JOB, "units", {"place"})
+    metric = FirstGeneration(fresh_name("first"), JOB, "units", {"place"})
     metric.store_operation(operation="halve", method="A:b", value=4, label_values={"other": 1})
     assert (metric.values, metric.label_values, metric.method) == ([], [], [])
     assert len(errors(caplog)) == 1
@@ -94,7 +94,7 @@ def test_store_operation_with_wrong_labels_stores_nothing(
 def test_store_operation_with_an_unknown_name_stores_nothing(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    metric = FirstGeneration("first", JOB, "units")
+    metric = FirstGeneration(fresh_name("first"), JOB, "units")
     metric.store_operation(operation="unknown_name", method="A:b", value=4)
     assert (metric.values, metric.label_values, metric.method) == ([], [], [])
     [line] = errors(caplog)

@@ -226,7 +226,8 @@ def test_a_metric_used_by_all_threads_keeps_every_value() -> None:
         for number in range(ROUNDS * 2):
             events.inc(number, labels)
             if number % 50 == index:
-                assert profiler.flush() is True
+                # Not always True: another thread may have stored a value by now.
+                profiler.flush()
 
     run_in_threads(body, THREADS)
     assert profiler.flush() is True

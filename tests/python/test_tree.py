@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from phanos import metrics, publisher, tree
+from phanos import metrics, tree
 from phanos.tree import Context, ContextTree, MethodTreeNode
 from support import CollectingHandler, assert_tree_at_rest, make_profiler
 
@@ -286,73 +286,6 @@ def test_loggers_of_tree_and_node() -> None:
     assert ContextTree(own).logger is own
     assert MethodTreeNode(function, own).logger is own
     assert ContextTree().logger.name == "phanos.tree"
-
-
-def test_subclasses_can_override_and_add() -> None:
-    class NotingNode(MethodTreeNode):
-        def __init__(self, method: Any = None, note: str = "none") -> None:
-            super().__init__(method)
-            self.note = note
-
-        def add_child(self, child: MethodTreeNode) -> MethodTreeNode:
-            self.note = f"added {child.ctx}"
-            return super().add_child(child)
-
-    class ShoutingContext(Context):
-        def __str__(self) -> str:
-            return super().__str__().upper()
-
-    root = NotingNode(note="new")
-    child = root.add_child(NotingNode(function))
-    assert root.note == "added function"
-    assert isinstance(child, NotingNode)
-    assert str(child.ctx) == f"{MODULE}:function"
-    assert str(ShoutingContext(function)) == "FUNCTION"
-
-
-def test_overridden_delete_node_is_called_by_search_and_clear() -> None:
-    deleted: list[str] = []
-
-    class Telling(ContextTree):
-        def delete_node(self, node: MethodTreeNode) -> bool:
-            deleted.append(str(node.ctx))
-            return super().delete_node(node)
-
-    context_tree = Telling()
-    first = context_tree.root.add_child(node(Owner.method))
-    context_tree.root.add_child(node(Owner.static))
-    assert context_tree.find_and_delete_node(first) is True
-    assert deleted == ["Owner:method"]
-    context_tree.clear()
-    assert deleted == ["Owner:method", "Owner:static"]
-
-
-def test_a_tree_of_ones_own_is_used_by_profiled_calls() -> None:
-    deleted: list[str] = []
-
-    class Telling(ContextTree):
-        def find_and_delete_node(
-            self, node: MethodTreeNode, root: MethodTreeNode | None = None
-        ) -> bool:
-            deleted.append(str(node.ctx))
-            return super().find_and_delete_node(node, root)
-
-    profiler = publisher.Profiler()
-    profiler.tree = Telling()
-    profiler.curr_node.set(profiler.tree.root)
-    profiler.config(job="JOB")
-    handler = CollectingHandler()
-    profiler.add_handler(handler)
-    leaf = profiler.profile(function)
-
-    @profiler.profile
-    def root() -> None:
-        leaf()
-
-    root()
-    assert deleted == [f"{MODULE}:root.function", f"{MODULE}:root"]
-    assert handler.methods() == deleted
-    assert_tree_at_rest(profiler)
 
 
 def test_nodes_of_profiled_calls() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import threading
 from typing import Any
 
-from differences import Recorder, configured, count_nodes, current_path, difference, equip
+from differences import Recorder, configured, count_nodes, current_path, difference, equip, outcome
 from phanos import publisher
 
 DEADLINE_S = 10.0
@@ -290,3 +290,70 @@ def root_of_another_thread() -> Any:
 
     outer()
     return [count_nodes(profiler), recorder.methods()]
+
+
+@difference(
+    "A10",
+    upstream=["sync size", "async size", "sync time", "async time"],
+    ours=["sync size", "sync time", "async size", "async time"],
+)
+def sync_handlers_beside_async_ones() -> Any:
+    events: list[str] = []
+    metric_names = {publisher.RESPONSE_SIZE: "size", publisher.TIME_PROFILER: "time"}
+
+    class Sync(publisher.SyncBaseHandler):
+        def handle(self, records: Any, profiler_name: str = "profiler") -> None:
+            events.append(f"sync {metric_names[profiler_name]}")
+
+    class Async(publisher.AsyncBaseHandler):
+        @classmethod
+        async def create(cls, handler_name: str) -> Async:
+            return cls(handler_name)
+
+        async def handle(self, records: Any, profiler_name: str = "profiler") -> None:
+            events.append(f"async {metric_names[profiler_name]}")
+
+    profiler = publisher.Profiler()
+    profiler.async_config(job="JOB", response_size_profile=True)
+    profiler.add_handler(Sync("sync"))
+    profiler.add_handler(Async("async"))
+
+    @profiler.profile
+    async def root() -> None:
+        pass
+
+    asyncio.run(root())
+    return events
+
+
+@difference(
+    "A11",
+    upstream={"close": "RuntimeError", "path": "closed", "delivered": []},
+    ours={"close": "returned", "path": "", "delivered": ["closed", "other"]},
+)
+def closing_a_suspended_coroutine() -> Any:
+    async def main() -> Any:
+        profiler = publisher.Profiler()
+        profiler.async_config(job="JOB")
+        handler = Suspending("suspending")
+        handler.may_go_on.set()
+        profiler.add_handler(handler)
+
+        @profiler.profile
+        async def closed() -> None:
+            await asyncio.sleep(0)
+
+        @profiler.profile
+        async def other() -> None:
+            pass
+
+        coroutine = closed()
+        coroutine.send(None)
+        found: dict[str, Any] = {"close": outcome(coroutine.close), "path": current_path(profiler)}
+        if found["close"] == "returned":
+            await other()
+        methods = [method for _, batch in handler.batches for method in batch]
+        found["delivered"] = [method.partition(":")[2] for method in methods]
+        return found
+
+    return asyncio.run(main())

@@ -327,3 +327,35 @@ def node_added_below_itself() -> Any:
     parent = forest.root.add_child(tree.MethodTreeNode(outcome))
     child = parent.add_child(tree.MethodTreeNode(configured))
     return outcome(lambda: child.add_child(parent))
+
+
+@difference("C16", upstream=2, ours=0)
+def clearing_a_tree() -> Any:
+    forest = tree.ContextTree()
+    for _ in range(4):
+        forest.root.add_child(tree.MethodTreeNode(outcome))
+    forest.clear()
+    return len(forest.root.children)
+
+
+@difference(
+    "C17",
+    upstream={"node": "root of nothing", "after the call": "no current node"},
+    ours={"node": "child of the root", "after the call": "the root of the tree"},
+)
+def handing_over_by_force_during_a_call() -> Any:
+    profiler, _ = configured()
+    found: dict[str, str] = {}
+
+    @profiler.profile
+    def work() -> None:
+        profiler.profile_ext.force_handle_records_clear()
+        parent = profiler.curr_node.get().parent
+        found["node"] = "child of the root" if parent is profiler.tree.root else "root of nothing"
+
+    work()
+    node = profiler.curr_node.get()
+    found["after the call"] = (
+        "no current node" if node is None else "the root of the tree" * (node is profiler.tree.root)
+    )
+    return found

@@ -173,7 +173,7 @@ def labels_that_are_no_dict() -> Any:
 
 @difference("M09", upstream=20, ours=1)
 def rejected_values_are_logged_once_a_minute() -> Any:
-    gauge = metrics.Gauge("gauge", "JOB", "V")
+    gauge = metrics.Gauge("refusing", "JOB", "V")
     profiler, _ = configured(gauge)
 
     @profiler.profile

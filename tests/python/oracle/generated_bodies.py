@@ -144,6 +144,9 @@ class BodyBuilder:
         if not self.around.asyncio_program:
             kinds.append(values.SYNC_ERRORS)
         error = self.rng.choice(self.rng.choice(kinds))
+        if error == "GeneratorExit" and self.around.asynchronous_profiler:
+            # It means that the coroutine is being closed: nothing can be awaited any more.
+            error = "KeyboardInterrupt"
         self._count(f"raises {error}")
         return error
 
@@ -236,7 +239,12 @@ class BodyBuilder:
     def _by_hand(self) -> list[Statement]:
         """What a profiled call does, step by step through the profiler's own methods."""
         self._count("profiled by hand")
-        body = self._operation() if self.rng.random() < 0.5 else self._simple_call()
+        # Nothing is awaited: a cancellation would leave the node behind, in either version.
+        target = self._pick(lambda t: not (t.outcome.raises or t.asynchronous))
+        body = self._operation()
+        if target is not None:
+            self.outcome.add(target.outcome)
+            body.append(["call", self._expression(target), False])
         self.outcome.calls += 1
         self.outcome.clean_calls += 1
         return [["by_hand", self.names("node"), body, None]]

@@ -70,7 +70,7 @@ def set_source(members: list[str]) -> str:
 
 
 def random_operation(
-    rng: random.Random, around: Surroundings, node: str = "profiler.curr_node.get()"
+    rng: random.Random, around: Surroundings, node: str = "current_node()"
 ) -> Statement | None:
     """A metric operation with the node before the labels: the form both versions accept."""
     if not around.metrics:

@@ -89,8 +89,9 @@ class StepBuilder:
         if target.outcome.calls > 60 or (target.asynchronous and not self.around.asyncio_program):
             return False
         if self.around.asynchronous_profiler:
-            # There a sync root's records wait for the next async root: a difference.
-            return target.asynchronous and target.decorated
+            # There a sync root's records wait for the next async root: a difference. So is a
+            # task cancelled while it hands over, as a nested call does that reaches the limit.
+            return target.asynchronous and target.decorated and target.outcome.calls <= 20
         # Undecorated, it would make overlapping roots of the tasks it starts.
         return target.decorated or not target.outcome.suspends
 
@@ -103,8 +104,10 @@ class StepBuilder:
     def _root_call(self) -> None:
         target = self.rng.choice(self.roots)
         expression = self.rng.choice(target.calls)
+        # An undecorated function may record outside any call, or call nothing profiled.
+        hands_over = self._active() and target.decorated
         if target.asynchronous and self.rng.random() < 0.2 and self._several_roots():
-            pass
+            hands_over = self._active()
         elif not target.asynchronous and self.rng.random() < 0.08:
             self._count("root call in a thread")
             self.around.branches = True
@@ -112,11 +115,9 @@ class StepBuilder:
         else:
             self._count("root call")
             self.steps.append(["attempt", expression, target.asynchronous])
-        if self._active():
-            self.waiting = False
-        else:
+        self.waiting = not hands_over
+        if not self._active():
             self._count("root call while idle")
-            self.waiting = True
 
     def _several_roots(self) -> bool:
         """Roots in tasks of their own, running interleaved; under `config` some are cancelled."""
@@ -330,6 +331,8 @@ class StepBuilder:
         elif choice == "late":
             if late:
                 self._count("metric added late")
+                # It may have recorded already.
+                self.waiting = True
                 self._register(late.pop())
         elif not self.waiting:
             self._deletion(choice)

@@ -67,6 +67,13 @@ class AccumulatingCounter(metrics.Counter):
         self.total = 0.0
 
 
+class ForwardingCounter(metrics.Counter):
+    """As `AccumulatingCounter`, without its state."""
+
+    def accumulate(self, value: float, current_node: Any, label_values: Any = None) -> None:
+        self.inc(value, current_node, label_values)
+
+
 class ReversedGauge(metrics.Gauge):
     """A custom metric that overrides what it hands over."""
 
@@ -119,6 +126,8 @@ class Run:
         if self.program["profiler"] == "own":
             return publisher.Profiler()
         profiler = phanos.profiler
+        # What waits would be handed over, now or to this program's handlers.
+        profiler.clear()
         profiler.delete_handlers()
         profiler.delete_metrics(True, True)
         profiler.tree.clear()
@@ -160,6 +169,7 @@ class Run:
             "OwnError": OwnError,
             "OwnBaseError": OwnBaseError,
             "AccumulatingCounter": AccumulatingCounter,
+            "ForwardingCounter": ForwardingCounter,
             "ReversedGauge": ReversedGauge,
             "WeighingGauge": WeighingGauge,
             "RecordingHandler": RecordingHandler,
@@ -171,6 +181,7 @@ class Run:
             ),
             "new_stream": self.new_stream,
             "captured_logger": self.captured_logger,
+            "current_node": self.current_node,
             "probe": lambda name: self.note("probe", name, self.path()),
             "note_records_count": lambda: self.note("count", self.profiler.get_records_count()),
             "note_caught": lambda error: self.note(
@@ -189,12 +200,15 @@ class Run:
     def note(self, kind: str, *details: Any) -> None:
         self.events.append([kind, strand.get(), *details])
 
-    def path(self) -> str:
+    def current_node(self) -> Any:
         try:
-            return str(self.profiler.curr_node.get().ctx)
+            return self.profiler.curr_node.get()
         except LookupError:
-            # 0.3.2 before the first call in a context; the root's path is "" as well.
-            return ""
+            # 0.3.2 before the first call in a context.
+            return self.profiler.tree.root
+
+    def path(self) -> str:
+        return str(self.current_node().ctx)
 
     def in_flight(self) -> str | None:
         kind = sys.exc_info()[0]
@@ -226,6 +240,8 @@ class Run:
         logger = logging.getLogger(name)
         logger.setLevel(1)
         logger.propagate = False
+        # A smaller version of a program may have used the name before, in this process.
+        logger.handlers.clear()
         logger.addHandler(Capture())
         return logger
 
@@ -302,7 +318,8 @@ class Run:
             outcome = self.module.main()
             if inspect.iscoroutine(outcome):
                 asyncio.run(run_coroutine(outcome))
-            return {"events": self.events, "final": self.final_state()}
+            # A copy: the next program clears the default profiler, which may hand over.
+            return {"events": list(self.events), "final": self.final_state()}
         finally:
             del sys.modules[name]
 
@@ -313,7 +330,7 @@ class Run:
                 handler: clean_text(stream.getvalue()).splitlines(keepends=True)
                 for handler, stream in self.streams.items()
             },
-            "async batches finished": self.finished,
+            "async batches finished": dict(self.finished),
             "records changed after handing over": sum(
                 cleaned != [clean_record(record) for record in records]
                 for records, cleaned in self.handed_over
@@ -348,7 +365,12 @@ class Run:
             member = getattr(member, "fget", None) or getattr(member, "__func__", member)
             if isinstance(member, type) and member.__module__ == self.module.__name__:
                 found += self.callables(member, f"{prefix}{name}.")
-            elif inspect.isfunction(member) and member.__module__ == self.module.__name__:
+            elif not inspect.isfunction(member):
+                continue
+            elif name.startswith("borrowed"):
+                attributes = ("__name__", "__qualname__", "__module__", "__doc__", "__wrapped__")
+                found.append([prefix + name, *(hasattr(member, each) for each in attributes)])
+            elif member.__module__ == self.module.__name__:
                 facts = [member.__name__, member.__qualname__, member.__doc__]
                 facts += [str(inspect.signature(member)), inspect.iscoroutinefunction(member)]
                 facts += [hasattr(member, "__wrapped__"), clean(member.__annotations__)]

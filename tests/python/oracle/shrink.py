@@ -57,7 +57,9 @@ def _smaller(program: Program) -> Iterator[Program]:
 
 def _removable(program: Program) -> Iterator[tuple[Any, ...]]:
     for key in ("setup", "definitions", "steps"):
-        yield from ((key, number) for number in range(len(program[key])))
+        # The first step configures the profiler: without it versions differ, as intended.
+        first = 1 if key == "steps" else 0
+        yield from ((key, number) for number in range(first, len(program[key])))
     for number, step in enumerate(program["steps"]):
         yield from _inside(("steps", number), step)
     for number, definition in enumerate(program["definitions"]):

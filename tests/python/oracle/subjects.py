@@ -17,7 +17,7 @@ DEADLINE_S = 50.0
 # Prints what is needed to be sure that two different packages are compared.
 IDENTIFY = """
 import importlib.metadata, json, sys, phanos
-version = importlib.metadata.version("phanos")
+version = getattr(phanos, "__version__", None) or importlib.metadata.version("phanos")
 print(json.dumps([version, phanos.__file__, sys.version_info[:2]]))
 """
 

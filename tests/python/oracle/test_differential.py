@@ -10,7 +10,7 @@ import subjects
 from program import generate_program
 from shrink import shrink
 from source import render_program
-from transcripts import differ, show_difference
+from transcripts import differ, kind_of_difference, show_difference
 
 PROGRAMS_PER_BATCH = 50
 # More programs for a longer search: PHANOS_ORACLE_PROGRAMS=20000 pytest tests/python/oracle
@@ -37,10 +37,17 @@ def compare(programs: list[dict[str, Any]]) -> list[tuple[Any, Any]]:
     return list(zip(upstream, ours, strict=True))
 
 
-def still_differs(programs: list[dict[str, Any]]) -> list[bool]:
-    """A program that removals broke, so that it cannot run, shows nothing."""
+def still_differs(programs: list[dict[str, Any]], kind: str) -> list[bool]:
+    """
+    Which programs still show the difference `kind`.
+
+    Programs that removals broke, so that they cannot run, show nothing; others may show a
+    difference that is intended and that generated programs avoid.
+    """
     return [
-        "crash" not in upstream and "crash" not in ours and differ(program, upstream, ours)
+        "crash" not in upstream
+        and "crash" not in ours
+        and kind_of_difference(program, upstream, ours) == kind
         for program, (upstream, ours) in zip(programs, compare(programs), strict=True)
     ]
 
@@ -72,7 +79,9 @@ def report(differing: list[dict[str, Any]]) -> str:
     """The smallest of the programs that differ, made smaller, and what differs."""
     seeds = [program["seed"] for program in differing]
     smallest = min(differing, key=lambda program: len(render_program(program)))
-    program = shrink(smallest, still_differs)
+    [(upstream, ours)] = compare([smallest])
+    kind = kind_of_difference(smallest, upstream, ours)
+    program = shrink(smallest, lambda programs: still_differs(programs, kind)) if kind else smallest
     [(upstream, ours)] = compare([program])
     return (
         f"{len(differing)} programs differ, seeds {seeds}; the smallest, seed {program['seed']}, "

@@ -24,7 +24,7 @@ def test_only_what_makes_the_program_fail_remains() -> None:
     large = next(program for program in map(generate_program, range(2000)) if fails(program))
     small = shrink(large, failing)
     assert fails(small)
-    assert small["steps"] == []
+    assert small["steps"] == large["steps"][:1]
     assert small["setup"] == []
     assert len(render_program(small)) < len(render_program(large)) / 3
     assert shrink(small, failing) == small

@@ -4,10 +4,12 @@ What of two transcripts of a program must be equal.
 A program's `comparison` says how much its description fixes:
 
 events: everything, in one order: hooks, probes, batches, what callers saw, text, records waiting.
-records: the same without the limits of batches. Roots ran inside one another's time; whose end
+handlers: the same, but each handler's batches by themselves: with handlers of both kinds, the sync
+    ones need not wait until the async ones have been awaited.
+records: as `events`, without the limits of batches. Roots ran inside one another's time; whose end
     hands over a record is open, the order of each metric's records is not.
-strands: as `records`, but the order between roots is open too. They ran interleaved, and how many
-    turns of the loop an awaited handler takes is open.
+strands: as `records`, but in any order, each root by itself. Roots ran interleaved, and how many
+    turns of the loop it takes to await a handler is open.
 """
 
 from __future__ import annotations
@@ -30,6 +32,9 @@ def comparable(program: dict[str, Any], transcript: Transcript) -> dict[str, Any
         events = [event for event in events if event[0] != "nodes"]
     if program["comparison"] == "events":
         return {"events": events, "final": final}
+    if program["comparison"] == "handlers":
+        seen = [event for event in events if event[0] not in ("batch", "log")]
+        return {"events": seen, "delivered": _by_handler(events), "final": final}
     streams = final.pop("streams")
     final.pop("async batches finished")
     lines = {**streams, **_logged_lines(events)}
@@ -42,8 +47,16 @@ def comparable(program: dict[str, Any], transcript: Transcript) -> dict[str, Any
             handler: {metric: sorted(found) for metric, found in by_metric.items()}
             for handler, by_metric in texts.items()
         }
-        seen = _by_strand(seen)
+        seen = {name: sorted(found, key=json.dumps) for name, found in _by_strand(seen).items()}
     return {"events": seen, "records": records, "texts": texts, "final": final}
+
+
+def _by_handler(events: list[Any]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {}
+    for kind, strand, *details in events:
+        if kind in ("batch", "log"):
+            found.setdefault(details[0], []).append([kind, strand, *details])
+    return dict(sorted(found.items()))
 
 
 def _records_by_metric(events: list[Any]) -> dict[str, list[Any]]:
@@ -92,6 +105,12 @@ def show_difference(program: dict[str, Any], upstream: Transcript, ours: Transcr
     before = _lines(comparable(program, upstream))
     after = _lines(comparable(program, ours))
     return "\n".join(difflib.unified_diff(before, after, "phanos 0.3.2", "ours", lineterm="", n=2))
+
+
+def kind_of_difference(program: dict[str, Any], upstream: Transcript, ours: Transcript) -> str:
+    """Where two transcripts first differ: enough to tell one difference from another."""
+    shown = show_difference(program, upstream, ours).splitlines()
+    return next((line[:24] for line in shown[2:] if line.startswith(("-", "+"))), "")
 
 
 def _lines(value: Any, prefix: str = "") -> list[str]:

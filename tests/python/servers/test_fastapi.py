@@ -28,12 +28,16 @@ REQUESTS = [
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "body"), REQUESTS)
-def test_profiled_service_answers_as_a_plain_one(load, load_plain, recorded, method, path, body):
+def test_profiled_service_answers_as_a_plain_one(load, load_plain, recorded):
     answers = []
     for service in (load_plain(SERVICE), load(SERVICE)):
         with serve_asgi(service.app) as address:
-            answers.append(request(address + path, method, body))
+            answers.append(
+                {
+                    (method, path, body): request(address + path, method, body)
+                    for method, path, body in REQUESTS
+                }
+            )
     assert answers[0] == answers[1]
 
 
@@ -43,7 +47,7 @@ def test_openapi_description_is_that_of_plain_functions(load, load_plain):
         with serve_asgi(service.app) as address:
             descriptions.append(json.loads(request(f"{address}/openapi.json").text))
     names = [entry["name"] for entry in descriptions[0]["paths"]["/served"]["get"]["parameters"]]
-    assert names == ["shift", "x-cook", "course"]
+    assert sorted(names) == ["course", "shift", "x-cook"]
     assert descriptions[0] == descriptions[1]
 
 
