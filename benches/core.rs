@@ -56,12 +56,7 @@ fn batch(records: usize) -> Batch<Rc<Path>> {
         value: Value::Float(1.23),
         labels: Labels::ErrorRaised(false),
     };
-    let metric = Metric {
-        name: "time_profiler".into(),
-        kind: "histogram".into(),
-        units: "mS".into(),
-        job: "job".into(),
-    };
+    let metric = Metric::new("time_profiler", "histogram", "mS", "job");
     Batch { metric: Arc::new(metric), records: vec![record; records] }
 }
 

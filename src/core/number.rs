@@ -19,7 +19,7 @@ pub fn write_python(number: f64, out: &mut String) {
         // Times have two decimals: as an integer count of hundredths they print in 10 ns,
         // where the search for the shortest digits takes 60.
         #[allow(clippy::cast_possible_truncation)] // Below 1e14.
-        let hundredths = (magnitude * 100.0).round() as i64;
+        let hundredths = (magnitude * 100.0 + 0.5) as i64;
         #[allow(clippy::cast_precision_loss)] // Exact below 2^53.
         let same = hundredths as f64 / 100.0;
         if same.to_bits() == magnitude.to_bits() {
@@ -42,27 +42,29 @@ pub fn write_python(number: f64, out: &mut String) {
 }
 
 fn write_hundredths(negative: bool, hundredths: i64, out: &mut String) {
-    if negative {
-        out.push('-');
+    let digit = |number: i64| b'0' + u8::try_from(number % 10).unwrap_or(0);
+    let mut text = *b"00000000000000000.00";
+    let mut length = text.len();
+    text[18] = digit(hundredths / 10);
+    text[19] = digit(hundredths);
+    if text[19] == b'0' {
+        length -= 1; // One decimal stays, also of a whole number.
     }
-    let mut digits = [0_u8; 20];
-    let mut position = digits.len();
+    let mut start = 17;
     let mut whole = hundredths / 100;
     loop {
-        position -= 1;
-        digits[position] = b'0' + u8::try_from(whole % 10).unwrap_or(0);
+        start -= 1;
+        text[start] = digit(whole);
         whole /= 10;
         if whole == 0 {
             break;
         }
     }
-    out.extend(digits[position..].iter().map(|digit| char::from(*digit)));
-    out.push('.');
-    let decimals = u8::try_from(hundredths % 100).unwrap_or(0);
-    out.push(char::from(b'0' + decimals / 10));
-    if decimals % 10 != 0 {
-        out.push(char::from(b'0' + decimals % 10));
+    if negative {
+        start -= 1;
+        text[start] = b'-';
     }
+    out.push_str(std::str::from_utf8(&text[start..length]).unwrap_or_default());
 }
 
 /// Milliseconds with two decimals, the unit of time metrics: what `round(ms, 2)` gives.

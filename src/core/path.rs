@@ -23,6 +23,8 @@ pub struct Path {
     name: Arc<str>,
     parent: Option<Rc<Path>>,
     depth: u32,
+    /// All printable ASCII: nothing in the text can break a line.
+    plain: bool,
 }
 
 impl Path {
@@ -33,7 +35,13 @@ impl Path {
 
     /// The same for a name that is shared already.
     pub fn first(name: Arc<str>) -> Rc<Self> {
-        Rc::new(Self { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), name, parent: None, depth: 1 })
+        Self::new(name, None, 1, true)
+    }
+
+    fn new(name: Arc<str>, parent: Option<Rc<Self>>, depth: u32, plain_above: bool) -> Rc<Self> {
+        let plain = plain_above && name.bytes().all(|byte| (b' '..0x7f).contains(&byte));
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        Rc::new(Self { id, name, parent, depth, plain })
     }
 
     /// The context of a call named `name` under this one. Under the empty context the
@@ -42,12 +50,7 @@ impl Path {
         if self.is_empty() {
             return Self::first(name);
         }
-        Rc::new(Self {
-            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
-            name,
-            parent: Some(Rc::clone(self)),
-            depth: self.depth.saturating_add(1),
-        })
+        Self::new(name, Some(Rc::clone(self)), self.depth.saturating_add(1), self.plain)
     }
 
     /// Unique for the life of the process.
@@ -58,6 +61,11 @@ impl Path {
     /// The last part of the context.
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// True if the text is printable ASCII throughout.
+    pub fn is_plain(&self) -> bool {
+        self.plain
     }
 
     /// True for the context of a tree's root: no text at all.

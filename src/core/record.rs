@@ -1,23 +1,51 @@
 //! A batch of one metric's records on its way to handlers, and its two written forms.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
+use super::number;
 use super::path::{Path, item_of};
 use super::value::{Value, write_on_one_line};
 
 /// What all records of a metric share.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Metric {
-    /// Name under which handlers get the batch; not part of the JSON.
-    pub name: Box<str>,
-    /// Prometheus type: histogram, summary, counter, gauge, info or enum.
-    pub kind: Box<str>,
-    pub units: Box<str>,
-    pub job: Box<str>,
+    kind: Box<str>,
+    units: Box<str>,
+    job: Box<str>,
+    /// A line of text up to the context.
+    line_head: Box<str>,
+    /// What follows the value, by the labels that the profiler itself sets: none, or
+    /// whether the call failed.
+    line_tails: [Box<str>; 3],
+}
+
+impl Metric {
+    /// `name` is the one under which handlers get the batch, and not part of the JSON;
+    /// `kind` the Prometheus type: histogram, summary, counter, gauge, info or enum.
+    pub fn new(name: &str, kind: &str, units: &str, job: &str) -> Self {
+        let mut line_head = String::from("profiler: ");
+        write_on_one_line(name, &mut line_head);
+        line_head.push_str(", method: ");
+        let labels = [Labels::None, Labels::ErrorRaised(false), Labels::ErrorRaised(true)];
+        let line_tails = labels.map(|labels| {
+            let mut tail = String::from(" ");
+            write_on_one_line(units, &mut tail);
+            labels.write_text(&mut tail);
+            tail.into()
+        });
+        Self {
+            kind: kind.into(),
+            units: units.into(),
+            job: job.into(),
+            line_head: line_head.into(),
+            line_tails,
+        }
+    }
 }
 
 /// The labels of a record.
@@ -33,17 +61,28 @@ pub enum Labels {
 pub trait Method {
     /// Appends the whole text to `out`.
     fn write_text(&self, out: &mut String);
+
+    /// The same for the same text, if it is known that nothing in that can break a line.
+    fn key(&self) -> Option<u64>;
 }
 
 impl Method for Rc<Path> {
     fn write_text(&self, out: &mut String) {
         Path::write_text(self, out);
     }
+
+    fn key(&self) -> Option<u64> {
+        self.is_plain().then(|| self.id())
+    }
 }
 
 impl Method for Box<str> {
     fn write_text(&self, out: &mut String) {
         out.push_str(self);
+    }
+
+    fn key(&self) -> Option<u64> {
+        None
     }
 }
 
@@ -117,15 +156,6 @@ impl Serialize for Labels {
     }
 }
 
-/// Function names hold no line breaks, but `__name__` can be set to anything.
-fn escape_tail(out: &mut String, start: usize) {
-    if out.as_bytes()[start..].iter().all(|byte| (b' '..0x7f).contains(byte)) {
-        return;
-    }
-    let tail = out.split_off(start);
-    write_on_one_line(&tail, out);
-}
-
 impl<M: Method> Batch<M> {
     /// The text form: one line per record, joined by line breaks, none at the end.
     pub fn text(&self) -> String {
@@ -157,37 +187,70 @@ impl<M: Method> Batch<M> {
 }
 
 /// Writes the text form of one metric's records, line by line.
-pub struct Lines {
-    head: String,
-    units: String,
+pub struct Lines<'a> {
+    metric: &'a Metric,
     /// The lines so far, joined by line breaks.
     pub text: String,
+    /// Key of the last context, and where everything up to the value stands for it: calls
+    /// of one function often follow each other, and one copy is cheaper than four.
+    last: Option<(u64, Range<usize>)>,
 }
 
-impl Lines {
+impl<'a> Lines<'a> {
     /// For about `records` records of `metric`.
-    pub fn new(metric: &Metric, records: usize) -> Self {
-        let mut head = String::from("profiler: ");
-        write_on_one_line(&metric.name, &mut head);
-        head.push_str(", method: ");
-        let mut units = String::from(" ");
-        write_on_one_line(&metric.units, &mut units);
-        Self { head, units, text: String::with_capacity(records * 96) }
+    pub fn new(metric: &'a Metric, records: usize) -> Self {
+        Self { metric, text: String::with_capacity(records * 96), last: None }
     }
 
     pub fn add(&mut self, method: &impl Method, value: &Value, labels: &Labels) {
-        let out = &mut self.text;
-        if !out.is_empty() {
-            out.push('\n');
+        self.begin(method);
+        value.write_text(&mut self.text);
+        match labels {
+            Labels::None => self.text.push_str(&self.metric.line_tails[0]),
+            Labels::ErrorRaised(raised) => self.end(*raised),
+            labels => {
+                self.text.push_str(&self.metric.line_tails[0]);
+                labels.write_text(&mut self.text);
+            }
         }
-        out.push_str(&self.head);
-        let start = out.len();
-        method.write_text(out);
-        escape_tail(out, start);
-        out.push_str(", value: ");
-        value.write_text(out);
-        out.push_str(&self.units);
-        labels.write_text(out);
+    }
+
+    /// The same for a number and the labels that the profiler itself sets.
+    pub fn add_number(&mut self, method: &impl Method, number: f64, error_raised: Option<bool>) {
+        self.begin(method);
+        number::write_python(number, &mut self.text);
+        match error_raised {
+            None => self.text.push_str(&self.metric.line_tails[0]),
+            Some(raised) => self.end(raised),
+        }
+    }
+
+    fn begin(&mut self, method: &impl Method) {
+        if !self.text.is_empty() {
+            self.text.push('\n');
+        }
+        let key = method.key();
+        if let (Some(key), Some((known, range))) = (key, &self.last)
+            && key == *known
+        {
+            self.text.extend_from_within(range.clone());
+            return;
+        }
+        let start = self.text.len();
+        self.text.push_str(&self.metric.line_head);
+        if key.is_some() {
+            method.write_text(&mut self.text);
+        } else {
+            let mut text = String::new();
+            method.write_text(&mut text);
+            write_on_one_line(&text, &mut self.text);
+        }
+        self.text.push_str(", value: ");
+        self.last = key.map(|key| (key, start..self.text.len()));
+    }
+
+    fn end(&mut self, raised: bool) {
+        self.text.push_str(&self.metric.line_tails[1 + usize::from(raised)]);
     }
 }
 

@@ -61,14 +61,14 @@ pub(crate) fn begin<'py>(
             return Err(Box::new(error));
         }
     };
-    let call = Call { node, token, began_as_root: above_path.is_empty() };
+    let began_as_root = above_path.is_empty();
     if plan.hooks.any()
-        && let Err(error) = before(py, plan, site, call.began_as_root, pack)
+        && let Err(error) = before(py, plan, site, began_as_root, pack)
     {
-        close(py, core, &call);
+        close(py, core, &Call { node, token, began_as_root });
         return Err(Box::new(error));
     }
-    Ok(call)
+    Ok(Call { node, token, began_as_root })
 }
 
 fn before<'py>(

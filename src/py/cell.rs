@@ -13,9 +13,30 @@ use crate::core::path::{Path, item_of};
 use crate::core::record::{ERROR_RAISED, Labels, Metric, Record};
 use crate::core::value::Value;
 
+/// Operations that store numbers; one byte in a cell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operation {
+    Observe,
+    Inc,
+    Dec,
+    Set,
+}
+
+impl Operation {
+    /// Name in records and on the wire.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Inc => "inc",
+            Self::Dec => "dec",
+            Self::Set => "set",
+        }
+    }
+}
+
 pub(crate) enum ValueCell {
     /// `(operation, number)`.
-    Number(&'static str, f64),
+    Number(Operation, f64),
     /// `(operation, object)`, or whatever a user put into the list.
     Object(Py<PyAny>),
 }
@@ -36,7 +57,7 @@ pub(crate) type Columns = column::Columns<ValueCell, LabelCell, MethodCell>;
 impl ValueCell {
     pub(crate) fn copied(&self, py: Python<'_>) -> Self {
         match self {
-            Self::Number(operation, number) => Self::Number(operation, *number),
+            Self::Number(operation, number) => Self::Number(*operation, *number),
             Self::Object(object) => Self::Object(object.clone_ref(py)),
         }
     }
@@ -48,7 +69,7 @@ impl ValueCell {
     pub(crate) fn to_item<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Self::Number(operation, number) => {
-                let operation = PyString::intern(py, operation);
+                let operation = PyString::intern(py, operation.name());
                 Ok((operation, PyFloat::new(py, *number)).into_pyobject(py)?.into_any())
             }
             Self::Object(item) => Ok(item.bind(py).clone()),
@@ -198,7 +219,9 @@ impl ValueCell {
     /// Operation and value, free of the interpreter.
     pub(crate) fn written(&self, py: Python<'_>) -> (Cow<'static, str>, Value) {
         match self {
-            Self::Number(operation, number) => (Cow::Borrowed(operation), Value::Float(*number)),
+            Self::Number(operation, number) => {
+                (Cow::Borrowed(operation.name()), Value::Float(*number))
+            }
             Self::Object(item) => operation_of(item.bind(py)),
         }
     }
@@ -234,12 +257,8 @@ pub(crate) fn from_dict(
 ) -> PyResult<(Metric, Record<Box<str>>)> {
     let text = |key: &str| -> PyResult<Box<str>> { Ok(text_of(&record.get_item(key)?).into()) };
     let (operation, value) = operation_of(&record.get_item("value")?);
-    let metric = Metric {
-        name: name.into(),
-        kind: text("metric").unwrap_or_default(),
-        units: text("units")?,
-        job: text("job").unwrap_or_default(),
-    };
+    let kind = text("metric").unwrap_or_default();
+    let metric = Metric::new(name, &kind, &text("units")?, &text("job").unwrap_or_default());
     let record = Record {
         method: text("method")?,
         operation,

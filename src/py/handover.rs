@@ -9,7 +9,7 @@ use pyo3::types::{PyList, PyString};
 use crate::core::record::{Batch, Lines};
 
 use super::call::failure;
-use super::cell::{Columns, from_dict, text_of};
+use super::cell::{Columns, LabelCell, MethodCell, ValueCell, from_dict, text_of};
 use super::metric::{Metric, record_dicts};
 use super::plan::{HandlerEntry, HandlerKind, MetricEntry, Plan};
 use super::profiler::ProfilerCore;
@@ -237,7 +237,20 @@ impl<'py> Taken<'_, 'py> {
                 let mut lines = Lines::new(&metric, columns.len());
                 let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
                 for ((value, labels), method) in rows {
-                    lines.add(&method.written(py), &value.written(py).1, &labels.written(py));
+                    let plain = match labels {
+                        LabelCell::None => Some(None),
+                        LabelCell::ErrorRaised(raised) => Some(Some(*raised)),
+                        LabelCell::Object(_) => None,
+                    };
+                    match (value, plain, method) {
+                        (ValueCell::Number(_, number), Some(raised), MethodCell::Path(path)) => {
+                            lines.add_number(path, *number, raised);
+                        }
+                        _ => {
+                            let (_, value) = value.written(py);
+                            lines.add(&method.written(py), &value, &labels.written(py));
+                        }
+                    }
                 }
                 lines.text
             }

@@ -15,10 +15,10 @@ use crate::core::column;
 use crate::core::path::Path;
 use crate::core::record;
 
-use super::cell::{Columns, LabelCell, MethodCell, RecordHead, ValueCell};
+use super::cell::{Columns, LabelCell, MethodCell, Operation, RecordHead, ValueCell};
 use super::gil_cell::GilCell;
 use super::node::Node;
-use super::operation;
+use super::operation::{self, Stored};
 use super::profiler::ProfilerCore;
 
 /// The attributes that every record repeats; users may set them at any time.
@@ -120,7 +120,7 @@ impl Metric {
         self.with_columns(py, |columns| {
             // Made in place: a cell passed in would be copied with the processor waiting for
             // its bytes (20 ns).
-            let value = ValueCell::Number("observe", number);
+            let value = ValueCell::Number(Operation::Observe, number);
             match error_raised {
                 None => columns.push(value, LabelCell::None, MethodCell::Path(path)),
                 Some(raised) => {
@@ -236,12 +236,12 @@ impl Metric {
             return Ok(known);
         }
         let text = |value: Py<PyAny>| -> Box<str> { super::cell::text_of(value.bind(py)).into() };
-        let written = Arc::new(record::Metric {
-            name: text(self.attribute(py, |head| &head.name)?),
-            kind: text(self.attribute(py, |head| &head.kind)?),
-            units: text(self.attribute(py, |head| &head.units)?),
-            job: text(self.attribute(py, |head| &head.job)?),
-        });
+        let written = Arc::new(record::Metric::new(
+            &text(self.attribute(py, |head| &head.name)?),
+            &text(self.attribute(py, |head| &head.kind)?),
+            &text(self.attribute(py, |head| &head.units)?),
+            &text(self.attribute(py, |head| &head.job)?),
+        ));
         self.head.with(py, |head| {
             if let Some(head) = head {
                 head.written = Some(Arc::clone(&written));
@@ -522,7 +522,13 @@ impl Metric {
         current_node: Option<Bound<'_, PyAny>>,
         label_values: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        operation::store(slf, "observe", &value, current_node, label_values)
+        operation::store(
+            slf,
+            Stored::Number(Operation::Observe),
+            &value,
+            current_node,
+            label_values,
+        )
     }
 
     #[pyo3(signature = (value, current_node=None, label_values=None))]
@@ -532,7 +538,7 @@ impl Metric {
         current_node: Option<Bound<'_, PyAny>>,
         label_values: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        operation::store(slf, "inc", &value, current_node, label_values)
+        operation::store(slf, Stored::Number(Operation::Inc), &value, current_node, label_values)
     }
 
     #[pyo3(signature = (value, current_node=None, label_values=None))]
@@ -542,7 +548,7 @@ impl Metric {
         current_node: Option<Bound<'_, PyAny>>,
         label_values: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        operation::store(slf, "dec", &value, current_node, label_values)
+        operation::store(slf, Stored::Number(Operation::Dec), &value, current_node, label_values)
     }
 
     #[pyo3(signature = (value, current_node=None, label_values=None))]
@@ -552,7 +558,7 @@ impl Metric {
         current_node: Option<Bound<'_, PyAny>>,
         label_values: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        operation::store(slf, "set", &value, current_node, label_values)
+        operation::store(slf, Stored::Number(Operation::Set), &value, current_node, label_values)
     }
 
     #[pyo3(signature = (value, current_node=None, label_values=None))]
@@ -562,7 +568,7 @@ impl Metric {
         current_node: Option<Bound<'_, PyAny>>,
         label_values: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        operation::store(slf, "info", &value, current_node, label_values)
+        operation::store(slf, Stored::Info, &value, current_node, label_values)
     }
 
     #[pyo3(signature = (value, current_node=None, label_values=None))]
@@ -572,7 +578,7 @@ impl Metric {
         current_node: Option<Bound<'_, PyAny>>,
         label_values: Option<Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        operation::store(slf, "state", &value, current_node, label_values)
+        operation::store(slf, Stored::State, &value, current_node, label_values)
     }
 
     #[allow(unsafe_code)]

@@ -147,14 +147,13 @@ impl Node {
         let Some(place) = self.state.with(py, |state| state.place.take()) else {
             return false;
         };
-        let (holder, orphans) = with_forest(py, |forest| {
-            let orphans = match forest.parent(place) {
-                Some(_) => Vec::new(),
-                None => forest.children(place),
-            };
-            (forest.remove(place), orphans)
+        let orphans = with_forest(py, |forest| {
+            if forest.parent(place).is_some() { None } else { Some(forest.children(place)) }
         });
-        release_roots(py, orphans);
+        let holder = with_forest(py, |forest| forest.remove(place));
+        if let Some(orphans) = orphans {
+            release_roots(py, orphans);
+        }
         holder.is_some()
     }
 

@@ -11,7 +11,7 @@ use crate::core::label;
 use crate::core::pace::Pace;
 use crate::core::record::ERROR_RAISED;
 
-use super::cell::{LabelCell, MethodCell, ValueCell, text_of};
+use super::cell::{LabelCell, MethodCell, Operation, ValueCell, text_of};
 use super::gil_cell::GilCell;
 use super::metric::Metric;
 use super::node::Node;
@@ -47,10 +47,28 @@ pub(crate) fn complain(metric: &Bound<'_, Metric>, kind: &str, message: &str) ->
     Ok(())
 }
 
+/// What an operation stores.
+#[derive(Clone, Copy)]
+pub(crate) enum Stored {
+    Number(Operation),
+    Info,
+    State,
+}
+
+impl Stored {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Number(operation) => operation.name(),
+            Self::Info => "info",
+            Self::State => "state",
+        }
+    }
+}
+
 /// Which values an operation takes.
 fn accepted(
     metric: &Bound<'_, Metric>,
-    operation: &'static str,
+    stored: Stored,
     value: &Bound<'_, PyAny>,
 ) -> PyResult<Result<ValueCell, String>> {
     let py = metric.py();
@@ -58,32 +76,30 @@ fn accepted(
         let shown = value.repr().map_or_else(|_| "a value".to_owned(), |text| text.to_string());
         let class = value.get_type();
         let class = class.name().map(|name| name.to_string()).unwrap_or_default();
+        let operation = stored.name();
         format!("operation '{operation}' accepts only {what}, got {shown} of type {class}")
     };
-    match operation {
-        "info" => {
+    match stored {
+        Stored::Info => {
             let Ok(info) = value.cast::<PyDict>() else {
                 return Ok(Err(expected("dict values")));
             };
-            Ok(Ok(pair(py, operation, info.copy()?.into_any())?))
+            Ok(Ok(pair(py, stored.name(), info.copy()?.into_any())?))
         }
-        "state" => {
+        Stored::State => {
             let states = metric.getattr(intern!(py, "states"))?;
             if !states.contains(value).unwrap_or(false) {
                 let states = states.repr().map(|text| text.to_string()).unwrap_or_default();
                 return Ok(Err(expected(&format!("one of the states {states}"))));
             }
-            Ok(Ok(pair(py, operation, value.clone())?))
+            Ok(Ok(pair(py, stored.name(), value.clone())?))
         }
-        _ => {
+        Stored::Number(operation) => {
             let Some(number) = real_number(value) else {
                 return Ok(Err(expected("real numbers (int or float, not bool)")));
             };
-            let kind = metric.getattr(intern!(py, "metric"))?;
-            let never_negative = operation == "dec" || operation == "inc";
-            if never_negative && number < 0.0 {
-                let kind = text_of(&kind);
-                return Ok(Err(expected(&format!("numbers >= 0 ({kind} values)"))));
+            if matches!(operation, Operation::Inc | Operation::Dec) && number < 0.0 {
+                return Ok(Err(expected("real numbers >= 0")));
             }
             Ok(Ok(ValueCell::Number(operation, number)))
         }
@@ -229,12 +245,13 @@ pub(crate) fn current_node(metric: &Bound<'_, Metric>) -> PyResult<Py<Node>> {
 /// methods raise.
 pub(crate) fn store(
     metric: &Bound<'_, Metric>,
-    operation: &'static str,
+    stored: Stored,
     value: &Bound<'_, PyAny>,
     node: Option<Bound<'_, PyAny>>,
     labels: Option<Bound<'_, PyAny>>,
 ) -> PyResult<()> {
     let py = metric.py();
+    let operation = stored.name();
     let ambient = metric.get().ambient(py);
     let (node, labels) = match node {
         Some(node) if node.is_none() => (None, labels),
@@ -254,7 +271,7 @@ pub(crate) fn store(
     let Some(labels) = label_cell(metric, labels, operation)? else {
         return Ok(());
     };
-    let value = match accepted(metric, operation, value)? {
+    let value = match accepted(metric, stored, value)? {
         Ok(value) => value,
         Err(why) => {
             return complain(metric, &format!("value of {operation}"), &why);

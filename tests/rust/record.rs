@@ -12,12 +12,7 @@ use phanos::core::value::Value;
 use proptest::prelude::*;
 
 fn metric() -> Arc<Metric> {
-    Arc::new(Metric {
-        name: "time_profiler".into(),
-        kind: "histogram".into(),
-        units: "mS".into(),
-        job: "JOB".into(),
-    })
+    Arc::new(Metric::new("time_profiler", "histogram", "mS", "JOB"))
 }
 
 fn record(value: Value, labels: Labels) -> Record<Rc<Path>> {
@@ -70,16 +65,9 @@ fn nothing_inside_a_record_breaks_its_line() {
     let labels = Labels::Listed(Box::new([(evil.into(), Value::Text(evil.into()))]));
     let mut forged = record(Value::Text(evil.into()), labels);
     forged.method = Path::literal(evil);
-    let text = Batch {
-        metric: Arc::new(Metric {
-            name: evil.into(),
-            kind: "info".into(),
-            units: evil.into(),
-            job: "J".into(),
-        }),
-        records: vec![forged],
-    }
-    .text();
+    let text =
+        Batch { metric: Arc::new(Metric::new(evil, "info", evil, "J")), records: vec![forged] }
+            .text();
     let escaped = r"a\nb\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029c";
     assert_eq!(
         text,

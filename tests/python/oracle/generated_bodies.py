@@ -323,6 +323,8 @@ class BodyBuilder:
         self._count(how)
         self.around.branches = self.around.branches or len(expressions) > 1
         self.outcome.suspends = True
+        # Python versions disagree about a group that fails while it is being cancelled.
+        self.outcome.spawns = self.outcome.spawns or how == "task_group"
         if failing:
             self._count(f"{how} with a failing member")
         return [[how, expressions]]

@@ -19,92 +19,29 @@ import sys
 import threading
 import traceback
 import types
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import phanos
 from normalise import clean, clean_record, clean_text, describe_exception
-from phanos import metrics, publisher
+from phanos import publisher
 from source import render_program
+from supplies import (
+    THREAD_DEADLINE_S,
+    AccumulatingCounter,
+    ForwardingCounter,
+    OwnBaseError,
+    OwnError,
+    ReversedGauge,
+    Sized,
+    WeighingGauge,
+    joined,
+    run_coroutine,
+)
 
-THREAD_DEADLINE_S = 10.0
 HOOKS = ("before_func", "after_func", "before_root_func", "after_root_func")
 
 # Which root call of `main()` the code belongs to; tasks inherit it.
 strand: contextvars.ContextVar[str] = contextvars.ContextVar("strand", default="main")
-
-
-class OwnError(Exception):
-    """An ordinary exception of the program."""
-
-
-class OwnBaseError(BaseException):
-    """Not an `Exception`: passes `except Exception`."""
-
-
-class Sized(int):
-    """A returned object whose `sys.getsizeof` is its value, on every interpreter."""
-
-    __slots__ = ()
-
-    def __sizeof__(self) -> int:
-        return int(self)
-
-
-class AccumulatingCounter(metrics.Counter):
-    """A custom metric with state that `cleanup` resets, as the documentation shows one."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.total = 0.0
-
-    def accumulate(self, value: float, current_node: Any, label_values: Any = None) -> None:
-        self.total += value
-        self.inc(self.total, current_node, label_values)
-
-    def cleanup(self) -> None:
-        super().cleanup()
-        self.total = 0.0
-
-
-class ForwardingCounter(metrics.Counter):
-    """As `AccumulatingCounter`, without its state."""
-
-    def accumulate(self, value: float, current_node: Any, label_values: Any = None) -> None:
-        self.inc(value, current_node, label_values)
-
-
-class ReversedGauge(metrics.Gauge):
-    """A custom metric that overrides what it hands over."""
-
-    def to_records(self) -> Any:
-        records = super().to_records()
-        return records[::-1] if records else records
-
-
-class WeighingGauge(metrics.Gauge):
-    """A custom metric with an operation of its own."""
-
-    @metrics.StoreOperationDecorator
-    def weigh(self, value: Any, *_: Any) -> None:
-        if isinstance(value, (int, float)) and value < 0:
-            raise metrics.InvalidValueError("nothing weighs less than nothing")
-        if value != 0:
-            self.values.append(("weigh", value))
-
-
-class JoiningExecutor(ThreadPoolExecutor):
-    """Waits for each thread, so that `asyncio.to_thread` leaves nothing to the scheduler."""
-
-    def submit(self, *args: Any, **kwargs: Any) -> Any:
-        future = super().submit(*args, **kwargs)
-        wait([future], THREAD_DEADLINE_S)
-        return future
-
-
-async def run_coroutine(coroutine: Any) -> None:
-    asyncio.get_running_loop().set_default_executor(JoiningExecutor(1))
-    await coroutine
 
 
 class Run:
@@ -190,6 +127,7 @@ class Run:
             "note_results": lambda results: self.note("results", clean(results), self.path()),
             "note_hook": self.note_hook,
             "in_thread": self.in_thread,
+            "joined": joined,
             "attempt": self.attempt,
             "attempt_async": self.attempt_async,
             "attempt_all": self.attempt_all,
@@ -274,8 +212,8 @@ class Run:
         await asyncio.sleep(0)
         for number in cancelled:
             tasks[number].cancel()
-        results = await asyncio.gather(*tasks, return_exceptions=True)
-        self.note_outcome("gathered", clean(results))
+        await asyncio.wait(tasks)
+        self.note_outcome("gathered", clean([(await joined(task))[0] for task in tasks]))
         strand.reset(token)
 
     def new_strand(self) -> Any:

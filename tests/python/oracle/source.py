@@ -147,7 +147,7 @@ RENDERERS: dict[str, Any] = {
     ],
     "task_group": _task_group,
     "spawn": lambda name, expression: [f"{name} = asyncio.create_task({expression})"],
-    "join": lambda name: [f"note_results(await asyncio.gather({name}, return_exceptions=True))"],
+    "join": lambda name: [f"note_results(await joined({name}))"],
     "cancel": lambda name: [f"{name}.cancel()"],
     "attempt": _attempt,
     "attempt_all": _attempt_all,
