@@ -14,7 +14,6 @@ use std::panic::AssertUnwindSafe;
 use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
@@ -24,12 +23,14 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 
+use crate::clock::Start;
 use crate::core::path::{Path, PathCache, hash_name};
 
 use super::call::{self, Call, Ending, Packed};
 use super::gate::CallGate;
 use super::gil_cell::GilCell;
 use super::handover::Outcome;
+use super::node::Node;
 use super::owner::{self, RootPath};
 use super::plan::Plan;
 use super::profiler::ProfilerCore;
@@ -321,9 +322,9 @@ fn run<'py>(
     arguments: &Arguments,
 ) -> Result<Option<Bound<'py, PyAny>>, Box<PyErr>> {
     let call = call::begin(py, site.core.get(), plan, site, || arguments.pack(py))?;
-    let started = Instant::now();
+    let started = Start::now();
     let result = arguments.forward(site.function.as_ptr());
-    conclude(py, plan, site, arguments, &call, started, result)
+    conclude(py, plan, site, arguments, call, started, result)
 }
 
 /// The end of [`run`]: `result` is an owned reference, or null with an exception raised.
@@ -333,22 +334,23 @@ fn conclude<'py>(
     plan: &Plan,
     site: &Site,
     arguments: &Arguments,
-    call: &Call,
-    started: Instant,
+    call: Call,
+    started: Start,
     result: *mut ffi::PyObject,
 ) -> Result<Option<Bound<'py, PyAny>>, Box<PyErr>> {
     let elapsed = started.elapsed();
     // SAFETY: see above.
     let result = unsafe { Bound::from_owned_ptr_or_opt(py, result) };
     let ending = Ending { elapsed, failed: result.is_none(), result: result.as_ref() };
-    let finish = || call::finish(py, &site.core, plan, call, &ending, || arguments.pack(py));
+    let finish = || call::finish(py, &site.core, plan, &call, &ending, || arguments.pack(py));
     let raised = result.is_none().then(|| Raised::take(py));
     let outcome = match &raised {
         None => finish(),
         Some(raised) => raised.handled(py, finish),
     };
     let interrupted = outcome.and_then(|outcome| settle(py, plan, *outcome));
-    call::close(py, site.core.get(), call);
+    call::close(py, site.core.get(), &call);
+    Node::recycle(py, call.node);
     if let Some(error) = interrupted {
         if let Some(raised) = raised {
             raised.forget(py);

@@ -8,6 +8,8 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyTuple};
 
+use crate::clock::Start;
+
 use super::call::{self, Call, Ending};
 use super::function::Site;
 use super::handover::Outcome;
@@ -64,7 +66,7 @@ impl CallGate {
         let Call { node, token, began_as_root } =
             call::begin(py, core, plan.get(), &self.site, || Ok(packed.clone()))
                 .map_err(|error| *error)?;
-        let started = Instant::now();
+        let started = Start::now();
         let packed = (packed.0.unbind(), packed.1.unbind());
         node.get().with_running(py, |running| {
             *running = Some(Running { plan, token: Some(token), started, began_as_root, packed });

@@ -10,6 +10,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::clock;
 use crate::core::path::{Path, PathCache, hash_name};
 
 use super::function::{ProfiledFunction, Site};
@@ -235,6 +236,9 @@ impl ProfilerCore {
 
     /// Puts a new configuration in force; `enabled` says whether calls are recorded.
     fn install(&self, py: Python<'_>, plan: Py<Plan>, enabled: bool) {
+        if enabled {
+            clock::prepare();
+        }
         let before = self.plan.replace(py, Some(plan));
         self.enabled.set(py, enabled);
         drop(before);

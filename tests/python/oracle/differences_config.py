@@ -256,3 +256,15 @@ def flush_hands_over_what_waits() -> Any:
     if hasattr(profiler, "flush"):
         profiler.flush()
     return {"has flush": hasattr(profiler, "flush"), "waiting": profiler.get_records_count()}
+
+
+@difference(
+    "K13",
+    upstream=[["response_size", "OLD"], ["time_profiler", "NEW"]],
+    ours=[["time_profiler", "NEW"]],
+)
+def configuring_again_with_a_metric_switched_off() -> Any:
+    profiler = publisher.Profiler()
+    profiler.config(job="OLD", response_size_profile=True)
+    profiler.config(job="NEW", response_size_profile=False)
+    return [[name, metric.job] for name, metric in profiler.metrics.items()]

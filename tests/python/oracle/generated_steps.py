@@ -190,9 +190,10 @@ class StepBuilder:
     def _configure(self, first: bool) -> None:
         settings: dict[str, str] = {"job": repr(self.rng.choice(JOBS))}
         # Given always: what `dict_config` does without it is one of the differences.
-        time_profile = self.rng.random() < 0.85
+        # One that measures already stays on: whether switching it off removes it is another.
+        time_profile = self.rng.random() < 0.85 or "time_profiler" in self.built_in
         settings["time_profile"] = repr(time_profile)
-        response_size = self.rng.random() < 0.5
+        response_size = self.rng.random() < 0.5 or "response_size" in self.built_in
         if response_size or self.rng.random() < 0.5:
             settings["response_size_profile"] = repr(response_size)
         if self.rng.random() < 0.3:
