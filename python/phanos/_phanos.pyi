@@ -214,7 +214,6 @@ class Plan:
 class CallGate:
     """Turning points of calls of one coroutine function or generator."""
 
-    def overridden(self) -> Any | None: ...
     def begin(self, args: tuple[Any, ...], kwargs: dict[str, Any], /) -> MethodTreeNode | None: ...
     def finish(
         self, node: MethodTreeNode, result: Any, failed: bool, /
@@ -232,6 +231,7 @@ def decorate(
     function: Callable[_P, _R],
     name: str,
     make_wrapper: Callable[[Callable[..., Any], CallGate], Callable[..., Any]] | None,
+    is_coroutine: bool,
     template: Callable[..., Any],
 ) -> Callable[_P, _R]: ...
 def call_as(failed: bool, function: Callable[..., _R], *args: Any) -> _R: ...

@@ -18,7 +18,7 @@ from ._ext import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler, call_f
 from ._hooks import HOOKS, Hook, adapted
 from ._phanos import MethodTreeNode, ProfilerCore, call_as, decorate, due, flush_future
 from ._plan import STEPS, build
-from ._wrappers import maker_for, template
+from ._wrappers import coroutine_wrapper, maker_for, template
 from .config import create_async_handlers, create_handlers
 from .handlers import AsyncBaseHandler, SyncBaseHandler
 from .log import InstanceLoggerMixin
@@ -661,7 +661,9 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         if not callable(func):
             raise TypeError(f"profile expects a callable, got {func!r}")
         name = _name_of(func)
-        decorated = decorate(self._core, func, name, maker_for(func), template)
+        make_wrapper = maker_for(func)
+        is_coroutine = make_wrapper is coroutine_wrapper
+        decorated = decorate(self._core, func, name, make_wrapper, is_coroutine, template)
         if name in IMPLICITLY_CLASSMETHODS and inspect.isfunction(func):
 
             @functools.wraps(func)

@@ -44,9 +44,6 @@ def coroutine_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[
     begin, finish = gate.begin, gate.finish
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        profiler = gate.overridden()
-        if profiler is not None:
-            return await profiler.profile_ext.async_inner(function, *args, **kwargs)
         node = begin(args, kwargs)
         if node is None:
             return await function(*args, **kwargs)

@@ -49,8 +49,10 @@ unsafe extern "C" {
 enum Kind {
     /// Runs within the call itself.
     Plain,
-    /// Coroutine functions and generators: a Python wrapper of the same kind runs it.
-    Suspending,
+    /// A Python wrapper of the same kind runs it.
+    Coroutine,
+    /// The same; asynchronous generators included.
+    Generator,
 }
 
 /// What is known of a decorated function.
@@ -106,7 +108,7 @@ struct Layout {
     vectorcall: Option<ffi::vectorcallfunc>,
     dict: *mut ffi::PyObject,
     weak_references: *mut ffi::PyObject,
-    /// For [`Kind::Suspending`] the wrapper, else null.
+    /// The Python wrapper that runs it, or null for [`Kind::Plain`].
     wrapper: *mut ffi::PyObject,
     /// From `Arc::into_raw`; shared with the wrapper's [`CallGate`]. Never null.
     site: *const Site,
@@ -132,16 +134,17 @@ impl ProfiledFunction {
 
 /// Decorates `function`.
 ///
-/// `make_wrapper`, given for coroutine functions and generators, is called with the
-/// function and its gate and returns the function that runs it. `template` is a plain
+/// `make_wrapper`, given for coroutine functions (`is_coroutine`) and generators, is called
+/// with the function and its gate and returns the function that runs it. `template` is a plain
 /// function whose attributes stand in where `function` has none of a function's.
 #[pyfunction]
-#[pyo3(signature = (core, function, name, make_wrapper, template))]
+#[pyo3(signature = (core, function, name, make_wrapper, is_coroutine, template))]
 pub(crate) fn decorate<'py>(
     core: &Bound<'py, ProfilerCore>,
     function: &Bound<'py, PyAny>,
     name: &str,
     make_wrapper: Option<&Bound<'py, PyAny>>,
+    is_coroutine: bool,
     template: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = core.py();
@@ -177,7 +180,11 @@ pub(crate) fn decorate<'py>(
         let object = ffi::PyType_GenericAlloc(class.as_ptr().cast(), 0);
         let object = Bound::from_owned_ptr_or_err(py, object)?;
         let layout = object.as_ptr().cast::<Layout>();
-        (*layout).kind = if wrapper.is_some() { Kind::Suspending } else { Kind::Plain };
+        (*layout).kind = match (wrapper.is_some(), is_coroutine) {
+            (false, _) => Kind::Plain,
+            (true, true) => Kind::Coroutine,
+            (true, false) => Kind::Generator,
+        };
         (*layout).wrapper = wrapper.map_or(ptr::null_mut(), Bound::into_ptr);
         (*layout).dict = attributes.into_ptr();
         (*layout).site = Arc::into_raw(site);
@@ -208,13 +215,15 @@ unsafe extern "C" fn vectorcall(
         let Some(plan) = site.core.get().plan(py) else {
             return call.forward(site.function.as_ptr());
         };
-        if layout.kind == Kind::Suspending {
-            return call.forward(layout.wrapper);
-        }
-        let outcome = if plan.get().overridden {
-            run_overridden(py, plan.get(), site, &call)
-        } else {
-            run(py, plan.get(), site, &call)
+        let outcome = match layout.kind {
+            Kind::Plain if plan.get().overridden => {
+                run_overridden(py, plan.get(), site, &call, "sync_inner")
+            }
+            Kind::Coroutine if plan.get().overridden => {
+                run_overridden(py, plan.get(), site, &call, "async_inner")
+            }
+            Kind::Plain => run(py, plan.get(), site, &call),
+            Kind::Coroutine | Kind::Generator => return call.forward(layout.wrapper),
         };
         match outcome {
             Ok(Some(result)) => result.into_ptr(),
@@ -378,13 +387,14 @@ fn settle(py: Python<'_>, plan: &Plan, outcome: Outcome<'_>) -> Option<Box<PyErr
     interrupted.map(Box::new)
 }
 
-/// The user overrode a step of the call: `profile_ext.sync_inner` takes the steps.
+/// The user overrode a step of the call: `runner` of `profile_ext` takes the steps.
 #[inline(never)]
 fn run_overridden<'py>(
     py: Python<'py>,
     plan: &Plan,
     site: &Site,
     arguments: &Arguments,
+    runner: &str,
 ) -> Result<Option<Bound<'py, PyAny>>, Box<PyErr>> {
     let (args, kwargs) = arguments.pack(py)?;
     let mut all = Vec::with_capacity(args.len() + 1);
@@ -392,7 +402,7 @@ fn run_overridden<'py>(
     all.extend(args.iter());
     let steps = plan.profiler.bind(py).getattr(intern!(py, "profile_ext"))?;
     let args = PyTuple::new(py, all)?;
-    Ok(Some(steps.call_method(intern!(py, "sync_inner"), args, Some(&kwargs))?))
+    Ok(Some(steps.call_method(runner, args, Some(&kwargs))?))
 }
 
 fn make_type(py: Python<'_>) -> PyResult<Py<PyType>> {

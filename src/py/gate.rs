@@ -41,12 +41,6 @@ impl CallGate {
         Ok(())
     }
 
-    /// The `Profiler` to take the steps itself, if a step of the call is the user's own.
-    fn overridden(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        let plan = self.site.core.get().plan(py)?;
-        plan.get().overridden.then(|| plan.get().profiler.clone_ref(py))
-    }
-
     /// Begins a call; `None` if nothing is recorded.
     #[pyo3(signature = (args, kwargs, /))]
     fn begin<'py>(
