@@ -65,7 +65,7 @@ versions: ## say which Python versions this machine has
 
 .PHONY: build
 build: versions ## build and install the package for every Python version found
-	@+$(MAKE) --no-print-directory --jobs=$$(nproc) $(VERSIONS:%=.venvs/%/.package)
+	@+$(MAKE) --silent --no-print-directory --jobs=$$(nproc) $(VERSIONS:%=.venvs/%/.package)
 
 .PHONY: lint
 lint: versions lint-rust lint-python ## check format, style and types
@@ -150,11 +150,13 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 
 # As a user installs it. Each version has its own target directory: PyO3 is compiled for one
 # version at a time, and a shared directory would compile it anew at every change of version.
+# The stamp bears the time of the start: a source edited meanwhile counts as changed.
 .venvs/%/.package: $(SOURCES) | .venvs/%/bin/python
 	@printf '==> pip install . into .venvs/%s\n' $*
+	@touch $@.started
 	@CARGO_TARGET_DIR=$(CURDIR)/target/$(or $(filter $(SUPPORTED),$*),$(DEFAULT)) \
 		.venvs/$*/bin/python $(PIP_INSTALL) --force-reinstall .
-	@touch $@
+	@mv $@.started $@
 
 # .venvs/3.11/.test: requirements/test.txt is installed in the environment of 3.11.
 .venvs/%/.test: requirements/test.txt requirements/demo.txt | .venvs/%/bin/python

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 Program = dict[str, Any]
-# Each round runs its candidates in one process per version.
-ROUNDS = 30
+# Candidates that are tried together, in one process per version.
 CANDIDATES_PER_ROUND = 60
 # Positions of the statement lists inside statements that have some.
 NESTED = {
@@ -20,14 +20,17 @@ NESTED = {
 }
 
 
-def shrink(program: Program, failing: Callable[[list[Program]], list[bool]]) -> Program:
+def shrink(
+    program: Program, failing: Callable[[list[Program]], list[bool]], time_s: float = 30.0
+) -> Program:
     """
-    The smallest program found that still fails.
+    The smallest program found in `time_s` seconds that still fails.
 
     Args:
         failing: tells for each of some programs whether it shows the difference.
     """
-    for _ in range(ROUNDS):
+    deadline = time.monotonic() + time_s
+    while time.monotonic() < deadline:
         candidates = sorted(_smaller(program), key=_size)
         for start in range(0, len(candidates), CANDIDATES_PER_ROUND):
             group = candidates[start : start + CANDIDATES_PER_ROUND]

@@ -43,7 +43,7 @@ def upstream_python() -> str:
 
 def our_python() -> list[str]:
     """The interpreter under test is the one that runs the tests; its warnings are errors."""
-    return [sys.executable, "-W", "error"]
+    return [sys.executable, "-X", "faulthandler", "-W", "error"]
 
 
 def identify(python: list[str]) -> tuple[str, str, tuple[int, int]]:
