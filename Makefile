@@ -122,8 +122,8 @@ demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications and
 .PHONY: bench
 bench: .venvs/$(DEFAULT)/.package .oracle/.oracle ## measure the core, and a profiled call beside phanos 0.3.2
 	$(CARGO) bench --locked --no-default-features
-	@set -e; for program in $(wildcard benches/*.py); do \
-		printf '\n==> %s\n' $$program; $(DEFAULT_BIN)/python $$program; done
+	$(call say,"a profiled call beside phanos 0.3.2")
+	@$(DEFAULT_BIN)/python benches/python/overhead.py --oracle .oracle/bin/python
 
 .PHONY: format
 format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
