@@ -53,7 +53,7 @@ RECORD_METHODS = (
 
 def overridden(component: Any, base: type, names: Iterable[str]) -> bool:
     """Tell whether `component` has an attribute of `names` that is not the one of `base`."""
-    cls = type(component)
+    cls: type[Any] = type(component)
     own: Any = getattr(component, "__dict__", ())
     return any(
         name in own or getattr(cls, name, None) is not getattr(base, name, None) for name in names

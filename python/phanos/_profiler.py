@@ -297,19 +297,20 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         """
         arguments = _checked_settings(settings)
         handlers = create_handlers(_handler_settings(settings))
-        self._configure(SyncExtProfiler, handlers, **arguments)
+        self._configure(SyncExtProfiler, handlers, time_first=True, **arguments)
 
     async def async_dict_config(self, settings: Mapping[str, Any]) -> None:
         """Configure by a dict, for handlers of both kinds; see `dict_config`."""
         arguments = _checked_settings(settings)
         handlers = await create_async_handlers(_handler_settings(settings))
-        self._configure(AsyncExtProfiler, handlers, **arguments)
+        self._configure(AsyncExtProfiler, handlers, time_first=True, **arguments)
 
     def _configure(
         self,
         steps: type[SyncExtProfiler] | type[AsyncExtProfiler],
         handlers: Mapping[str, Any],
         *,
+        time_first: bool = False,
         logger: LoggerLike | str | None = None,
         job: str | bool = "",
         time_profile: bool = True,
@@ -351,15 +352,21 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         if unknown:
             self.warning("configuration has unknown keys, ignored: %s", ", ".join(sorted(unknown)))
         self.job = job
-        self._error_raised_label = bool(error_raised_label)
+        self.error_raised_label = bool(error_raised_label)
         self._forget_builtins(
             keep={RESPONSE_SIZE} if response_size_profile or request_size_profile else set(),
             keep_time=bool(time_profile),
         )
-        if response_size_profile or request_size_profile:
-            self.create_response_size_profiler()
-        if time_profile:
-            self.create_time_profiler()
+        builtins = [
+            (
+                bool(response_size_profile or request_size_profile),
+                self.create_response_size_profiler,
+            ),
+            (bool(time_profile), self.create_time_profiler),
+        ]
+        for wanted, create in reversed(builtins) if time_first else builtins:
+            if wanted:
+                create()
         self.profile_ext = steps(self)
         for new in handlers.values():
             self.add_handler(new)

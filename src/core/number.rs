@@ -17,7 +17,8 @@ pub fn write_python(number: f64, out: &mut String) {
     let magnitude = number.abs();
     if magnitude < 1e12 {
         // Times have two decimals: as an integer count of hundredths they print in 10 ns,
-        // where the search for the shortest digits takes 60.
+        // where the search for the shortest digits takes 60. Up to 15 digits are always
+        // the shortest.
         #[allow(clippy::cast_possible_truncation)] // Below 1e14.
         let hundredths = (magnitude * 100.0 + 0.5) as i64;
         #[allow(clippy::cast_precision_loss)] // Exact below 2^53.
@@ -27,18 +28,20 @@ pub fn write_python(number: f64, out: &mut String) {
             return;
         }
     }
-    if magnitude == 0.0 || (1e-4..1e16).contains(&magnitude) {
-        // `{:?}` switches to exponents at the same 1e16 but at 1e-5, and keeps the ".0".
-        let _ = write!(out, "{number:?}");
-        return;
+    // Rust's own formatting breaks ties between shortest digits the other way.
+    let shortest = serde_json::to_string(&number).unwrap_or_default();
+    if let Some((digits, exponent)) = shortest.split_once('e') {
+        let (sign, exponent) = exponent.split_at(1);
+        let _ = write!(out, "{digits}e{sign}{exponent:0>2}");
+    } else if magnitude < 1e-4 {
+        let minus = if number.is_sign_negative() { "-" } else { "" };
+        let digits = shortest.trim_start_matches(['-', '0', '.']);
+        let (first, rest) = digits.split_at(1);
+        let point = if rest.is_empty() { "" } else { "." };
+        let _ = write!(out, "{minus}{first}{point}{rest}e-05");
+    } else {
+        out.push_str(&shortest);
     }
-    let shortest = format!("{number:e}");
-    let (digits, exponent) = shortest.split_once('e').unwrap_or((&shortest, "0"));
-    let (sign, exponent) = match exponent.strip_prefix('-') {
-        Some(rest) => ('-', rest),
-        None => ('+', exponent),
-    };
-    let _ = write!(out, "{digits}e{sign}{exponent:0>2}");
 }
 
 fn write_hundredths(negative: bool, hundredths: i64, out: &mut String) {

@@ -138,7 +138,7 @@ impl<'py> RecordHead<'py> {
             }
             MethodCell::Object(object) => {
                 let text = object.bind(py).str()?;
-                (PyString::new(py, item_of(&text.to_string_lossy())), object.bind(py).clone())
+                (PyString::new(py, item_of(&string_of(&text))), object.bind(py).clone())
             }
         };
         let record = PyDict::new(py);
@@ -153,6 +153,19 @@ impl<'py> RecordHead<'py> {
     }
 }
 
+/// The text of a `str`; lone surrogates, which no encoding holds, as `\udc80` spelled out.
+pub(crate) fn string_of(text: &Bound<'_, PyString>) -> String {
+    if let Ok(text) = text.to_str() {
+        return text.to_owned();
+    }
+    let spelled = text.call_method1(intern!(text.py(), "encode"), ("utf-8", "backslashreplace"));
+    let spelled = spelled.and_then(|bytes| bytes.extract::<Vec<u8>>());
+    spelled.map_or_else(
+        |_| text.to_string_lossy().into_owned(),
+        |bytes| String::from_utf8_lossy(&bytes).into_owned(),
+    )
+}
+
 /// Python's `str()` of anything; a `__str__` that raises must not stop a batch.
 pub(crate) fn text_of(object: &Bound<'_, PyAny>) -> String {
     object.str().map_or_else(
@@ -163,7 +176,7 @@ pub(crate) fn text_of(object: &Bound<'_, PyAny>) -> String {
                 class.name().map_or_else(|_| "object".into(), |n| n.to_string())
             )
         },
-        |text| text.to_string_lossy().into_owned(),
+        |text| string_of(&text),
     )
 }
 
@@ -176,7 +189,7 @@ pub(crate) fn value_of(object: &Bound<'_, PyAny>) -> Value {
     } else if let Ok(number) = object.cast_exact::<PyFloat>() {
         Value::Float(number.value())
     } else if let Ok(text) = object.cast_exact::<PyString>() {
-        Value::Text(text.to_string_lossy().into())
+        Value::Text(string_of(text).into())
     } else if let Some(number) = integer_of(object) {
         number
     } else {

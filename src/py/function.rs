@@ -561,8 +561,10 @@ unsafe extern "C" fn get_class(_: *mut ffi::PyObject, _: *mut c_void) -> *mut ff
     unsafe { ffi::Py_NewRef((&raw mut ffi::PyFunction_Type).cast()) }
 }
 
-/// Looked up on the type first by the interpreter's rules, where every type has one.
-const OF_THE_FUNCTION: [&str; 2] = ["__doc__", "__module__"];
+/// Looked up on the type first by the interpreter's rules, and every type has one, or gets
+/// one when somebody asks for it (`__annotations__`).
+const OF_THE_FUNCTION: [&str; 5] =
+    ["__doc__", "__module__", "__annotations__", "__annotate__", "__type_params__"];
 /// What a plain function has none of, whatever is wrapped has it.
 const NOT_FALLEN_THROUGH: [&str; 2] = ["__self__", "__func__"];
 
@@ -596,24 +598,27 @@ fn attribute<'py>(
         let site = &*(*layout).site;
         (site.function.bind(py), Bound::from_borrowed_ptr_or_opt(py, (*layout).dict))
     };
+    let mut missing = None;
     if OF_THE_FUNCTION.contains(&&*text) {
         if let Some(dict) = dict
             && let Ok(value) = dict.get_item(name)
         {
             return Ok(value);
         }
-        return function.getattr(name.cast::<PyString>()?);
+    } else {
+        // SAFETY: both are valid objects.
+        let own = unsafe {
+            let own = ffi::PyObject_GenericGetAttr(object.as_ptr(), name.as_ptr());
+            Bound::from_owned_ptr_or_err(py, own)
+        };
+        match own {
+            Err(error) if error.is_instance_of::<PyAttributeError>(py) => missing = Some(error),
+            found => return found,
+        }
     }
-    // SAFETY: both are valid objects.
-    let own = unsafe {
-        let own = ffi::PyObject_GenericGetAttr(object.as_ptr(), name.as_ptr());
-        Bound::from_owned_ptr_or_err(py, own)
-    };
-    let missing = match own {
-        Err(error) if error.is_instance_of::<PyAttributeError>(py) => error,
-        found => return found,
-    };
-    if NOT_FALLEN_THROUGH.contains(&&*text) {
+    if NOT_FALLEN_THROUGH.contains(&&*text)
+        && let Some(missing) = missing
+    {
         return Err(missing);
     }
     let name = name.cast::<PyString>()?;
@@ -624,7 +629,7 @@ fn attribute<'py>(
     let template = TEMPLATE.get(py).filter(|_| text.starts_with("__"));
     match template.map(|template| template.bind(py).getattr_opt(name)).transpose()?.flatten() {
         Some(value) => Ok(value),
-        None => Err(missing),
+        None => Err(missing.unwrap_or_else(|| PyAttributeError::new_err(text.into_owned()))),
     }
 }
 

@@ -41,6 +41,24 @@ def line_break_in_a_label() -> Any:
     return output.getvalue().splitlines(keepends=True)
 
 
+@difference(
+    "O07",
+    upstream="profiler: p, method: A:work, value: 1.5 mS, labels: k=\udc80",
+    ours="profiler: p, method: A:work, value: 1.5 mS, labels: k=\\udc80",
+)
+def lone_surrogate_in_a_label() -> Any:
+    record: Any = {
+        "item": "A",
+        "metric": "histogram",
+        "units": "mS",
+        "job": "JOB",
+        "method": "A:work",
+        "labels": {"k": "\udc80"},
+        "value": ("observe", 1.5),
+    }
+    return publisher.OutputFormatter.record_to_str("p", record)
+
+
 @difference("O02", upstream=3, ours=1)
 def handlers_of_the_default_logger() -> Any:
     logger = logging.getLogger("PHANOS")
