@@ -51,9 +51,9 @@ RECORD_METHODS = (
 """What the core does by itself for metrics that override none of it."""
 
 
-def overridden(component: Any, base: type, names: Iterable[str]) -> bool:
+def overridden(component: object, base: type, names: Iterable[str]) -> bool:
     """Tell whether `component` has an attribute of `names` that is not the one of `base`."""
-    cls: type[Any] = type(component)
+    cls = type(component)
     own: Any = getattr(component, "__dict__", ())
     return any(
         name in own or getattr(cls, name, None) is not getattr(base, name, None) for name in names

@@ -10,7 +10,7 @@ import itertools
 import logging
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, cast
 
 from . import _registry
 from ._delivery import Courier, Delivery
@@ -90,6 +90,7 @@ class _ProfilerType(abc.ABCMeta):
 
 def _with_old_form(configure: Callable[Concatenate[Profiler, P], R]) -> _Configure[P, R]:
     """Accept the 0.1 form `config(logger, time_profile, resp_size_profile, handle_records)`."""
+    forward: Callable[..., R] = configure
 
     @functools.wraps(configure)
     def accept(self: Profiler, /, *args: Any, **kwargs: Any) -> R:
@@ -109,7 +110,7 @@ def _with_old_form(configure: Callable[Concatenate[Profiler, P], R]) -> _Configu
                 **kwargs,
             }
             args = ()
-        return configure(self, *args, **kwargs)
+        return forward(self, *args, **kwargs)
 
     return accept
 
@@ -353,32 +354,21 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
             self.warning("configuration has unknown keys, ignored: %s", ", ".join(sorted(unknown)))
         self.job = job
         self.error_raised_label = bool(error_raised_label)
-        self._forget_builtins(
-            keep={RESPONSE_SIZE} if response_size_profile or request_size_profile else set(),
-            keep_time=bool(time_profile),
-        )
+        size_profile = response_size_profile or request_size_profile
         builtins = [
-            (
-                bool(response_size_profile or request_size_profile),
-                self.create_response_size_profiler,
-            ),
-            (bool(time_profile), self.create_time_profiler),
+            (RESPONSE_SIZE, size_profile, self.create_response_size_profiler),
+            (TIME_PROFILER, time_profile, self.create_time_profiler),
         ]
-        for wanted, create in reversed(builtins) if time_first else builtins:
+        for name, wanted, create in reversed(builtins) if time_first else builtins:
             if wanted:
                 create()
+            elif name in self.metrics:
+                self.delete_metric(name)
         self.profile_ext = steps(self)
         for new in handlers.values():
             self.add_handler(new)
         self.handle_records = bool(handle_records)
         self.debug("Profiler configured successfully")
-
-    def _forget_builtins(self, *, keep: set[str], keep_time: bool) -> None:
-        """Delete the built-in metrics that the new configuration has not; others are replaced."""
-        kept = keep | ({TIME_PROFILER} if keep_time else set())
-        for name in (TIME_PROFILER, RESPONSE_SIZE):
-            if name in self.metrics and name not in kept:
-                self.delete_metric(name)
 
     @property
     def error_raised_label(self) -> bool:
@@ -783,9 +773,9 @@ def _checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _handler_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    handlers = settings.get("handlers")
-    if handlers is None:
+    given = settings.get("handlers")
+    if given is None:
         return {}
-    if not isinstance(handlers, Mapping):
-        raise TypeError(f"handlers must be a dict of handler settings, got {handlers!r}")
-    return handlers
+    if not isinstance(given, Mapping):
+        raise TypeError(f"handlers must be a dict of handler settings, got {given!r}")
+    return cast("Mapping[str, Any]", given)

@@ -77,7 +77,7 @@ def generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[
     """Wrap a generator function; the steps are those of `yield from`."""
 
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        generator = function(*args, **kwargs)
+        generator: Generator[Any, Any, Any] = function(*args, **kwargs)
         node = gate.begin(args, kwargs)
         if node is None:
             return (yield from generator)

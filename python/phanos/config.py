@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from .handlers import AsyncBaseHandler, BaseHandler, SyncBaseHandler
 
@@ -69,14 +69,15 @@ def inherits_from(child: Any, parent_name: str | type) -> bool:
     return inspect.isclass(child) and any(base.__name__ == name for base in inspect.getmro(child))
 
 
-def _handler_class(key: str, settings: Any) -> type[BaseHandler]:
-    if not isinstance(settings, Mapping):
-        raise TypeError(f"handler {key!r}: expected a dict with a 'class', got {settings!r}")
+def _handler_class(key: str, given_settings: Any) -> type[BaseHandler]:
+    if not isinstance(given_settings, Mapping):
+        raise TypeError(f"handler {key!r}: expected a dict with a 'class', got {given_settings!r}")
+    settings = cast("Mapping[str, Any]", given_settings)
     if "class" not in settings:
         raise KeyError(f"handler {key!r}: 'class' is missing, got keys {sorted(settings)}")
     given = settings["class"]
     try:
-        cls = import_external(given) if isinstance(given, str) else given
+        cls: Any = import_external(given) if isinstance(given, str) else given
     except (ImportError, AttributeError) as error:
         error.args = (f"handler {key!r}: cannot import class {given!r}: {error}",)
         raise

@@ -215,12 +215,7 @@ class LoggerHandler(_TextHandler):
 def _default_logger() -> logging.Logger:
     logger = logging.getLogger("PHANOS")
     logger.setLevel(logging.DEBUG)
-    on_stdout = [
-        handler
-        for handler in logger.handlers
-        if isinstance(handler, logging.StreamHandler) and handler.stream is sys.stdout
-    ]
-    if not on_stdout:
+    if not any(getattr(handler, "stream", None) is sys.stdout for handler in logger.handlers):
         handler = logging.StreamHandler(sys.stdout)
         handler.setLevel(logging.DEBUG)
         logger.addHandler(handler)

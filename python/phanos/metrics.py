@@ -13,7 +13,7 @@ import datetime
 import functools
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from . import _registry
 from ._column import LABELS, METHODS, VALUES, Column
@@ -232,8 +232,8 @@ class StoreOperationDecorator:
     ) -> None:
         """Run the operation for `instance` and complete what it stored."""
         name = getattr(self.operation, "__name__", "operation")
-        if isinstance(current_node, dict) and label_values is None:
-            current_node, label_values = None, current_node
+        if label_values is None and isinstance(current_node, dict):
+            return self.wrapper(instance, value, None, cast("dict[str, Any]", current_node))
         labels = instance._labels(label_values, name)
         if labels is None:
             return
