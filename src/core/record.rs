@@ -208,7 +208,7 @@ impl<'a> Lines<'a> {
         match labels {
             Labels::None => self.text.push_str(&self.metric.line_tails[0]),
             Labels::ErrorRaised(raised) => self.end(*raised),
-            labels => {
+            Labels::Listed(_) => {
                 self.text.push_str(&self.metric.line_tails[0]);
                 labels.write_text(&mut self.text);
             }

@@ -179,7 +179,7 @@ pub(crate) fn call_in_future<'py>(
     let (owner, function) = (core.clone().unbind(), function.unbind());
     future_into_py(core, move |locals| {
         Ok(async move {
-            let carried = CURRENT.with(|current| Arc::clone(current));
+            let carried = CURRENT.with(Arc::clone);
             // Waiting for the interpreter would stall whatever else runs here.
             let called = tokio::task::spawn_blocking(move || {
                 Python::attach(|py| {

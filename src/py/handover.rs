@@ -242,14 +242,13 @@ impl<'py> Taken<'_, 'py> {
                         LabelCell::ErrorRaised(raised) => Some(Some(*raised)),
                         LabelCell::Object(_) => None,
                     };
-                    match (value, plain, method) {
-                        (ValueCell::Number(_, number), Some(raised), MethodCell::Path(path)) => {
-                            lines.add_number(path, *number, raised);
-                        }
-                        _ => {
-                            let (_, value) = value.written(py);
-                            lines.add(&method.written(py), &value, &labels.written(py));
-                        }
+                    if let (ValueCell::Number(_, number), Some(raised), MethodCell::Path(path)) =
+                        (value, plain, method)
+                    {
+                        lines.add_number(path, *number, raised);
+                    } else {
+                        let (_, value) = value.written(py);
+                        lines.add(&method.written(py), &value, &labels.written(py));
                     }
                 }
                 lines.text
