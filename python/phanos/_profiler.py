@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import abc
 import contextvars
 import functools
 import inspect
 import itertools
-import logging
 import warnings
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 from . import _registry
 from ._delivery import Courier, Delivery
 from ._ext import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler, call_failed
 from ._hooks import HOOKS, Hook, adapted
+from ._observed import Observed, ProfilerType
 from ._phanos import MethodTreeNode, ProfilerCore, call_as, decorate, due, flush_future
 from ._plan import STEPS, build
+from ._settings import arguments_of, checked_timeout, handlers_of, logger_of, with_old_form
 from ._wrappers import coroutine_wrapper, maker_for, template
 from .config import create_async_handlers, create_handlers
 from .handlers import AsyncBaseHandler, SyncBaseHandler
@@ -40,82 +40,8 @@ IMPLICITLY_CLASSMETHODS = frozenset({"__new__", "__init_subclass__", "__class_ge
 _serials = itertools.count()
 """Tells profilers apart in what is told once; `id` is used again after one is gone."""
 
-_Configure = Callable[Concatenate["Profiler", P], R]
 
-
-class _Observed(dict[str, Any]):
-    """A dict that tells its profiler of every change."""
-
-    __slots__ = ("_changed",)
-
-    def __init__(self, items: Mapping[str, Any], changed: Callable[[], None]) -> None:
-        super().__init__(items)
-        self._changed = changed
-
-
-def _telling(name: str) -> Callable[..., Any]:
-    change = getattr(dict, name)
-
-    @functools.wraps(change)
-    def method(self: _Observed, *args: Any, **kwargs: Any) -> Any:
-        result = change(self, *args, **kwargs)
-        self._changed()
-        return result
-
-    return method
-
-
-for _name in (
-    "__setitem__",
-    "__delitem__",
-    "__ior__",
-    "clear",
-    "pop",
-    "popitem",
-    "setdefault",
-    "update",
-):
-    setattr(_Observed, _name, _telling(_name))
-
-
-class _ProfilerType(abc.ABCMeta):
-    """Notices limits and steps assigned to a class: plans are made from them."""
-
-    def __setattr__(cls, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        for listener in _registry.alive():
-            if isinstance(listener, cls):
-                listener._refresh()
-
-
-def _with_old_form(configure: Callable[Concatenate[Profiler, P], R]) -> _Configure[P, R]:
-    """Accept the 0.1 form `config(logger, time_profile, resp_size_profile, handle_records)`."""
-    forward: Callable[..., R] = configure
-
-    @functools.wraps(configure)
-    def accept(self: Profiler, /, *args: Any, **kwargs: Any) -> R:
-        if "resp_size_profile" in kwargs:
-            kwargs["response_size_profile"] = kwargs.pop("resp_size_profile")
-        if len(args) >= 2 and isinstance(args[1], bool):
-            names = ("logger", "time_profile", "response_size_profile", "handle_records")
-            if len(args) > len(names):
-                raise TypeError(
-                    f"config with a bool in second place takes {', '.join(names)}: "
-                    f"got {len(args)} positional arguments"
-                )
-            # In that generation everything was on by default.
-            kwargs = {
-                "response_size_profile": True,
-                **dict(zip(names, args, strict=False)),
-                **kwargs,
-            }
-            args = ()
-        return forward(self, *args, **kwargs)
-
-    return accept
-
-
-class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
+class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
     """
     Measures decorated functions and hands the records to handlers.
 
@@ -192,7 +118,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         if name in HOOKS:
             self._adapted_hooks[name] = adapted(name, value)
         elif name in ("metrics", "handlers"):
-            value = _Observed(value, self._refresh)
+            value = Observed(value, self._refresh)
         super().__setattr__(name, value)
         if name == "tree":
             self._core.root = value.root
@@ -206,7 +132,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
 
     # -- configuration -----------------------------------------------------------------
 
-    @_with_old_form
+    @with_old_form
     def config(
         self,
         /,
@@ -252,7 +178,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
             **kwargs,
         )
 
-    @_with_old_form
+    @with_old_form
     def async_config(
         self,
         /,
@@ -296,14 +222,14 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
 
         If it raises, nothing has changed.
         """
-        arguments = _checked_settings(settings)
-        handlers = create_handlers(_handler_settings(settings))
+        arguments = arguments_of(settings)
+        handlers = create_handlers(handlers_of(settings))
         self._configure(SyncExtProfiler, handlers, time_first=True, **arguments)
 
     async def async_dict_config(self, settings: Mapping[str, Any]) -> None:
         """Configure by a dict, for handlers of both kinds; see `dict_config`."""
-        arguments = _checked_settings(settings)
-        handlers = await create_async_handlers(_handler_settings(settings))
+        arguments = arguments_of(settings)
+        handlers = await create_async_handlers(handlers_of(settings))
         self._configure(AsyncExtProfiler, handlers, time_first=True, **arguments)
 
     def _configure(
@@ -332,7 +258,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         ):
             if flag not in (True, False, None):
                 raise TypeError(f"{name} must be a bool, got {flag!r}")
-        new_logger = _logger_of(logger)
+        new_logger = logger_of(logger)
         if steps is SyncExtProfiler:
             for handler in (*self.handlers.values(), *handlers.values()):
                 if _is_async(handler):
@@ -574,7 +500,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
         Returns True if nothing is left; batches for asynchronous handlers are left if no
         event loop has delivered them yet (see `aflush`).
         """
-        _checked_timeout(timeout_s)
+        checked_timeout(timeout_s)
         self._hand_over()
         return self._core.waiting == 0 and self._courier.waiting == 0
 
@@ -587,7 +513,7 @@ class Profiler(InstanceLoggerMixin, metaclass=_ProfilerType):
 
         Returns True if nothing is left.
         """
-        _checked_timeout(timeout_s)
+        checked_timeout(timeout_s)
         done: bool = await flush_future(self._core, self._aflush(), timeout_s)
         return done and self._core.waiting == 0 and self._courier.waiting == 0
 
@@ -743,39 +669,3 @@ def _name_of(func: Callable[..., Any]) -> str:
         return name
     inner = getattr(func, "func", None)  # functools.partial
     return _name_of(inner) if callable(inner) else type(func).__name__
-
-
-def _logger_of(logger: LoggerLike | str | None) -> LoggerLike:
-    if logger is None:
-        return logging.getLogger("phanos.publisher")
-    if isinstance(logger, str):
-        return logging.getLogger(logger)
-    if not callable(getattr(logger, "log", None)):
-        raise TypeError(f"logger must be a logger or the name of one, got {logger!r}")
-    return logger
-
-
-def _checked_timeout(timeout_s: float) -> None:
-    if isinstance(timeout_s, bool) or not isinstance(timeout_s, (int, float)) or timeout_s < 0:
-        raise TypeError(f"timeout_s must be a number of seconds >= 0, got {timeout_s!r}")
-
-
-def _checked_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments for `_configure` in a configuration dict."""
-    if not isinstance(settings, Mapping):
-        raise TypeError(f"expected a configuration dict, got {settings!r}")
-    if "job" not in settings:
-        raise KeyError(f"'job' is missing in configuration dict, got keys {sorted(settings)}")
-    arguments = {name: value for name, value in settings.items() if name != "handlers"}
-    if "resp_size_profile" in arguments:  # The 0.1 name.
-        arguments["response_size_profile"] = arguments.pop("resp_size_profile")
-    return arguments
-
-
-def _handler_settings(settings: Mapping[str, Any]) -> Mapping[str, Any]:
-    given = settings.get("handlers")
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise TypeError(f"handlers must be a dict of handler settings, got {given!r}")
-    return cast("Mapping[str, Any]", given)

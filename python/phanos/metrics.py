@@ -13,7 +13,7 @@ import datetime
 import functools
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from . import _registry
 from ._column import LABELS, METHODS, VALUES, Column
@@ -56,6 +56,9 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
             iterable, but not a string) of strings.
     """
 
+    KIND: ClassVar[str] = ""
+    """Prometheus type; what `metric` is at first."""
+
     operations: dict[str, Callable[..., Any]]
     """Operations of a subclass for `store_operation`, by name."""
     default_operation: str
@@ -78,7 +81,7 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
         self.name = name
         self.job = job
         self.units = units
-        self.metric = ""
+        self.metric = self.KIND
         self.label_names = _checked_labels(name, labels)
         self.operations = {}
         self.default_operation = ""
@@ -260,16 +263,7 @@ class StoreOperationDecorator:
 class Histogram(MetricWrapper):
     """Values counted in buckets: `observe(value)`, any real number."""
 
-    def __init__(
-        self,
-        name: str,
-        job: str,
-        units: str,
-        labels: Iterable[str] | None = None,
-        logger: LoggerLike | None = None,
-    ) -> None:
-        super().__init__(name, job, units, labels, logger)
-        self.metric = "histogram"
+    KIND = "histogram"
 
     observe = MetricStore._observe
 
@@ -277,16 +271,7 @@ class Histogram(MetricWrapper):
 class Summary(MetricWrapper):
     """Count and sum of values: `observe(value)`, any real number."""
 
-    def __init__(
-        self,
-        name: str,
-        job: str,
-        units: str,
-        labels: Iterable[str] | None = None,
-        logger: LoggerLike | None = None,
-    ) -> None:
-        super().__init__(name, job, units, labels, logger)
-        self.metric = "summary"
+    KIND = "summary"
 
     observe = MetricStore._observe
 
@@ -294,22 +279,15 @@ class Summary(MetricWrapper):
 class Counter(MetricWrapper):
     """A number that only grows: `inc(value)`, a real number >= 0."""
 
-    def __init__(
-        self,
-        name: str,
-        job: str,
-        units: str,
-        labels: Iterable[str] | None = None,
-        logger: LoggerLike | None = None,
-    ) -> None:
-        super().__init__(name, job, units, labels, logger)
-        self.metric = "counter"
+    KIND = "counter"
 
     inc = MetricStore._inc
 
 
 class Info(MetricWrapper):
     """Facts as key-value pairs: `info_(value)`, a dict, copied at the call."""
+
+    KIND = "info"
 
     def __init__(
         self,
@@ -320,7 +298,6 @@ class Info(MetricWrapper):
         logger: LoggerLike | None = None,
     ) -> None:
         super().__init__(name, job, "info" if units is None else units, labels, logger)
-        self.metric = "info"
 
     info_ = MetricStore._info
 
@@ -328,16 +305,7 @@ class Info(MetricWrapper):
 class Gauge(MetricWrapper):
     """A number that goes up and down: `inc` and `dec` by a real number >= 0, `set` to any."""
 
-    def __init__(
-        self,
-        name: str,
-        job: str,
-        units: str,
-        labels: Iterable[str] | None = None,
-        logger: LoggerLike | None = None,
-    ) -> None:
-        super().__init__(name, job, units, labels, logger)
-        self.metric = "gauge"
+    KIND = "gauge"
 
     inc = MetricStore._inc
     dec = MetricStore._dec
@@ -355,6 +323,8 @@ class Enum(MetricWrapper):
         TypeError: states is not an iterable of strings.
     """
 
+    KIND = "enum"
+
     states: set[str]
 
     def __init__(
@@ -367,7 +337,6 @@ class Enum(MetricWrapper):
         logger: LoggerLike | None = None,
     ) -> None:
         super().__init__(name, job, "enum" if units is None else units, labels, logger)
-        self.metric = "enum"
         if isinstance(states, (str, bytes)) or not isinstance(states, Iterable):
             raise TypeError(f"states of metric {name!r} must be a set of str, got {states!r}")
         self.states = {*states}

@@ -9,7 +9,6 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::core::number;
 
-use super::function::Site;
 use super::handover::{self, Outcome};
 use super::metric::{Metric, PlainLabels};
 use super::node::Node;
@@ -17,6 +16,7 @@ use super::operation;
 use super::plan::Plan;
 use super::profiler::ProfilerCore;
 use super::raised::swallow;
+use super::site::Site;
 
 /// Positional and keyword arguments as hooks get them.
 pub(crate) type Packed<'py> = (Bound<'py, PyTuple>, Bound<'py, PyDict>);

@@ -11,11 +11,11 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 use crate::clock::Start;
 
 use super::call::{self, Call, Ending};
-use super::function::Site;
 use super::handover::Outcome;
 use super::node::{Node, Running};
 use super::plan::Plan;
 use super::raised::swallow;
+use super::site::Site;
 
 /// The turning points of calls of one decorated function.
 ///

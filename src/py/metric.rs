@@ -3,13 +3,12 @@
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread::{self, ThreadId};
 
 use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PySet, PyString};
+use pyo3::types::{PyList, PySet};
 
 use crate::core::column;
 use crate::core::path::Path;
@@ -17,20 +16,11 @@ use crate::core::record;
 
 use super::cell::{Columns, LabelCell, MethodCell, Operation, RecordHead, ValueCell};
 use super::gil_cell::GilCell;
+use super::head::Head;
 use super::node::Node;
 use super::operation::{self, Stored};
 use super::profiler::ProfilerCore;
-
-/// The attributes that every record repeats; users may set them at any time.
-struct Head {
-    name: Py<PyAny>,
-    units: Py<PyAny>,
-    job: Py<PyAny>,
-    kind: Py<PyAny>,
-    label_names: Py<PyAny>,
-    /// The same as text, made when a batch needs it.
-    written: Option<Arc<record::Metric>>,
-}
+use super::store::Store;
 
 /// Method and labels of a `store_operation` under way, for operations called from it.
 #[derive(Default)]
@@ -48,15 +38,6 @@ pub(crate) enum PlainLabels {
     ErrorRaised,
 }
 
-#[derive(Default)]
-struct Store {
-    shared: Columns,
-    /// While a handing-over thread is inside an overridden `to_records` or `cleanup`, its
-    /// rows are here: that thread sees them as the metric's columns, others do not, so a
-    /// user's `cleanup` can drop no record that came in meanwhile.
-    lent: Vec<(ThreadId, Columns)>,
-}
-
 #[pyclass(name = "MetricStore", module = "phanos._phanos", subclass, frozen, weakref)]
 pub(crate) struct Metric {
     store: GilCell<Store>,
@@ -69,17 +50,7 @@ pub(crate) struct Metric {
 
 impl Metric {
     fn with_columns<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Columns) -> R) -> R {
-        self.store.with(py, |store| {
-            if !store.lent.is_empty() {
-                let ident = thread::current().id();
-                if let Some((_, lent)) =
-                    store.lent.iter_mut().rev().find(|(thread, _)| *thread == ident)
-                {
-                    return body(lent);
-                }
-            }
-            body(&mut store.shared)
-        })
+        self.store.with(py, |store| body(store.columns()))
     }
 
     /// Changes the columns and keeps the owner's count of waiting records right.
@@ -168,21 +139,12 @@ impl Metric {
     /// Moves the waiting records to this thread alone until [`Self::reclaim`]. They stay
     /// counted as waiting.
     pub(crate) fn lend(&self, py: Python<'_>) {
-        self.store.with(py, |store| {
-            let rows = store.shared.take();
-            store.lent.push((thread::current().id(), rows));
-        });
+        self.store.with(py, Store::lend);
     }
 
     /// Ends [`Self::lend`]: what the thread left of its rows waits again.
     pub(crate) fn reclaim(&self, py: Python<'_>) {
-        let ident = thread::current().id();
-        self.store.with(py, |store| {
-            if let Some(position) = store.lent.iter().rposition(|(thread, _)| *thread == ident) {
-                let (_, left) = store.lent.remove(position);
-                store.shared.put_back(left);
-            }
-        });
+        self.store.with(py, Store::reclaim);
     }
 
     fn attribute(
@@ -235,13 +197,8 @@ impl Metric {
         {
             return Ok(known);
         }
-        let text = |value: Py<PyAny>| -> Box<str> { super::cell::text_of(value.bind(py)).into() };
-        let written = Arc::new(record::Metric::new(
-            &text(self.attribute(py, |head| &head.name)?),
-            &text(self.attribute(py, |head| &head.kind)?),
-            &text(self.attribute(py, |head| &head.units)?),
-            &text(self.attribute(py, |head| &head.job)?),
-        ));
+        let attributes = self.head.with(py, |head| head.as_ref().map(|head| head.attributes(py)));
+        let written = Arc::new(attributes.ok_or_else(uninitialised)?.written(py));
         self.head.with(py, |head| {
             if let Some(head) = head {
                 head.written = Some(Arc::clone(&written));
@@ -260,18 +217,8 @@ impl Metric {
     }
 }
 
-impl Head {
-    fn empty(py: Python<'_>) -> Self {
-        let text = || PyString::new(py, "").into_any().unbind();
-        Self {
-            name: text(),
-            units: text(),
-            job: text(),
-            kind: text(),
-            label_names: py.None(),
-            written: None,
-        }
-    }
+fn uninitialised() -> PyErr {
+    PyAttributeError::new_err("metric is not initialised: call super().__init__() first")
 }
 
 /// Rows as dicts, for handlers written in Python.
@@ -587,23 +534,9 @@ impl Metric {
         unsafe {
             self.owner.try_with(|owner| visit.call(&*owner)).unwrap_or(Ok(()))?;
             self.head
-                .try_with(|head| match head {
-                    Some(head) => {
-                        visit.call(&head.name)?;
-                        visit.call(&head.label_names)
-                    }
-                    None => Ok(()),
-                })
+                .try_with(|head| head.as_ref().map_or(Ok(()), |head| head.visit(&visit)))
                 .unwrap_or(Ok(()))?;
-            self.store
-                .try_with(|store| {
-                    let lent = store.lent.iter().map(|(_, columns)| columns);
-                    for columns in std::iter::once(&store.shared).chain(lent) {
-                        visit_columns(columns, &visit)?;
-                    }
-                    Ok(())
-                })
-                .unwrap_or(Ok(()))
+            self.store.try_with(|store| store.visit(&visit)).unwrap_or(Ok(()))
         }
     }
 
@@ -612,23 +545,4 @@ impl Metric {
         drop(self.store.replace(py, Store::default()));
         drop(self.ambient.replace(py, None));
     }
-}
-
-fn visit_columns(columns: &Columns, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-    for value in &columns.values {
-        if let ValueCell::Object(object) = value {
-            visit.call(object)?;
-        }
-    }
-    for labels in &columns.labels {
-        if let LabelCell::Object(object) = labels {
-            visit.call(object)?;
-        }
-    }
-    for method in &columns.methods {
-        if let MethodCell::Object(object) = method {
-            visit.call(object)?;
-        }
-    }
-    Ok(())
 }

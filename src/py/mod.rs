@@ -3,7 +3,9 @@
 //!
 //! | module      | concept |
 //! |-------------|---------|
-//! | `function`  | the decorated function: a native callable, and its path from a plain call to the result |
+//! | `function`  | the decorated function: a native callable that passes for a function |
+//! | `native_call` | from a plain call of one to its result |
+//! | `site`      | what is known of one: its name, profiler and paths |
 //! | `gate`      | turning points of coroutines and generators, called by their Python wrappers |
 //! | `call`      | the life of one call: begin, measure, finish, close |
 //! | `node`      | `MethodTreeNode`, and the forest of live calls |
@@ -11,7 +13,9 @@
 //! | `owner`     | which class or module a root call belongs to |
 //! | `profiler`  | native half of a `Profiler`: current node, plan, waiting records |
 //! | `plan`      | one configuration, worked out when it changes |
-//! | `metric`    | columns and attributes beneath the metric classes |
+//! | `metric`    | what metric classes inherit, made of the next two |
+//! | `store`     | waiting records, shared or lent to one thread |
+//! | `head`      | the attributes that every record repeats |
 //! | `operation` | which values and labels an operation takes |
 //! | `cell`      | what columns hold, and its conversions |
 //! | `handover`  | from columns to handlers |
@@ -31,13 +35,17 @@ mod function;
 mod gate;
 mod gil_cell;
 mod handover;
+mod head;
 mod metric;
+mod native_call;
 mod node;
 mod operation;
 mod owner;
 mod plan;
 mod profiler;
 mod raised;
+mod site;
+mod store;
 
 /// Native half of `phanos`; its Python half is the documented interface.
 // The lock of the interpreter guards the state in here.

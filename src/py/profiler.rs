@@ -13,12 +13,13 @@ use pyo3::types::PyString;
 use crate::clock;
 use crate::core::path::{Path, PathCache, hash_name};
 
-use super::function::{ProfiledFunction, Site};
+use super::function::ProfiledFunction;
 use super::gil_cell::GilCell;
 use super::handover;
 use super::node::Node;
 use super::owner;
 use super::plan::Plan;
+use super::site::Site;
 
 /// Paths remembered per profiler: 100,000 distinct ones stay interned, and memory for them
 /// stays below 20 MB.
