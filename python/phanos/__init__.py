@@ -8,6 +8,7 @@ record with its place in the call tree, its duration and, for roots, the respons
 from __future__ import annotations
 
 import atexit
+import os
 
 from . import (
     _registry,
@@ -64,3 +65,12 @@ def _flush_at_exit() -> None:
 
 
 atexit.register(_flush_at_exit)
+
+
+def _forget_inherited() -> None:
+    for listener in _registry.alive():
+        listener._forget_inherited()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_inherited)

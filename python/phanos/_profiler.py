@@ -565,6 +565,12 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
                 abandoned,
             )
 
+    def _forget_inherited(self) -> None:
+        """Drop what a forked child inherited: the parent hands it over."""
+        for metric in self.metrics.values():
+            metric._cut((0, 0, 0))
+        self._courier.abandoned()
+
     # -- profiled calls ----------------------------------------------------------------
 
     def profile(self, func: Callable[P, R]) -> Callable[P, R]:

@@ -1,0 +1,60 @@
+"""A forked child records for itself and hands nothing over that its parent will."""
+
+from __future__ import annotations
+
+import pytest
+from support import run_python
+
+PROGRAM = """
+import os, sys
+import phanos
+
+profiler = phanos.publisher.Profiler()
+profiler.config(job="TEST")
+profiler.add_handler(phanos.publisher.StreamHandler("stdout"))
+mode = sys.argv[1]
+
+@profiler.profile
+def before():
+    pass
+
+@profiler.profile
+def after():
+    pass
+
+@profiler.profile
+def root():
+    before()
+    child = os.fork()
+    if child == 0:
+        after()
+        if mode == "exit inside":
+            sys.exit(0)
+        return None
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    after()
+    return child
+
+child = root()
+assert profiler.curr_node.get() is profiler.tree.root
+assert profiler.tree.root.children == []
+if child is None:
+    sys.exit(0)
+"""
+
+
+@pytest.mark.parametrize("mode", ["exit inside", "return"])
+def test_records_of_parent_and_child_go_out_once(mode: str) -> None:
+    done = run_python(PROGRAM, mode)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    methods = [line.split(", ")[1].removeprefix("method: ") for line in done.stdout.splitlines()]
+    # The child writes first: the parent waits for it. `before` is the parent's alone.
+    assert methods == [
+        "__main__:root.after",
+        "__main__:root",
+        "__main__:root.before",
+        "__main__:root.after",
+        "__main__:root",
+    ]
