@@ -109,6 +109,8 @@ impl CallGate {
                     swallow(py, queue(py, plan, &deliveries))?;
                 }
                 call::close(py, self.site.core.get(), &call);
+                // Known to the wrapper that calls us, by a variable and an argument.
+                Node::recycle(py, call.node, 3);
                 interrupted.map_or(Ok(None), Err)
             }
         }

@@ -185,7 +185,7 @@ fn conclude<'py>(
     };
     let interrupted = outcome.and_then(|outcome| settle(py, plan, *outcome));
     call::close(py, site.core.get(), &call);
-    Node::recycle(py, call.node);
+    Node::recycle(py, call.node, 1);
     if let Some(error) = interrupted {
         if let Some(raised) = raised {
             raised.forget(py);

@@ -106,7 +106,7 @@ impl Node {
             Some(place) => place,
             None => place_of(root.bind(py))?,
         };
-        let node = match POOL.with(py, Vec::pop) {
+        let node = match from_pool(py) {
             Some(node) => {
                 // A pooled node has nothing but a path left to drop.
                 node.get().state.with(py, |state| {
@@ -124,15 +124,16 @@ impl Node {
         Ok(node)
     }
 
-    /// Keeps the node of an ended call for the next one, if nobody else knows it.
+    /// Keeps the node of an ended call for the next one, unless somebody knows it beyond
+    /// the `references` of those who ran the call (this one included) and let go now.
     #[allow(unsafe_code)]
-    pub(crate) fn recycle(py: Python<'_>, node: Py<Self>) {
+    pub(crate) fn recycle(py: Python<'_>, node: Py<Self>, references: isize) {
         let object = node.as_ptr();
         // SAFETY: a valid object, with the interpreter lock held. Its type says where in it
         // the list of weak references is: a node that was pointed at must go.
         let unknown = unsafe {
             let weak = (*ffi::Py_TYPE(object)).tp_weaklistoffset;
-            ffi::Py_REFCNT(object) == 1
+            ffi::Py_REFCNT(object) <= references
                 && weak > 0
                 && (*object.byte_offset(weak).cast::<*mut ffi::PyObject>()).is_null()
         };
@@ -241,6 +242,16 @@ impl Node {
             }
         }
     }
+}
+
+/// A node that nobody knows any more, if the pool has one.
+#[allow(unsafe_code)]
+fn from_pool(py: Python<'_>) -> Option<Py<Node>> {
+    let node = POOL.with(py, Vec::pop)?;
+    // A coroutine that ended with an exception lives on in its traceback, and so does what
+    // it knows.
+    // SAFETY: a valid object, with the interpreter lock held.
+    (unsafe { ffi::Py_REFCNT(node.as_ptr()) } == 1).then_some(node)
 }
 
 /// The place of `node`, given one now if it has none.
