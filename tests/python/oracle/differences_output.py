@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import logging
+import os
 import subprocess
 import sys
 from typing import Any
@@ -164,3 +165,38 @@ def operation_inside_a_handler() -> Any:
 
     root()
     return seen
+
+
+@difference(
+    "O08",
+    upstream=["root.before", "root.after", "root"],
+    ours=["root.after", "root"],
+)
+def records_that_wait_when_a_child_is_forked() -> Any:
+    profiler, recorder = configured()
+    reading, writing = os.pipe()
+
+    @profiler.profile
+    def before() -> None:
+        pass
+
+    @profiler.profile
+    def after() -> None:
+        pass
+
+    @profiler.profile
+    def root() -> int:
+        before()
+        child = os.fork()
+        after()
+        return child
+
+    child = root()
+    if child == 0:
+        os.write(writing, ",".join(recorder.methods()).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as pipe:
+        found = pipe.read().split(",")
+    os.waitpid(child, 0)
+    return found
