@@ -321,12 +321,12 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         """Make the plan anew and put it in force."""
         if not self.__dict__.get("_ready"):
             return
-        self._adopt_metrics()
         while True:
             # Without a lock, which a fork could leave locked: whoever finds that the
             # configuration changed meanwhile makes the plan once more.
             self._revision += 1
             revision = self._revision
+            self._adopt_metrics()
             plan = build(self, Profiler)
             own = type(self).needs_profiling is not Profiler.needs_profiling
             own = own or "needs_profiling" in self.__dict__
