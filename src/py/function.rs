@@ -363,12 +363,21 @@ fn attribute<'py>(
     if let Some(value) = function.getattr_opt(name)? {
         return Ok(value);
     }
-    // `inspect` reads `__code__` and its like of whatever says it is a function.
-    let template = TEMPLATE.get(py).filter(|_| text.starts_with("__"));
-    match template.map(|template| template.bind(py).getattr_opt(name)).transpose()?.flatten() {
-        Some(value) => Ok(value),
-        None => Err(missing.unwrap_or_else(|| PyAttributeError::new_err(text.into_owned()))),
+    // `inspect` reads `__code__` and its like of whatever says it is a function: those of
+    // the wrapper, which is of the right kind, or of some function.
+    if text == "__name__" || text == "__qualname__" {
+        // SAFETY: as above.
+        let name = unsafe { &(*(*layout).site).name };
+        return Ok(PyString::new(py, name).into_any());
     }
+    // SAFETY: null or a valid object.
+    let wrapper = unsafe { Bound::from_borrowed_ptr_or_opt(py, (*layout).wrapper) };
+    let stand_in = wrapper.or_else(|| TEMPLATE.get(py).map(|template| template.bind(py).clone()));
+    let found = match stand_in.filter(|_| text.starts_with("__")) {
+        Some(stand_in) => stand_in.getattr_opt(name)?,
+        None => None,
+    };
+    found.ok_or_else(|| missing.unwrap_or_else(|| PyAttributeError::new_err(text.into_owned())))
 }
 
 unsafe extern "C" fn represent(object: *mut ffi::PyObject) -> *mut ffi::PyObject {

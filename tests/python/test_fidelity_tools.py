@@ -290,3 +290,16 @@ def test_total_ordering_and_cmp_to_key(
 
     assert sorted([3, 1, 2], key=functools.cmp_to_key(compared)) == [1, 2, 3]
     assert set(handler.methods()) == {f"{MODULE}:__lt__", f"{MODULE}:compared"}
+
+
+def test_partial_of_a_coroutine_function(
+    profiler: publisher.Profiler, handler: CollectingHandler
+) -> None:
+    async def added(first: int, second: int) -> int:
+        return first + second
+
+    decorated = profiler.profile(functools.partial(added, 1))
+    assert inspect.iscoroutinefunction(decorated)
+    assert asyncio.run(decorated(2)) == 3
+    assert decorated.__name__ == "added"
+    assert handler.methods() == ["functools:added"]
