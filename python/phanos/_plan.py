@@ -88,9 +88,9 @@ def build(profiler: Profiler, base: type) -> Plan:
         profiler,
         metrics=[
             (metric, overridden(metric, MetricWrapper, RECORD_METHODS))
-            for metric in profiler.metrics.values()
+            for metric in list(profiler.metrics.values())
         ],
-        handlers=[(handler, handler_kind(handler)) for handler in profiler.handlers.values()],
+        handlers=[(handler, handler_kind(handler)) for handler in list(profiler.handlers.values())],
         time=None if own_time else time,
         size=None if own_size else size,
         hooks=tuple(profiler._adapted_hooks.get(name) for name in _HOOK_ORDER),  # type: ignore[arg-type]

@@ -259,13 +259,8 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
             if flag not in (True, False, None):
                 raise TypeError(f"{name} must be a bool, got {flag!r}")
         new_logger = logger_of(logger)
-        if steps is SyncExtProfiler:
-            for handler in (*self.handlers.values(), *handlers.values()):
-                if _is_async(handler):
-                    raise ValueError(
-                        f"Handler {handler.handler_name!r} is asynchronous, but profiler is "
-                        "synchronous: use async_config or async_dict_config"
-                    )
+        for handler in (*self.handlers.values(), *handlers.values()):
+            _checked_handler(handler, may_be_async=steps is AsyncExtProfiler)
         if request_size_profile:
             warnings.warn(
                 "request_size_profile is deprecated: use response_size_profile",
@@ -388,6 +383,8 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         if self._error_raised_label:
             metric.label_names.add("error_raised")
         self.metrics[metric.name] = metric
+        if before is not None and before is not metric:
+            self._hand_over_rest(before)
         self.debug("Metric %r added to phanos profiler", metric.name)
 
     def delete_metric(self, item: str) -> None:
@@ -398,6 +395,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
             return
         self._hand_over()
         self.metrics.pop(item, None)
+        self._hand_over_rest(metric)
         if metric is self.time_profile:
             self.time_profile = None
         if metric is self.resp_size_profile:
@@ -432,19 +430,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         """
         if self.profile_ext is None:
             raise RuntimeError("Profiler not configured yet")
-        name = getattr(handler, "handler_name", None)
-        if inspect.isclass(handler) or not callable(getattr(handler, "handle", None)):
-            raise TypeError(f"add_handler expects a handler with a handle method, got {handler!r}")
-        if not isinstance(name, str) or not name:
-            raise TypeError(
-                f"add_handler expects a handler with a str as handler_name, got {name!r} "
-                f"of {handler!r}"
-            )
-        if _is_async(handler) and not isinstance(self.profile_ext, AsyncExtProfiler):
-            raise ValueError(
-                f"Handler {name!r} is asynchronous, but profiler is synchronous: configure it "
-                "with async_config or async_dict_config"
-            )
+        name = _checked_handler(handler, isinstance(self.profile_ext, AsyncExtProfiler))
         if name in self.handlers:
             self.warning(
                 "'Profiler.add_handler': Handler %r already exist. Overwriting with new handler",
@@ -525,6 +511,22 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         deliveries = self._core.hand_over()
         if deliveries:
             self._courier.queue(deliveries)
+
+    def _hand_over_rest(self, metric: MetricWrapper) -> None:
+        """Hand over what came into a metric while handlers ran that got the rest of it."""
+        if not len(metric.values):
+            return
+        metric._attach(None)
+        records = metric.to_records()
+        metric.cleanup()
+        for handler in list(self.handlers.values()):
+            try:
+                if _is_async(handler):
+                    self._courier.queue([(handler, records, metric.name)])
+                else:
+                    handler.handle(records, metric.name)
+            except Exception as error:
+                self._report_failure(f"handler {handler.handler_name!r}", error)
 
     def _queue_deliveries(self, deliveries: list[Delivery]) -> None:
         self._courier.queue(deliveries)
@@ -663,6 +665,23 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
             self._report_failure(name, error)
 
 
+def _checked_handler(handler: Any, may_be_async: bool) -> str:
+    """Return the name of a handler that can be added, or raise what `add_handler` says."""
+    name = getattr(handler, "handler_name", None)
+    if inspect.isclass(handler) or not callable(getattr(handler, "handle", None)):
+        raise TypeError(f"add_handler expects a handler with a handle method, got {handler!r}")
+    if not isinstance(name, str) or not name:
+        raise TypeError(
+            f"add_handler expects a handler with a str as handler_name, got {name!r} of {handler!r}"
+        )
+    if _is_async(handler) and not may_be_async:
+        raise ValueError(
+            f"Handler {name!r} is asynchronous, but profiler is synchronous: configure it with "
+            "async_config or async_dict_config"
+        )
+    return name
+
+
 def _is_async(handler: Any) -> bool:
     return isinstance(handler, AsyncBaseHandler) or inspect.iscoroutinefunction(
         getattr(handler, "handle", None)
@@ -673,5 +692,4 @@ def _name_of(func: Callable[..., Any]) -> str:
     name = getattr(func, "__name__", None)
     if isinstance(name, str):
         return name
-    inner = getattr(func, "func", None)  # functools.partial
-    return _name_of(inner) if callable(inner) else type(func).__name__
+    return _name_of(func.func) if isinstance(func, functools.partial) else type(func).__name__

@@ -24,6 +24,9 @@ def maker_for(function: Callable[..., Any]) -> MakeWrapper | None:
     if inspect.isasyncgenfunction(function):
         return async_generator_wrapper
     if inspect.isgeneratorfunction(function):
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        if code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE:
+            return None  # types.coroutine: what it returns must stay awaitable.
         return generator_wrapper
     return None
 
@@ -173,7 +176,11 @@ class _Throw:
 
     def __init__(self, throw: Callable[[BaseException], Any], error: BaseException) -> None:
         self.throw = throw
-        self.error = error
+        self.error: Any = error
 
     def __call__(self) -> Any:
-        return self.throw(self.error)
+        error, self.error = self.error, None
+        try:
+            return self.throw(error)
+        finally:
+            del error  # It holds this frame by its traceback.

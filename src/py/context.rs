@@ -46,10 +46,11 @@ pub(crate) fn call_name(callable: &Bound<'_, PyAny>) -> PyResult<String> {
     if let Some(name) = callable.getattr_opt(intern!(py, "__name__"))? {
         return Ok(name.str()?.to_string());
     }
-    match callable.getattr_opt(intern!(py, "func"))? {
-        Some(inner) if inner.is_callable() => call_name(&inner),
-        _ => Ok(callable.get_type().name()?.to_string()),
+    let partial = py.import(intern!(py, "functools"))?.getattr(intern!(py, "partial"))?;
+    if callable.is_instance(&partial)? {
+        return call_name(&callable.getattr(intern!(py, "func"))?);
     }
+    Ok(callable.get_type().name()?.to_string())
 }
 
 /// The context of `method` before it has a place in a tree.

@@ -22,41 +22,104 @@ use super::raised::Raised;
 use super::site::Site;
 
 /// What the interpreter calls.
+///
+/// While the user's function runs, nothing with a destructor and nothing that catches may be
+/// on this stack: up to CPython 3.13 the end of the interpreter ends daemon threads by
+/// `pthread_exit`, which unwinds through here and aborts the process if anything objects.
 pub(super) unsafe extern "C" fn vectorcall(
     callable: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     count: usize,
     keyword_names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let Some(_level) = Level::enter() else { return ptr::null_mut() };
+    if !enter_level() {
+        return ptr::null_mut();
+    }
     let call = Arguments { first: arguments, count, keyword_names };
-    attached(|py| {
-        // SAFETY: the interpreter calls us with an object of our type, alive for the call.
-        let layout = unsafe { &*callable.cast::<Layout>() };
-        // SAFETY: never null, and shared ownership ends with the object.
-        let site = unsafe { &*layout.site };
-        if !site.core.get().enabled(py) {
-            return call.forward(site.function.as_ptr());
+    let mut step = Step::Return(ptr::null_mut());
+    prepare(callable, &call, &mut step);
+    let result = match step {
+        Step::Return(result) => result,
+        Step::Forward(target) => call.forward(target),
+        Step::Record(recording) => {
+            let result = call.forward(recording.function);
+            conclude(&call, recording, result)
         }
-        let Some(plan) = site.core.get().plan(py) else {
-            return call.forward(site.function.as_ptr());
+    };
+    leave_level();
+    result
+}
+
+/// What remains to be done for a call.
+enum Step {
+    /// It is done.
+    Return(*mut ffi::PyObject),
+    /// Call this with the arguments as they came.
+    Forward(*mut ffi::PyObject),
+    Record(Recording),
+}
+
+/// A recorded call while the function runs: nothing in here is dropped by itself.
+#[derive(Clone, Copy)]
+struct Recording {
+    function: *mut ffi::PyObject,
+    site: *const Site,
+    /// Owned references.
+    plan: *mut ffi::PyObject,
+    node: *mut ffi::PyObject,
+    token: *mut ffi::PyObject,
+    began_as_root: bool,
+    started: Start,
+}
+
+#[inline(never)]
+fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) {
+    let result = attached(|py| {
+        // SAFETY: the interpreter calls us with an object of our type, alive for the call;
+        // its site is never null and lives as long.
+        let (layout, site) = unsafe {
+            let layout = &*callable.cast::<Layout>();
+            (layout, &*layout.site)
         };
-        let outcome = match layout.kind {
-            Kind::Plain if plan.get().overridden => {
-                run_overridden(py, plan.get(), site, &call, "sync_inner")
-            }
-            Kind::Coroutine if plan.get().overridden => {
-                run_overridden(py, plan.get(), site, &call, "async_inner")
-            }
-            Kind::Plain => run(py, plan.get(), site, &call),
-            Kind::Coroutine | Kind::Generator => return call.forward(layout.wrapper),
+        let function = site.function.as_ptr();
+        let core = site.core.get();
+        let plan = if core.enabled(py) { core.plan(py) } else { None };
+        let Some(plan) = plan else {
+            *step = Step::Forward(function);
+            return ptr::null_mut();
         };
-        match outcome {
-            Ok(Some(result)) => result.into_ptr(),
-            Ok(None) => ptr::null_mut(), // Raised already.
-            Err(error) => raise(py, *error),
+        let overridden = plan.get().overridden;
+        let runner = match layout.kind {
+            Kind::Plain if overridden => "sync_inner",
+            Kind::Coroutine if overridden => "async_inner",
+            Kind::Plain => match call::begin(py, core, plan.get(), site, || call.pack(py)) {
+                Ok(Call { node, token, began_as_root }) => {
+                    *step = Step::Record(Recording {
+                        function,
+                        site,
+                        plan: plan.into_ptr(),
+                        node: node.into_ptr(),
+                        token: token.into_ptr(),
+                        began_as_root,
+                        started: Start::now(),
+                    });
+                    return ptr::null_mut();
+                }
+                Err(error) => return raise(py, *error),
+            },
+            Kind::Coroutine | Kind::Generator => {
+                *step = Step::Forward(layout.wrapper);
+                return ptr::null_mut();
+            }
+        };
+        match run_overridden(py, plan.get(), site, call, runner) {
+            Ok(result) => result.into_ptr(),
+            Err(error) => raise(py, error),
         }
-    })
+    });
+    if let Step::Return(done) = step {
+        *done = result;
+    }
 }
 
 #[cold]
@@ -66,32 +129,24 @@ fn raise(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
     ptr::null_mut()
 }
 
-/// A level of recursion, up to CPython 3.11: each nested call of a profiled function takes
-/// C stack, and a limit that only counts Python frames would let it run out. From 3.12 on
-/// the interpreter counts nested C calls by itself, in a budget that this would halve.
-struct Level;
-
-impl Level {
-    /// `None` with a `RecursionError` raised.
-    fn enter() -> Option<Self> {
-        #[cfg(not(Py_3_12))]
-        // SAFETY: called by the interpreter, which holds its lock.
-        if unsafe { ffi::Py_EnterRecursiveCall(c" while calling a profiled function".as_ptr()) }
-            != 0
-        {
-            return None;
-        }
-        Some(Self)
-    }
+/// Counts a level of recursion, up to CPython 3.11: each nested call of a profiled function
+/// takes C stack, and a limit that only counts Python frames would let it run out. From 3.12
+/// on the interpreter counts nested C calls by itself, in a budget that this would halve.
+/// False with a `RecursionError` raised.
+fn enter_level() -> bool {
+    #[cfg(not(Py_3_12))]
+    // SAFETY: called by the interpreter, which holds its lock.
+    return unsafe { ffi::Py_EnterRecursiveCall(c" while calling a profiled function".as_ptr()) }
+        == 0;
+    #[cfg(Py_3_12)]
+    true
 }
 
-impl Drop for Level {
-    fn drop(&mut self) {
-        #[cfg(not(Py_3_12))]
-        // SAFETY: matches `enter`.
-        unsafe {
-            ffi::Py_LeaveRecursiveCall();
-        }
+fn leave_level() {
+    #[cfg(not(Py_3_12))]
+    // SAFETY: matches `enter_level`.
+    unsafe {
+        ffi::Py_LeaveRecursiveCall();
     }
 }
 
@@ -146,56 +201,50 @@ impl Arguments {
     }
 }
 
-/// Runs a recorded call. `None`: the function raised, and what it raised is in flight again.
-///
-/// What is on the stack while the function runs is kept small (recursion multiplies it):
-/// all work is done in functions of their own.
-fn run<'py>(
-    py: Python<'py>,
-    plan: &Plan,
-    site: &Site,
-    arguments: &Arguments,
-) -> Result<Option<Bound<'py, PyAny>>, Box<PyErr>> {
-    let call = call::begin(py, site.core.get(), plan, site, || arguments.pack(py))?;
-    let started = Start::now();
-    let result = arguments.forward(site.function.as_ptr());
-    conclude(py, plan, site, arguments, call, started, result)
-}
-
-/// The end of [`run`]: `result` is an owned reference, or null with an exception raised.
+/// The end of a recorded call: `result` is an owned reference, or null with an exception
+/// raised. Returns the same, or null with what a hook or handler raised in its place.
 #[inline(never)]
-fn conclude<'py>(
-    py: Python<'py>,
-    plan: &Plan,
-    site: &Site,
+fn conclude(
     arguments: &Arguments,
-    call: Call,
-    started: Start,
+    recording: Recording,
     result: *mut ffi::PyObject,
-) -> Result<Option<Bound<'py, PyAny>>, Box<PyErr>> {
-    let elapsed = started.elapsed();
-    // SAFETY: see above.
-    let result = unsafe { Bound::from_owned_ptr_or_opt(py, result) };
-    let ending = Ending { elapsed, failed: result.is_none(), result: result.as_ref() };
-    let finish = || call::finish(py, &site.core, plan, &call, &ending, || arguments.pack(py));
-    let raised = result.is_none().then(|| Raised::take(py));
-    let outcome = match &raised {
-        None => finish(),
-        Some(raised) => raised.handled(py, finish),
-    };
-    let interrupted = outcome.and_then(|outcome| settle(py, plan, *outcome));
-    call::close(py, site.core.get(), &call);
-    Node::recycle(py, call.node, 1);
-    if let Some(error) = interrupted {
-        if let Some(raised) = raised {
-            raised.forget(py);
+) -> *mut ffi::PyObject {
+    attached(|py| {
+        // SAFETY: owned references from `prepare`; the site belongs to the callable, which
+        // the interpreter keeps alive for the call.
+        let (plan, node, token, site, result) = unsafe {
+            (
+                Bound::from_owned_ptr(py, recording.plan).cast_into_unchecked::<Plan>().unbind(),
+                Bound::from_owned_ptr(py, recording.node).cast_into_unchecked::<Node>().unbind(),
+                Bound::from_owned_ptr(py, recording.token).unbind(),
+                &*recording.site,
+                Bound::from_owned_ptr_or_opt(py, result),
+            )
+        };
+        let elapsed = recording.started.elapsed();
+        let plan = plan.get();
+        let call = Call { node, token, began_as_root: recording.began_as_root };
+        let ending = Ending { elapsed, failed: result.is_none(), result: result.as_ref() };
+        let finish = || call::finish(py, &site.core, plan, &call, &ending, || arguments.pack(py));
+        let raised = result.is_none().then(|| Raised::take(py));
+        let outcome = match &raised {
+            None => finish(),
+            Some(raised) => raised.handled(py, finish),
+        };
+        let interrupted = outcome.and_then(|outcome| settle(py, plan, *outcome));
+        call::close(py, site.core.get(), &call);
+        Node::recycle(py, call.node, 1);
+        if let Some(error) = interrupted {
+            if let Some(raised) = raised {
+                raised.forget(py);
+            }
+            return raise(py, *error);
         }
-        return Err(error);
-    }
-    if let Some(raised) = raised {
-        raised.restore(py);
-    }
-    Ok(result)
+        if let Some(raised) = raised {
+            raised.restore(py);
+        }
+        result.map_or(ptr::null_mut(), Bound::into_ptr)
+    })
 }
 
 /// Queues what asynchronous handlers have to deliver; returns what must be raised.
@@ -221,12 +270,12 @@ fn run_overridden<'py>(
     site: &Site,
     arguments: &Arguments,
     runner: &str,
-) -> Result<Option<Bound<'py, PyAny>>, Box<PyErr>> {
+) -> PyResult<Bound<'py, PyAny>> {
     let (args, kwargs) = arguments.pack(py)?;
     let mut all = Vec::with_capacity(args.len() + 1);
     all.push(site.function.bind(py).clone());
     all.extend(args.iter());
     let steps = plan.profiler.bind(py).getattr(intern!(py, "profile_ext"))?;
     let args = PyTuple::new(py, all)?;
-    Ok(Some(steps.call_method(runner, args, Some(&kwargs))?))
+    steps.call_method(runner, args, Some(&kwargs))
 }

@@ -129,14 +129,8 @@ impl Node {
     #[allow(unsafe_code)]
     pub(crate) fn recycle(py: Python<'_>, node: Py<Self>, references: isize) {
         let object = node.as_ptr();
-        // SAFETY: a valid object, with the interpreter lock held. Its type says where in it
-        // the list of weak references is: a node that was pointed at must go.
-        let unknown = unsafe {
-            let weak = (*ffi::Py_TYPE(object)).tp_weaklistoffset;
-            ffi::Py_REFCNT(object) <= references
-                && weak > 0
-                && (*object.byte_offset(weak).cast::<*mut ffi::PyObject>()).is_null()
-        };
+        // SAFETY: a valid object, with the interpreter lock held.
+        let unknown = unsafe { ffi::Py_REFCNT(object) <= references && !is_pointed_at(&node) };
         if !unknown || node.get().attributes.with(py, |own| own.is_some()) {
             return;
         }
@@ -244,6 +238,20 @@ impl Node {
     }
 }
 
+/// True if weak references to `node` exist.
+///
+/// # Safety
+/// The interpreter lock is held.
+#[allow(unsafe_code)]
+unsafe fn is_pointed_at(node: &Py<Node>) -> bool {
+    let object = node.as_ptr();
+    // SAFETY: a valid object; its type says where in it the list of weak references is.
+    unsafe {
+        let weak = (*ffi::Py_TYPE(object)).tp_weaklistoffset;
+        weak <= 0 || !(*object.byte_offset(weak).cast::<*mut ffi::PyObject>()).is_null()
+    }
+}
+
 /// A node that nobody knows any more, if the pool has one.
 #[allow(unsafe_code)]
 fn from_pool(py: Python<'_>) -> Option<Py<Node>> {
@@ -251,7 +259,14 @@ fn from_pool(py: Python<'_>) -> Option<Py<Node>> {
     // A coroutine that ended with an exception lives on in its traceback, and so does what
     // it knows.
     // SAFETY: a valid object, with the interpreter lock held.
-    (unsafe { ffi::Py_REFCNT(node.as_ptr()) } == 1).then_some(node)
+    let unknown = unsafe { ffi::Py_REFCNT(node.as_ptr()) == 1 && !is_pointed_at(&node) };
+    // Whoever lists all objects of the collector may have looked at it in the pool.
+    let unused = unknown
+        && node.get().attributes.with(py, |own| own.is_none())
+        && node.get().state.with(py, |state| {
+            state.context.is_none() && state.logger.is_none() && state.place.is_none()
+        });
+    unused.then_some(node)
 }
 
 /// The place of `node`, given one now if it has none.
