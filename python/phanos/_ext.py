@@ -10,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from ._wrappers import Send, Throw
 from .log import InstanceLoggerMixin
 
 if TYPE_CHECKING:
@@ -99,6 +100,45 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
             return result
         finally:
             profiler.delete_curr_node(node)
+
+    def generator_inner(
+        self, func: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Generator[Any, Any, Any]:
+        """Run a call of generator function `func`, step by step."""
+        generator: Generator[Any, Any, Any] = func(*args, **kwargs)
+        profiler = self.base_profiler
+        if not profiler.needs_profiling():
+            return (yield from generator)
+        current = profiler.curr_node
+        above = current.get()
+        node = profiler.set_curr_node(func)
+        try:
+            start = self._guarded("before_func_profiling", func, args, kwargs)
+            step: Callable[[], Any] = generator.__next__
+            try:
+                while True:
+                    item = step()
+                    current.set(above)
+                    try:
+                        sent = yield item
+                    except BaseException as error:
+                        step = Throw(generator.throw, error)
+                    else:
+                        step = generator.__next__ if sent is None else Send(generator.send, sent)
+                    finally:
+                        above = current.get()
+                        current.set(node)
+            except StopIteration as stop:
+                result = stop.value
+            except BaseException as error:
+                left_early = isinstance(error, GeneratorExit)
+                self._finish(node, None, start, args, kwargs, failed=not left_early)
+                raise
+            self._finish(node, result, start, args, kwargs, failed=False)
+            return result
+        finally:
+            profiler.delete_curr_node(node)
+            current.set(above)
 
     def _finish(
         self,

@@ -80,6 +80,10 @@ def generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[
     """Wrap a generator function; the steps are those of `yield from`."""
 
     def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+        own = getattr(gate.own_steps(), "generator_inner", None)
+        if own is not None:
+            stepped: Generator[Any, Any, Any] = own(function, *args, **kwargs)
+            return (yield from stepped)
         generator: Generator[Any, Any, Any] = function(*args, **kwargs)
         node = gate.begin(args, kwargs)
         if node is None:
@@ -94,10 +98,10 @@ def generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[
                 except BaseException as error:
                     # GeneratorExit as well: a body may go on after it, or return.
                     gate.resume(node)
-                    step = _Throw(generator.throw, error)
+                    step = Throw(generator.throw, error)
                 else:
                     gate.resume(node)
-                    step = generator.__next__ if sent is None else _Send(generator.send, sent)
+                    step = generator.__next__ if sent is None else Send(generator.send, sent)
         except StopIteration as stop:
             result = stop.value
         except GeneratorExit:
@@ -130,11 +134,11 @@ def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Cal
                 except BaseException as error:
                     if node is not None:
                         gate.resume(node)
-                    step = _Throw(generator.athrow, error)
+                    step = Throw(generator.athrow, error)
                 else:
                     if node is not None:
                         gate.resume(node)
-                    step = generator.__anext__ if sent is None else _Send(generator.asend, sent)
+                    step = generator.__anext__ if sent is None else Send(generator.asend, sent)
         except StopAsyncIteration:
             pass
         except GeneratorExit:
@@ -156,7 +160,7 @@ def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Cal
     return _named(wrapper, function)
 
 
-class _Send:
+class Send:
     """The next step: resume with a value."""
 
     __slots__ = ("send", "value")
@@ -169,7 +173,7 @@ class _Send:
         return self.send(self.value)
 
 
-class _Throw:
+class Throw:
     """The next step: resume with an exception."""
 
     __slots__ = ("error", "throw")

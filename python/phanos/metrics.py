@@ -167,19 +167,24 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
         # An operation that calls `inc` or its like needs these two there; one that appends
         # to `values` itself gets its labels and method filled in.
         node: Any = self._current_node() if method is None else method
-        before = self._lengths()
-        self._set_ambient(method, label_values)
+        # What the operation changes column by column must not meet other threads' records.
+        self._lend()
         try:
-            run(value, **kwargs)
+            before = self._lengths()
+            self._set_ambient(method, label_values)
+            try:
+                run(value, **kwargs)
+            finally:
+                self._set_ambient(None, None)
+            lengths = self._lengths()
+            if lengths[VALUES] > lengths[LABELS]:
+                labels = self._labels(label_values, name)
+                if labels is None:
+                    self._cut(before)
+                else:
+                    self._fill(labels, node)
         finally:
-            self._set_ambient(None, None)
-        lengths = self._lengths()
-        if lengths[VALUES] > lengths[LABELS]:
-            labels = self._labels(label_values, name)
-            if labels is None:
-                self._cut(before)
-            else:
-                self._fill(labels, node)
+            self._reclaim()
 
 
 def _checked_labels(name: str, labels: Iterable[str] | None) -> set[str]:
@@ -241,23 +246,28 @@ class StoreOperationDecorator:
         if labels is None:
             return
         node = instance._current_node() if current_node is None else current_node
-        before = instance._lengths()
+        # What the operation changes column by column must not meet other threads' records.
+        instance._lend()
         try:
-            self.operation(instance, value, node, label_values)
-        except InvalidValueError as error:
-            instance._cut(before)
-            instance._complain(
-                f"value of {name}", f"operation {name!r} accepts only values {error}"
-            )
-            return
-        except BaseException:
-            instance._cut(before)
-            raise
-        if instance._lengths()[VALUES] <= before[VALUES]:
-            instance._cut(before)
-            instance.warning("%r: metric %r did not store any value", name, instance.name)
-            return
-        instance._fill(labels, node)
+            before = instance._lengths()
+            try:
+                self.operation(instance, value, node, label_values)
+            except InvalidValueError as error:
+                instance._cut(before)
+                instance._complain(
+                    f"value of {name}", f"operation {name!r} accepts only values {error}"
+                )
+                return
+            except BaseException:
+                instance._cut(before)
+                raise
+            if instance._lengths()[VALUES] <= before[VALUES]:
+                instance._cut(before)
+                instance.warning("%r: metric %r did not store any value", name, instance.name)
+                return
+            instance._fill(labels, node)
+        finally:
+            instance._reclaim()
 
 
 class Histogram(MetricWrapper):

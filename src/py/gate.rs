@@ -41,6 +41,17 @@ impl CallGate {
         Ok(())
     }
 
+    /// What takes the steps of the call, if one of them is the user's own.
+    fn own_steps<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        match self.site.core.get().plan(py) {
+            Some(plan) if plan.get().overridden => {
+                let profiler = plan.get().profiler.bind(py).clone();
+                profiler.getattr(intern!(py, "profile_ext")).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Begins a call; `None` if nothing is recorded.
     #[pyo3(signature = (args, kwargs, /))]
     fn begin<'py>(

@@ -390,6 +390,17 @@ impl Metric {
         Ok(())
     }
 
+    /// Moves the waiting records to this thread alone until `_reclaim`, so that it can
+    /// change one column after the other.
+    fn _lend(&self, py: Python<'_>) {
+        self.lend(py);
+    }
+
+    /// Ends `_lend`: the records wait again, before those that came in meanwhile.
+    fn _reclaim(&self, py: Python<'_>) {
+        self.reclaim(py);
+    }
+
     /// Lengths of the three columns.
     fn _lengths(&self, py: Python<'_>) -> (usize, usize, usize) {
         self.with_columns(py, |columns| {

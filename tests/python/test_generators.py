@@ -9,6 +9,7 @@ import threading
 import time
 
 import pytest
+from phanos import publisher
 from support import (
     CollectingHandler,
     assert_tree_at_rest,
@@ -380,3 +381,42 @@ def test_an_idle_profiler_leaves_a_generator_alone() -> None:
         generator.send("sent")
     assert stop.value.value == "sent"
     assert_tree_at_rest(profiler)
+
+
+def test_steps_of_ones_own_are_taken_for_generators_too() -> None:
+    taken = []
+
+    class Own(publisher.Profiler):
+        def before_func_profiling(self, func, args, kwargs):
+            taken.append(func.__name__)
+            return super().before_func_profiling(func, args, kwargs)
+
+    profiler = Own()
+    profiler.config(job="TEST")
+    handler = CollectingHandler()
+    profiler.add_handler(handler)
+
+    @profiler.profile
+    def leaf():
+        return str(profiler.curr_node.get().ctx).rpartition(":")[2]
+
+    @profiler.profile
+    def numbers():
+        received = yield leaf()
+        yield received
+        return "end"
+
+    generator = numbers()
+    assert taken == []
+    assert next(generator) == "numbers.leaf"
+    assert profiler.curr_node.get() is profiler.tree.root
+    assert generator.send("sent") == "sent"
+    with pytest.raises(StopIteration, match="end"):
+        next(generator)
+    assert taken == ["numbers", "leaf"]
+    assert [record["method"].rpartition(":")[2] for record in handler.records] == [
+        "numbers.leaf",
+        "numbers",
+    ]
+    assert profiler.curr_node.get() is profiler.tree.root
+    assert profiler.tree.root.children == []

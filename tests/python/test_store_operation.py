@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
 from logged import errors, fresh_name
 from phanos import metrics
-from support import CollectingHandler, make_profiler
+from support import CollectingHandler, make_profiler, run_in_threads
 
 JOB = "JOB"
 
@@ -99,3 +100,36 @@ def test_store_operation_with_an_unknown_name_stores_nothing(
     assert (metric.values, metric.label_values, metric.method) == ([], [], [])
     [line] = errors(caplog)
     assert "unknown_name" in line
+
+
+def test_an_operation_of_ones_own_called_from_many_threads() -> None:
+    class Own(metrics.Counter):
+        @metrics.StoreOperationDecorator
+        def put(self, value: Any, current_node: Any, label_values: Any) -> None:
+            self.values.append(("inc", float(value)))
+
+    handler = CollectingHandler()
+    profiler = make_profiler(handler, time_profile=False)
+    metric = Own(fresh_name("own"), "JOB", "units", {"thread"})
+    profiler.add_metric(metric)
+    threads, calls = 6, 300
+
+    @profiler.profile
+    def root(number: int) -> None:
+        metric.put(number, None, {"thread": number})
+        metric.inc(number, {"thread": number})
+
+    def work(number: int) -> None:
+        for _ in range(calls):
+            root(number)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        run_in_threads(work, threads)
+    finally:
+        sys.setswitchinterval(interval)
+    assert profiler.flush()
+    records = handler.of_metric(metric.name)
+    assert len(records) == 2 * threads * calls
+    assert all(record["value"][1] == record["labels"]["thread"] for record in records)
