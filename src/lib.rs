@@ -32,6 +32,8 @@ pub mod core;
 
 #[cfg(feature = "python")]
 mod clock;
+#[cfg(feature = "amqp")]
+pub mod delivery;
 #[cfg(feature = "python")]
 mod py;
 #[cfg(feature = "python")]

@@ -7,6 +7,7 @@
 //! Counted by `Rc`, not `Arc`: an atomic count costs 20 to 30 ns a change, and a call
 //! changes it four times. What goes to another thread takes the text along.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -25,6 +26,15 @@ pub struct Path {
     depth: u32,
     /// All printable ASCII: nothing in the text can break a line.
     plain: bool,
+    /// Where the text was last put down.
+    slot: Cell<TextSlot>,
+}
+
+/// Where a table of texts keeps a path's text; each table has a serial number from 1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TextSlot {
+    pub table: u64,
+    pub index: u32,
 }
 
 impl Path {
@@ -41,7 +51,7 @@ impl Path {
     fn new(name: Arc<str>, parent: Option<Rc<Self>>, depth: u32, plain_above: bool) -> Rc<Self> {
         let plain = plain_above && name.bytes().all(|byte| (b' '..0x7f).contains(&byte));
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Rc::new(Self { id, name, parent, depth, plain })
+        Rc::new(Self { id, name, parent, depth, plain, slot: Cell::default() })
     }
 
     /// The context of a call named `name` under this one. Under the empty context the
@@ -61,6 +71,11 @@ impl Path {
     /// The last part of the context.
     pub fn name(&self) -> &Arc<str> {
         &self.name
+    }
+
+    /// Where the text was last put down: who puts it down again and again need not copy it.
+    pub fn slot(&self) -> &Cell<TextSlot> {
+        &self.slot
     }
 
     /// True if the text is printable ASCII throughout.

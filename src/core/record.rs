@@ -14,6 +14,7 @@ use super::value::{Value, write_on_one_line};
 /// What all records of a metric share.
 #[derive(Clone, Debug)]
 pub struct Metric {
+    name: Box<str>,
     kind: Box<str>,
     units: Box<str>,
     job: Box<str>,
@@ -39,11 +40,49 @@ impl Metric {
             tail.into()
         });
         Self {
+            name: name.into(),
             kind: kind.into(),
             units: units.into(),
             job: job.into(),
             line_head: line_head.into(),
             line_tails,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn kind(&self) -> &str {
+        &self.kind
+    }
+
+    pub fn units(&self) -> &str {
+        &self.units
+    }
+
+    pub fn job(&self) -> &str {
+        &self.job
+    }
+}
+
+/// Operations that store numbers; one byte in a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Observe,
+    Inc,
+    Dec,
+    Set,
+}
+
+impl Operation {
+    /// Name in records and on the wire.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Inc => "inc",
+            Self::Dec => "dec",
+            Self::Set => "set",
         }
     }
 }

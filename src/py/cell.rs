@@ -10,29 +10,9 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PySequence, PyString, 
 
 use crate::core::column;
 use crate::core::path::{Path, item_of};
+pub(crate) use crate::core::record::Operation;
 use crate::core::record::{ERROR_RAISED, Labels, Metric, Record};
 use crate::core::value::Value;
-
-/// Operations that store numbers; one byte in a cell.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Operation {
-    Observe,
-    Inc,
-    Dec,
-    Set,
-}
-
-impl Operation {
-    /// Name in records and on the wire.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Observe => "observe",
-            Self::Inc => "inc",
-            Self::Dec => "dec",
-            Self::Set => "set",
-        }
-    }
-}
 
 pub(crate) enum ValueCell {
     /// `(operation, number)`.

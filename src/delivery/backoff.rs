@@ -1,0 +1,63 @@
+//! How long to wait before trying again: longer each time, never in step with others.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+/// Longer than this nobody waits: a broker that is back is found soon.
+const LONGEST: Duration = Duration::from_secs(5);
+
+pub(super) struct Backoff {
+    first: Duration,
+    attempt: u32,
+}
+
+impl Backoff {
+    pub(super) fn new(first: Duration) -> Self {
+        Self { first: first.clamp(Duration::from_millis(10), LONGEST), attempt: 0 }
+    }
+
+    /// Begins anew.
+    pub(super) fn reset(&mut self) {
+        self.attempt = 0;
+    }
+
+    /// The next pause: doubled each time up to the longest, less up to half of it by chance,
+    /// so that many workers do not come back in one moment.
+    pub(super) fn next(&mut self) -> Duration {
+        let full = self.first.saturating_mul(1 << self.attempt.min(16)).min(LONGEST);
+        self.attempt = self.attempt.saturating_add(1);
+        full - full.mul_f64(chance() / 2.0)
+    }
+}
+
+/// A number from 0 to 1, good enough to spread workers out.
+fn chance() -> f64 {
+    // A fresh state hashes everything differently each time.
+    let random = RandomState::new().hash_one(std::process::id()) >> 32;
+    f64::from(u32::try_from(random).unwrap_or_default()) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_to_a_limit_and_begin_anew() {
+        let first = Duration::from_millis(100);
+        let mut backoff = Backoff::new(first);
+        for attempt in 0..40 {
+            let full = first.saturating_mul(1 << attempt.min(16)).min(LONGEST);
+            let pause = backoff.next();
+            assert!(pause <= full && pause >= full / 2, "{attempt}: {pause:?} of {full:?}");
+        }
+        backoff.reset();
+        assert!(backoff.next() <= first);
+    }
+
+    #[test]
+    fn pauses_differ() {
+        let pauses: std::collections::HashSet<_> =
+            (0..16).map(|_| Backoff::new(LONGEST).next()).collect();
+        assert!(pauses.len() > 8);
+    }
+}

@@ -1,0 +1,70 @@
+//! What can go wrong with a broker, in words a user can act on. No password is in any.
+
+use std::fmt;
+use std::time::Duration;
+
+use lapin::ErrorKind;
+
+use super::settings::Settings;
+
+/// Why there is no connection, or no longer one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nobody answers there, or the answer does not come.
+    Unreachable(String),
+    /// The broker answers and says no; trying again changes nothing until somebody changes it.
+    Refused(String),
+    /// The connection was fine and is gone.
+    Lost(String),
+}
+
+impl Failure {
+    pub(super) fn timed_out(what: &str, settings: &Settings, after: Duration) -> Self {
+        Self::Unreachable(format!("{}: {what} took longer than {after:?}", settings.target()))
+    }
+
+    /// What a handshake or a declaration failed with.
+    pub(super) fn of_opening(error: &lapin::Error, settings: &Settings) -> Self {
+        let ErrorKind::ProtocolError(said) = error.kind() else {
+            return Self::Unreachable(format!("{}: {}", settings.target(), plain(error)));
+        };
+        let (code, text) = (said.get_id(), said.get_message().as_str());
+        let hint = match code {
+            403 => format!("user {:?} was refused: ", settings.user),
+            402 | 530 => format!("virtual host {:?} was refused: ", settings.virtual_host),
+            406 => format!(
+                "exchange {:?} exists with other properties than type {:?}, not durable, not \
+                 auto-delete: ",
+                settings.exchange, settings.exchange_type
+            ),
+            503 => format!("exchange type {:?} was refused: ", settings.exchange_type),
+            _ => String::new(),
+        };
+        Self::Refused(format!("{}: {hint}{code} {text}", settings.target()))
+    }
+
+    /// What a connection that was fine failed with.
+    pub(super) fn of_use(error: &lapin::Error) -> Self {
+        Self::Lost(plain(error))
+    }
+}
+
+/// The error in words that are not the library's inner ones.
+fn plain(error: &lapin::Error) -> String {
+    match error.kind() {
+        ErrorKind::IOError(error) => error.to_string(),
+        ErrorKind::ProtocolError(said) => format!("{} {}", said.get_id(), said.get_message()),
+        ErrorKind::MissingHeartbeatError => "no heartbeat from the broker".into(),
+        ErrorKind::InvalidConnectionState(_) | ErrorKind::InvalidChannelState(..) => {
+            "connection closed".into()
+        }
+        _ => error.to_string(),
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Unreachable(text) | Self::Refused(text) | Self::Lost(text)) = self;
+        formatter.write_str(text)
+    }
+}

@@ -1,0 +1,312 @@
+//! `Delivery`: a handler's way to RabbitMQ, as its Python half sees it.
+
+use std::mem::ManuallyDrop;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use tokio::runtime::Handle;
+
+use crate::core::record;
+use crate::delivery::{
+    Failure, Level, Probe, Reason, Secret, Sender, Settings, SpoolSettings, TcpOptions, Tls,
+    TlsFiles, fork,
+};
+use crate::runtime::{OfProcess, end, of_this_process};
+
+use super::answer::{Answer, ProbeAnswer};
+use super::cell::Columns;
+use super::gil_cell::GilCell;
+use super::outgoing;
+
+/// The runtime of all deliveries. Not the one of awaited futures, whose tasks may wait for
+/// the interpreter: nothing that delivers ever does.
+static RUNTIME: GilCell<Option<Arc<OfProcess>>> = GilCell::new(None);
+
+/// Set at the end of the interpreter: nothing is started any more.
+static ENDED: AtomicBool = AtomicBool::new(false);
+
+/// The sender of the process that made it.
+struct Owned {
+    sender: ManuallyDrop<Arc<Sender>>,
+    generation: u64,
+}
+
+impl Owned {
+    fn new(settings: Settings) -> Self {
+        Self {
+            sender: ManuallyDrop::new(Arc::new(Sender::new(settings))),
+            generation: fork::generation(),
+        }
+    }
+
+    fn is_ours(&self) -> bool {
+        self.generation == fork::generation()
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // Inherited, it stays as it is: dropping it would wake threads that do not exist.
+        if self.is_ours() {
+            // SAFETY: dropped once, here.
+            #[allow(unsafe_code)]
+            unsafe {
+                ManuallyDrop::drop(&mut self.sender);
+            }
+        }
+    }
+}
+
+#[pyclass(module = "phanos._phanos", frozen)]
+pub(crate) struct Delivery {
+    owned: GilCell<Owned>,
+}
+
+impl Delivery {
+    /// This process's sender; a forked child gets one of its own, with nothing in it.
+    fn sender(&self, py: Python<'_>) -> Arc<Sender> {
+        let (sender, inherited) = self.owned.with(py, |owned| {
+            let inherited = (!owned.is_ours()).then(|| {
+                let fresh = Owned::new(owned.sender.settings().clone());
+                std::mem::replace(owned, fresh)
+            });
+            (Arc::clone(&owned.sender), inherited)
+        });
+        drop(inherited);
+        sender
+    }
+
+    fn started(&self, py: Python<'_>) -> PyResult<Arc<Sender>> {
+        let sender = self.sender(py);
+        start(py, &sender)?;
+        Ok(sender)
+    }
+
+    /// Takes a metric's rows; true if the call that made one of them failed.
+    pub(crate) fn push_columns(
+        &self,
+        py: Python<'_>,
+        metric: &Arc<record::Metric>,
+        columns: &Columns,
+    ) -> PyResult<bool> {
+        let sender = self.sender(py);
+        let raised = outgoing::push_columns(py, &sender, metric, columns);
+        start(py, &sender)?;
+        Ok(raised)
+    }
+
+    /// True if there is something to log.
+    pub(crate) fn has_notices(&self, py: Python<'_>) -> bool {
+        self.owned.with(py, |owned| owned.is_ours() && owned.sender.has_notices())
+    }
+}
+
+fn start(py: Python<'_>, sender: &Sender) -> PyResult<()> {
+    let started = sender.start(|| {
+        if ENDED.load(Ordering::Relaxed) {
+            return Err(std::io::Error::other("the interpreter is ending"));
+        }
+        RUNTIME.with(py, of_this_process).runtime().map(|runtime| runtime.handle().clone())
+    });
+    started.map_err(|error| {
+        PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
+    })
+}
+
+fn seconds(name: &str, value: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(value)
+        .map_err(|_| PyValueError::new_err(format!("{name} must be seconds >= 0, got {value}")))
+}
+
+/// `(ca_file, cert_file, key_file, server_hostname)`.
+type TlsArguments = (Option<PathBuf>, Option<PathBuf>, Option<PathBuf>, Option<String>);
+/// `(TCP_USER_TIMEOUT in ms, TCP_KEEPIDLE in s, TCP_KEEPINTVL in s, TCP_KEEPCNT)`.
+type TcpArguments = (Option<u64>, Option<u64>, Option<u64>, Option<u32>);
+
+#[pymethods]
+impl Delivery {
+    #[new]
+    #[pyo3(signature = (
+        *, host, port, user, password, virtual_host, exchange, exchange_type, heartbeat,
+        blocked_timeout_s, attempts, retry_delay_s, socket_timeout_s, stack_timeout_s,
+        channel_max, frame_max, locale, client_properties, tcp, tls, buffer_bytes,
+        spool_directory, spool_bytes
+    ))]
+    #[allow(clippy::too_many_arguments)]
+    fn new(
+        host: String,
+        port: u16,
+        user: String,
+        password: String,
+        virtual_host: String,
+        exchange: String,
+        exchange_type: String,
+        heartbeat: u16,
+        blocked_timeout_s: f64,
+        attempts: u32,
+        retry_delay_s: f64,
+        socket_timeout_s: f64,
+        stack_timeout_s: f64,
+        channel_max: Option<u16>,
+        frame_max: Option<u32>,
+        locale: String,
+        client_properties: Vec<(String, String)>,
+        tcp: TcpArguments,
+        tls: Option<TlsArguments>,
+        buffer_bytes: usize,
+        spool_directory: Option<PathBuf>,
+        spool_bytes: u64,
+    ) -> PyResult<Self> {
+        let (user_timeout_ms, idle_s, interval_s, keep_count) = tcp;
+        let tls = tls.map(|(ca, certificate, key, server_name)| {
+            Tls::new(&TlsFiles { ca, certificate, key }, server_name)
+        });
+        let tls = tls.transpose().map_err(|error| {
+            PyValueError::new_err(format!("ssl_options cannot be honoured: {error}"))
+        })?;
+        let settings = Settings {
+            host,
+            port,
+            user,
+            password: Secret::new(password),
+            virtual_host,
+            exchange,
+            exchange_type,
+            heartbeat,
+            blocked_timeout: seconds("timeout", blocked_timeout_s)?,
+            attempts,
+            retry_delay: seconds("retry_delay", retry_delay_s)?,
+            socket_timeout: seconds("socket_timeout", socket_timeout_s)?,
+            stack_timeout: seconds("stack_timeout", stack_timeout_s)?,
+            channel_max,
+            frame_max,
+            locale,
+            client_properties,
+            tcp: TcpOptions {
+                user_timeout: user_timeout_ms.map(Duration::from_millis),
+                keep_idle: idle_s.map(Duration::from_secs),
+                keep_interval: interval_s.map(Duration::from_secs),
+                keep_count,
+            },
+            tls,
+            buffer_bytes,
+            spool: spool_directory
+                .map(|directory| SpoolSettings { directory, max_bytes: spool_bytes }),
+        };
+        Ok(Self { owned: GilCell::new(Owned::new(settings)) })
+    }
+
+    /// Tries the connection out, on threads that are gone afterwards.
+    fn probe(&self, py: Python<'_>) -> PyResult<ProbeAnswer> {
+        let settings = self.sender(py).settings().clone();
+        let probe = py.detach(|| Probe::start(settings));
+        probe.map(ProbeAnswer::new).map_err(|error| {
+            PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
+        })
+    }
+
+    /// Takes records as Python handlers get them.
+    fn push(&self, py: Python<'_>, name: &str, records: &Bound<'_, PyAny>) -> PyResult<()> {
+        let sender = self.sender(py);
+        outgoing::push_dicts(&sender, name, records)?;
+        start(py, &sender)
+    }
+
+    /// Sends the records as one message. `unsent_s`: how long they may wait for a
+    /// connection; `sent_s`: how long for the broker's answer.
+    fn publish(
+        &self,
+        py: Python<'_>,
+        records: &Bound<'_, PyAny>,
+        unsent_s: f64,
+        sent_s: f64,
+    ) -> PyResult<Answer> {
+        let message = outgoing::Message::of_dicts(records)?;
+        let sender = self.started(py)?;
+        let now = Instant::now();
+        let unsent = now + seconds("unsent_s", unsent_s)?;
+        let sent = now + seconds("sent_s", sent_s)?;
+        let answer = sender.publish(&message.routing_key, message.records, message.body, unsent, sent);
+        Ok(Answer::new(answer))
+    }
+
+    /// Starts the network side, if it is not at work.
+    fn start(&self, py: Python<'_>) -> PyResult<()> {
+        self.started(py).map(drop)
+    }
+
+    /// The answer is True when nothing handed over so far waits any longer.
+    fn flush(&self, py: Python<'_>) -> PyResult<Answer> {
+        let sender = self.sender(py);
+        if !sender.is_started() && sender.is_buffer_empty() {
+            return Ok(Answer::given(true));
+        }
+        start(py, &sender)?;
+        Ok(Answer::new(sender.flush()))
+    }
+
+    /// Ends the network side; the answer comes when that is done.
+    fn stop(&self, py: Python<'_>) -> Answer {
+        self.sender(py).stop().map_or_else(|| Answer::given(true), |answer| Answer::new(Some(answer)))
+    }
+
+    /// What became of the records.
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = self.sender(py).stats();
+        let dropped = PyDict::new(py);
+        for (reason, records) in stats.dropped {
+            dropped.set_item(Reason::name(reason), records)?;
+        }
+        let dict = PyDict::new(py);
+        dict.set_item("state", stats.state.name())?;
+        dict.set_item("queued", stats.queued)?;
+        dict.set_item("in_flight", stats.in_flight)?;
+        dict.set_item("confirmed", stats.confirmed)?;
+        dict.set_item("messages", stats.messages)?;
+        dict.set_item("returned", stats.returned)?;
+        dict.set_item("retried", stats.retried)?;
+        dict.set_item("nacked", stats.nacked)?;
+        dict.set_item("adopted", stats.adopted)?;
+        dict.set_item("spooled", stats.spooled)?;
+        dict.set_item("dropped", dropped)?;
+        dict.set_item("reconnects", stats.reconnects)?;
+        dict.set_item("last_error", stats.last_error)?;
+        dict.set_item("queue_age_s", stats.queue_age.as_secs_f64())?;
+        Ok(dict)
+    }
+
+    #[getter]
+    fn state(&self, py: Python<'_>) -> &'static str {
+        self.sender(py).state().name()
+    }
+
+    /// Lines to log: `(level of logging, text)`.
+    fn take_notices(&self, py: Python<'_>) -> Vec<(u8, String)> {
+        let level = |level| match level {
+            Level::Info => 20,
+            Level::Warning => 30,
+            Level::Error => 40,
+        };
+        let notices = self.sender(py).take_notices();
+        notices.into_iter().map(|notice| (level(notice.level), notice.text)).collect()
+    }
+}
+
+/// What a probe failed with, for Python: whether the broker itself said no, and the text.
+pub(crate) fn told(failure: Failure) -> (bool, String) {
+    (matches!(failure, Failure::Refused(_)), failure.to_string())
+}
+
+/// Ends the runtime of all deliveries for good.
+#[pyfunction]
+pub(crate) fn end_deliveries(py: Python<'_>, timeout_s: f64) {
+    ENDED.store(true, Ordering::Relaxed);
+    let ours = RUNTIME.replace(py, None);
+    let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
+    py.detach(|| end(ours, patience));
+}
