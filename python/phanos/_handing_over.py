@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from ._delivery import Delivery
-from ._handler_kind import is_async
+from ._overridden import overridden
 from ._parts import ProfilerParts
 from ._phanos import flush_future
+from ._plan import RECORD_METHODS
 from ._settings import checked_timeout
 from .metrics import MetricWrapper
 
@@ -64,16 +65,10 @@ class HandingOver(ProfilerParts):
         if not len(metric.values):
             return
         metric._attach(None)
-        records = metric.to_records()
-        metric.cleanup()
-        for handler in list(self.handlers.values()):
-            try:
-                if is_async(handler):
-                    self._courier.queue([(handler, records, metric.name)])
-                else:
-                    handler.handle(records, metric.name)
-            except Exception as error:
-                self._report_failure(f"handler {handler.handler_name!r}", error)
+        own = overridden(metric, MetricWrapper, RECORD_METHODS)
+        deliveries = self._core.hand_over_rest(metric, own)
+        if deliveries:
+            self._courier.queue(deliveries)
 
     def _queue_deliveries(self, deliveries: list[Delivery]) -> None:
         self._courier.queue(deliveries)
@@ -95,5 +90,6 @@ class HandingOver(ProfilerParts):
     def _forget_inherited(self) -> None:
         """Drop what a forked child inherited: the parent hands it over."""
         for metric in self.metrics.values():
-            metric._cut((0, 0, 0))
+            metric._forget_inherited()
+        self._core.forget_inherited()
         self._courier.abandoned()
