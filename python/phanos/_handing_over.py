@@ -79,6 +79,7 @@ class HandingOver(ProfilerParts):
     def _exit(self) -> None:
         """Hand over at the end of the interpreter; what no loop can deliver is counted."""
         self._hand_over()
+        self._tell_drops()
         abandoned = self._courier.abandoned()
         if abandoned:
             self.error(

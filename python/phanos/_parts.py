@@ -34,6 +34,8 @@ class ProfilerParts(InstanceLoggerMixin):
     _courier: Courier
     _adapted_hooks: dict[str, Hook | None]
     _error_raised_label: bool
+    _untold_drops: int
+    """Records that were dropped since a log line said so."""
     _serial: int
     """Tells profilers apart in what is told once; `id` is used again after one is gone."""
 
@@ -57,8 +59,14 @@ class ProfilerParts(InstanceLoggerMixin):
         )
 
     def _report_dropped(self, count: int) -> None:
-        left_out = due(f"{self._serial}|dropped")
-        if left_out is not None:
+        """Log how many records went since the last such line: at once, then once a minute."""
+        self._untold_drops += count
+        if due(f"{self._serial}|dropped") is not None:
+            self._tell_drops()
+
+    def _tell_drops(self) -> None:
+        count, self._untold_drops = self._untold_drops, 0
+        if count:
             self.error(
                 "%d records dropped, the oldest: no handler takes them and the limit is reached",
                 count,

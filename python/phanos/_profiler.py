@@ -61,6 +61,7 @@ class Profiler(Configuring, ProfiledCalls, metaclass=ProfilerType):
         self._ready = False
         self._serial = next(_serials)
         self._revision = 0
+        self._untold_drops = 0
         self._adapted_hooks = {}
         self._error_raised_label = True
         self._owned: list[MetricWrapper] = []
