@@ -3,7 +3,11 @@ Batches on their way to asynchronous handlers.
 
 Each event loop has a line of batches and, while there are any, one task that works them off
 one after the other, so a metric's batches arrive in the order in which they were handed
-over. Batches from synchronous calls without a running loop wait for the next one.
+over. Batches from synchronous calls without a running loop wait for the next one, and so do
+those that a loop leaves behind.
+
+Nothing here keeps a loop alive, and no task here is missed when a loop is closed before it
+is done: its batch is still in line.
 """
 
 from __future__ import annotations
@@ -11,12 +15,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import sys
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
+from ._late_start import LateStart
 from .types import Record
 
 Delivery = tuple[Any, list[Record], str]
@@ -35,19 +41,45 @@ _in_handler: contextvars.ContextVar[bool] = contextvars.ContextVar(
 class _Item:
     """One batch in a line."""
 
-    __slots__ = ("context", "delivery", "done", "error", "settled")
+    __slots__ = ("context", "coroutine", "delivery", "done", "error", "settled")
 
     def __init__(self, delivery: Delivery) -> None:
         self.delivery = delivery
         # The handler sees the context variables of the call that handed over.
         self.context = contextvars.copy_context()
-        self.done: asyncio.Future[None] | None = None
+        # Kept by whoever waits for it. As a task, a future keeps its loop alive.
+        self.done: weakref.ref[asyncio.Future[None]] | None = None
         self.settled = False
+        # Until it begins: from then on it knows its loop.
+        self.coroutine: Coroutine[Any, Any, None] | None = None
         # What the call raised: the handler sees it in `sys.exc_info()`, as others do.
         self.error = sys.exc_info()[1]
 
-    async def handle(self) -> None:
-        """Let the handler take the batch."""
+    def started(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        """Return a task in which the handler takes the batch."""
+        self.coroutine = self._handle()
+        return _without_complaint(self.context.run(loop.create_task, self.coroutine))
+
+    def moves(self) -> None:
+        """Take note that the loop is gone: the handler's task and who waits went with it."""
+        self.done = None
+        if self.coroutine is not None:
+            self.coroutine.close()  # Python warns of coroutines that nobody awaited.
+            self.coroutine = None
+
+    async def _handle(self) -> None:
+        self.coroutine = None
+        try:
+            await self._give()
+        except (asyncio.CancelledError, GeneratorExit):
+            raise  # Not taken: it may be given again.
+        except BaseException:
+            self.settled = True
+            raise
+        # Here and not when the line goes on, before which the loop may be closed.
+        self.settled = True
+
+    async def _give(self) -> None:
         handler, records, name = self.delivery
         _in_handler.set(True)
         if self.error is None:
@@ -63,6 +95,14 @@ class _Item:
             del error, traceback
 
 
+def _without_complaint(task: asyncio.Task[None]) -> asyncio.Task[None]:
+    """Return a task, whose loop may be closed before it is done."""
+    with contextlib.suppress(AttributeError):  # Task factories make what they like.
+        private: Any = task
+        private._log_destroy_pending = False
+    return task
+
+
 class _Line:
     """The batches of one event loop."""
 
@@ -70,8 +110,17 @@ class _Line:
         self.items: deque[_Item] = deque()
         self.current: _Item | None = None
         self.working = False
-        self.task: asyncio.Task[None] | None = None
-        self.last_chance: AsyncGenerator[None, None] | None = None
+        self.task: weakref.ref[asyncio.Task[None]] | None = None
+
+    def left(self) -> list[_Item]:
+        """Return what is not delivered, for another line."""
+        items = [*([] if self.current is None else [self.current]), *self.items]
+        items = [item for item in items if not item.settled]
+        self.items.clear()
+        self.current = None
+        for item in items:
+            item.moves()
+        return items
 
 
 class Courier:
@@ -90,9 +139,7 @@ class Courier:
     ) -> None:
         self._report_failure = report_failure
         self._report_dropped = report_dropped
-        self._lines: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Line] = (
-            weakref.WeakKeyDictionary()
-        )
+        self._lines: dict[weakref.ref[asyncio.AbstractEventLoop], _Line] = {}
         self._homeless: deque[_Item] = deque()
 
     @property
@@ -136,14 +183,17 @@ class Courier:
     async def flush(self) -> None:
         """Deliver what waits on this loop or on none; returns when that is done."""
         self._line_up([])
-        line = self._lines.get(asyncio.get_running_loop())
-        if line is not None and line.working and line.task is not None:
-            await asyncio.shield(line.task)
+        line = self._lines.get(weakref.ref(asyncio.get_running_loop()))
+        task = None if line is None or line.task is None else line.task()
+        if task is not None:
+            await asyncio.shield(task)
 
     def abandoned(self) -> int:
         """Forget all batches and return the number of records in them."""
         count = self.waiting
         self._homeless.clear()
+        for _, line in self._all_lines():
+            line.items.clear()
         self._lines.clear()
         return count
 
@@ -152,7 +202,7 @@ class Courier:
     ) -> None:
         items = [_Item(delivery) for delivery in deliveries]
         for item, future in zip(items, done, strict=False):
-            item.done = future
+            item.done = None if future is None else weakref.ref(future)
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
@@ -160,37 +210,24 @@ class Courier:
             self._homeless.extend(items)
             self._bound(self._homeless)
             return
-        line = self._lines.get(loop)
+        line = self._lines.get(weakref.ref(loop))
         if line is None:
             self._adopt_orphans()
-            line = self._lines[loop] = _Line()
-            line.last_chance = self._drain_when_loop_ends(line)
-            # Runs to its `yield` at once, and so makes itself known to the loop.
-            with contextlib.suppress(StopIteration):
-                line.last_chance.__anext__().send(None)
+            line = self._lines[weakref.ref(loop, self._loop_is_gone)] = _Line()
         while self._homeless:
             line.items.append(self._homeless.popleft())
         line.items.extend(items)
         self._bound(line.items)
         if line.items and not line.working:
             line.working = True
+            # Cancelled or not, it goes on: `asyncio.run` cancels all tasks when it ends, and
+            # waits for them.
+            body = LateStart(functools.partial(self._work_off, line))
             # In an empty context: the line belongs to no call.
-            line.task = contextvars.Context().run(loop.create_task, self._work_off(line))
+            task = contextvars.Context().run(loop.create_task, body)
+            line.task = weakref.ref(_without_complaint(task))
 
-    async def _drain_when_loop_ends(self, line: _Line) -> AsyncGenerator[None, None]:
-        """
-        Deliver what is left when the loop shuts down.
-
-        `asyncio.run` cancels all tasks, those that have not begun included; afterwards it
-        closes the asynchronous generators, and waits for that.
-        """
-        try:
-            yield
-        finally:
-            line.working = True
-            await self._work_off(line)
-
-    def _all_lines(self) -> list[tuple[asyncio.AbstractEventLoop, _Line]]:
+    def _all_lines(self) -> list[tuple[weakref.ref[asyncio.AbstractEventLoop], _Line]]:
         while True:
             try:
                 return list(self._lines.items())
@@ -199,15 +236,15 @@ class Courier:
 
     def _adopt_orphans(self) -> None:
         """Take over what a loop left that was closed before its line was empty."""
-        for loop, line in self._all_lines():
-            if loop.is_closed():
-                if line.current is not None and not line.current.settled:
-                    line.items.appendleft(line.current)
-                for item in line.items:
-                    item.done = None  # Nobody waits on a closed loop.
-                self._homeless.extend(line.items)
-                line.items.clear()
-                del self._lines[loop]
+        for reference, _ in self._all_lines():
+            loop = reference()
+            if loop is None or loop.is_closed():
+                self._loop_is_gone(reference)
+
+    def _loop_is_gone(self, loop: weakref.ref[asyncio.AbstractEventLoop]) -> None:
+        line = self._lines.pop(loop, None)
+        if line is not None:
+            self._homeless.extend(line.left())
 
     def _bound(self, items: deque[_Item]) -> None:
         if len(items) < QUEUE_MAX_BATCHES:
@@ -222,11 +259,12 @@ class Courier:
 
     def _settle(self, item: _Item, error: BaseException | None = None) -> None:
         item.settled = True
-        if item.done is not None and not item.done.done() and not item.done.get_loop().is_closed():
+        done = None if item.done is None else item.done()
+        if done is not None and not done.done() and not done.get_loop().is_closed():
             if error is None:
-                item.done.set_result(None)
+                done.set_result(None)
             else:
-                item.done.set_exception(error)
+                done.set_exception(error)
 
     async def _work_off(self, line: _Line) -> None:
         loop = asyncio.get_running_loop()
@@ -237,7 +275,10 @@ class Courier:
                 line.current = None
         finally:
             line.working = False
-            line.task = None  # It holds the loop, which would never be collected.
+            unfinished, line.current = line.current, None
+            if unfinished is not None and not unfinished.settled:
+                # Collected together with a handler that nothing would ever have resumed.
+                line.items.appendleft(unfinished)
 
     async def _hand_to_handler(self, item: _Item, loop: asyncio.AbstractEventLoop) -> None:
         handler = item.delivery[0]
@@ -258,7 +299,7 @@ class Courier:
     ) -> tuple[asyncio.Task[None], bool]:
         """Return the handler's task, done, and whether this one was cancelled meanwhile."""
         cancelled = False
-        task = item.context.run(loop.create_task, item.handle())
+        task = item.started(loop)
         while not task.done():
             try:
                 await asyncio.wait((task,))

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ._ext import AsyncExtProfiler, SyncExtProfiler
+from ._handler_kind import handler_kind
 from ._hooks import HOOKS
+from ._overridden import overridden
 from ._phanos import Plan
-from .handlers import (
-    AsyncBaseHandler,
-    LoggerHandler,
-    NamedLoggerHandler,
-    OutputFormatter,
-    StreamHandler,
-)
 from .metrics import Histogram, MetricWrapper, ResponseSize, TimeProfiler
 from .tree import ContextTree
 
@@ -49,15 +42,6 @@ RECORD_METHODS = (
     "method",
 )
 """What the core does by itself for metrics that override none of it."""
-
-
-def overridden(component: object, base: type, names: Iterable[str]) -> bool:
-    """Tell whether `component` has an attribute of `names` that is not the one of `base`."""
-    cls = type(component)
-    own: Any = getattr(component, "__dict__", ())
-    return any(
-        name in own or getattr(cls, name, None) is not getattr(base, name, None) for name in names
-    )
 
 
 def build(profiler: Profiler, base: type) -> Plan:
@@ -112,21 +96,3 @@ def _own_ext(profiler: Profiler) -> bool:
         if isinstance(ext, base):
             return overridden(ext, base, EXT_STEPS)
     return True
-
-
-def handler_kind(handler: Any) -> str:
-    """Tell how the core serves `handler`: "stream", "logger", "python" or "async"."""
-    if isinstance(handler, AsyncBaseHandler) or inspect.iscoroutinefunction(handler.handle):
-        return "async"
-    for base, kind in (
-        (StreamHandler, "stream"),
-        (NamedLoggerHandler, "logger"),
-        (LoggerHandler, "logger"),
-    ):
-        if isinstance(handler, base):
-            plain = (
-                not overridden(handler, base, ("handle", "_text"))
-                and type(handler.formatter) is OutputFormatter
-            )
-            return kind if plain else "python"
-    return "python"

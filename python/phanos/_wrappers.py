@@ -8,6 +8,7 @@ asynchronous generator. The native gate does the work at the turning points.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
@@ -123,7 +124,7 @@ def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Cal
     async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         generator = function(*args, **kwargs)
         node = gate.begin(args, kwargs)
-        step: Callable[[], Any] = generator.__anext__
+        step: Callable[[], Any] = FirstStep(generator)
         try:
             while True:
                 item = await step()
@@ -158,6 +159,34 @@ def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Cal
                 await _deliver(gate, node, deliveries)
 
     return _named(wrapper, function)
+
+
+class FirstStep:
+    """
+    The first step of an asynchronous generator that a wrapper runs.
+
+    A loop that shuts down closes all generators it knows, all at once. It must not know the
+    one inside, which would be closed by its wrapper at the same time.
+    """
+
+    __slots__ = ("generator",)
+
+    def __init__(self, generator: Any) -> None:
+        self.generator = generator
+
+    def __call__(self) -> Any:
+        hooks = sys.get_asyncgen_hooks()
+        if hooks == (None, None) or not inspect.isasyncgen(self.generator):
+            return self.generator.__anext__()
+        sys.set_asyncgen_hooks(None, None if hooks.finalizer is None else _leave_to_wrapper)
+        try:
+            return self.generator.__anext__()
+        finally:
+            sys.set_asyncgen_hooks(*hooks)
+
+
+def _leave_to_wrapper(generator: AsyncGenerator[Any, Any]) -> None:
+    """Finalize nothing: the loop has the wrapper closed, and that closes `generator`."""
 
 
 class Send:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
+from ._components import RESPONSE_SIZE, TIME_PROFILER
 from ._ext import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler
 from ._phanos import MethodTreeNode
-from ._profiler import RESPONSE_SIZE, TIME_PROFILER, Profiler
+from ._profiler import Profiler
 from .handlers import (
     AsyncBaseHandler,
     AsyncImpProfHandler,

@@ -10,14 +10,14 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use super::cell::class_name;
 use super::gil_cell::GilCell;
 
 /// The dict, if there is one.
 pub(crate) type Attributes = GilCell<Option<Py<PyDict>>>;
 
 fn missing(object: &Bound<'_, PyAny>, name: &Bound<'_, PyString>) -> PyErr {
-    let class = object.get_type();
-    let class = class.name().map_or_else(|_| "object".to_owned(), |name| name.to_string());
+    let class = class_name(object);
     PyAttributeError::new_err(format!("'{class}' object has no attribute '{name}'"))
 }
 

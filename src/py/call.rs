@@ -5,7 +5,7 @@ use std::time::Duration;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::core::number;
 
@@ -121,8 +121,10 @@ pub(crate) fn finish<'py>(
     if waiting == 0 {
         return outcome;
     }
-    if (waiting >= now.limit && !profiler.is_handing_over(py)) || profiler.is_top(py, &call.node) {
-        let handed = handover::hand_over(py, profiler, now);
+    if (waiting >= now.limit && !profiler.is_handing_over(py, &call.node))
+        || profiler.is_top(py, &call.node)
+    {
+        let handed = handover::hand_over(py, profiler, now, &now.metrics, &call.node);
         if handed.deliveries.is_some() || handed.interrupted.is_some() {
             let earlier = outcome.take().and_then(|earlier| earlier.interrupted);
             outcome =
@@ -273,4 +275,10 @@ pub(crate) fn failure(py: Python<'_>, plan: &Plan, what: &str, error: PyErr) -> 
     let reported =
         report.call_method1(intern!(py, "_report_failure"), (what, error.into_value(py)));
     swallow(py, reported).err()
+}
+
+/// Lines batches for asynchronous handlers up, where nothing can be awaited.
+pub(crate) fn queue(py: Python<'_>, plan: &Plan, deliveries: &Bound<'_, PyList>) -> PyResult<()> {
+    plan.profiler.bind(py).call_method1(intern!(py, "_queue_deliveries"), (deliveries,))?;
+    Ok(())
 }

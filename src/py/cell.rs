@@ -148,16 +148,14 @@ pub(crate) fn string_of(text: &Bound<'_, PyString>) -> String {
 
 /// Python's `str()` of anything; a `__str__` that raises must not stop a batch.
 pub(crate) fn text_of(object: &Bound<'_, PyAny>) -> String {
-    object.str().map_or_else(
-        |_| {
-            let class = object.get_type();
-            format!(
-                "<{} without text>",
-                class.name().map_or_else(|_| "object".into(), |n| n.to_string())
-            )
-        },
-        |text| string_of(&text),
-    )
+    object
+        .str()
+        .map_or_else(|_| format!("<{} without text>", class_name(object)), |text| string_of(&text))
+}
+
+/// The name of an object's class, for messages.
+pub(crate) fn class_name(object: &Bound<'_, PyAny>) -> String {
+    object.get_type().name().map_or_else(|_| "object".into(), |name| string_of(&name))
 }
 
 /// A label's or operation's value, free of the interpreter.

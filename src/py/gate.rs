@@ -13,7 +13,6 @@ use crate::clock::Start;
 use super::call::{self, Call, Ending};
 use super::handover::Outcome;
 use super::node::{Node, Running};
-use super::plan::Plan;
 use super::raised::swallow;
 use super::site::Site;
 
@@ -117,7 +116,7 @@ impl CallGate {
             }
             (interrupted, deliveries) => {
                 if let Some(deliveries) = deliveries {
-                    swallow(py, queue(py, plan, &deliveries))?;
+                    swallow(py, call::queue(py, plan, &deliveries))?;
                 }
                 call::close(py, self.site.core.get(), &call);
                 // Known to the wrapper that calls us, by a variable and an argument.
@@ -174,7 +173,7 @@ impl CallGate {
         let plan = node
             .get()
             .with_running(py, |running| running.as_ref().map(|running| running.plan.clone_ref(py)));
-        let queued = plan.map_or(Ok(()), |plan| queue(py, plan.get(), &deliveries));
+        let queued = plan.map_or(Ok(()), |plan| call::queue(py, plan.get(), &deliveries));
         self.close(py, node);
         swallow(py, queued).map(drop)
     }
@@ -200,11 +199,6 @@ impl CallGate {
         drop(before);
         Ok(())
     }
-}
-
-fn queue(py: Python<'_>, plan: &Plan, deliveries: &Bound<'_, PyList>) -> PyResult<()> {
-    plan.profiler.bind(py).call_method1(intern!(py, "_queue_deliveries"), (deliveries,))?;
-    Ok(())
 }
 
 /// Nanoseconds on the clock that calls are timed with, for starts that Python code keeps.

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::core::record::{Batch, Lines};
 
 use super::call::failure;
-use super::cell::{Columns, LabelCell, MethodCell, ValueCell, from_dict, text_of};
+use super::cell::{Columns, LabelCell, MethodCell, ValueCell, class_name, from_dict, text_of};
 use super::metric::{Metric, record_dicts};
+use super::node::Node;
+use super::operation::complain;
 use super::plan::{HandlerEntry, HandlerKind, MetricEntry, Plan};
 use super::profiler::ProfilerCore;
 
@@ -44,16 +46,23 @@ enum Rows<'py> {
     Dicts(Bound<'py, PyList>),
 }
 
-/// Takes all waiting records of all metrics, then gives each metric's to each handler.
-pub(crate) fn hand_over<'py>(py: Python<'py>, core: &ProfilerCore, plan: &Plan) -> Outcome<'py> {
+/// Takes all waiting records of `metrics`, then gives each metric's to each handler of the
+/// plan. `node` is the current one: profiled calls that handlers make are below it.
+pub(crate) fn hand_over<'py>(
+    py: Python<'py>,
+    core: &ProfilerCore,
+    plan: &Plan,
+    metrics: &[MetricEntry],
+    node: &Py<Node>,
+) -> Outcome<'py> {
     let mut outcome = Outcome::default();
     if plan.handlers.is_empty() {
         limit(py, core, plan, &mut outcome);
         return outcome;
     }
-    core.handing_over(py, || {
-        let mut batches = Vec::with_capacity(plan.metrics.len());
-        for entry in &plan.metrics {
+    core.handing_over(py, node, || {
+        let mut batches = Vec::with_capacity(metrics.len());
+        for entry in metrics {
             if entry.overridden || entry.metric.get().waiting(py) > 0 {
                 batches.extend(take(py, plan, entry, &mut outcome));
             }
@@ -117,7 +126,7 @@ fn take<'a, 'py>(
     } else {
         let columns = metric.take(py);
         if !columns.is_even() {
-            let told = super::operation::complain(
+            let told = complain(
                 entry.metric.bind(py),
                 "incomplete",
                 "values, label_values and method differ in length; only complete records go out",
@@ -143,15 +152,13 @@ fn overridden_rows<'py>(
     let bound = entry.metric.bind(py);
     let name = text_of(name);
     metric.lend(py);
-    let listed = bound.call_method0(intern!(py, "to_records"));
-    let listed = match listed {
-        Ok(listed) => Ok(listed.cast_into::<PyList>().ok()),
-        Err(error) => Err(error),
-    };
-    let rows = match listed {
-        Ok(records) => records.filter(|records| !records.is_empty()).map(Rows::Dicts),
-        Err(error) => {
-            note(outcome, failure(py, plan, &format!("to_records of metric '{name}'"), error));
+    let given = bound.call_method0(intern!(py, "to_records"));
+    let rows = match given.and_then(|given| listed(bound, &given)) {
+        Ok(Some(records)) => (!records.is_empty()).then_some(Rows::Dicts(records)),
+        failed => {
+            if let Err(error) = failed {
+                note(outcome, failure(py, plan, &format!("to_records of metric '{name}'"), error));
+            }
             // The user's own conversion failed; the records themselves are still there.
             let columns = metric.take(py);
             (columns.complete() > 0).then_some(Rows::Columns(columns))
@@ -164,6 +171,42 @@ fn overridden_rows<'py>(
     // A cleanup that keeps records keeps them.
     metric.reclaim(py);
     rows
+}
+
+/// The records that a `to_records` of the user's own gave, or `None` (and a logged error) if
+/// these are none.
+///
+/// Errors: what iterating raises.
+fn listed<'py>(
+    metric: &Bound<'py, Metric>,
+    given: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyList>>> {
+    if let Ok(records) = given.cast::<PyList>() {
+        return Ok(Some(records.clone()));
+    }
+    // These give other things than records when iterated.
+    let single = given.is_instance_of::<PyString>()
+        || given.is_instance_of::<PyBytes>()
+        || given.is_instance_of::<PyDict>();
+    match given.try_iter() {
+        Ok(records) if !single => {
+            let list = PyList::empty(given.py());
+            for record in records {
+                list.append(record?)?;
+            }
+            Ok(Some(list))
+        }
+        _ => {
+            let shown = given.repr().map(|text| text.to_string()).unwrap_or_default();
+            let message = format!(
+                "expects an iterable of records from its to_records, got {shown} of type {}; \
+                 its records go out as they are stored",
+                class_name(given)
+            );
+            complain(metric, "to_records", &message)?;
+            Ok(None)
+        }
+    }
 }
 
 fn give<'py>(

@@ -21,6 +21,7 @@ use super::node::Node;
 use super::operation::{self, Stored};
 use super::profiler::ProfilerCore;
 use super::store::Store;
+use super::strand::{self, Strand};
 
 /// Method and labels of a `store_operation` under way, for operations called from it.
 #[derive(Default)]
@@ -50,7 +51,14 @@ pub(crate) struct Metric {
 
 impl Metric {
     fn with_columns<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Columns) -> R) -> R {
-        self.store.with(py, |store| body(store.columns()))
+        let done = self.store.with(py, |store| match store.shared() {
+            Some(columns) => Ok(body(columns)),
+            None => Err(body),
+        });
+        done.unwrap_or_else(|body| {
+            let strand = Strand::current(py);
+            self.store.with(py, |store| body(store.columns(strand)))
+        })
     }
 
     /// Changes the columns and keeps the owner's count of waiting records right.
@@ -136,15 +144,17 @@ impl Metric {
         self.with_columns(py, |columns| columns.len())
     }
 
-    /// Moves the waiting records to this thread alone until [`Self::reclaim`]. They stay
+    /// Moves the waiting records to this strand alone until [`Self::reclaim`]. They stay
     /// counted as waiting.
     pub(crate) fn lend(&self, py: Python<'_>) {
-        self.store.with(py, Store::lend);
+        let strand = Strand::current(py);
+        self.store.with(py, |store| store.lend(strand));
     }
 
-    /// Ends [`Self::lend`]: what the thread left of its rows waits again.
+    /// Ends [`Self::lend`]: what the strand left of its rows waits again.
     pub(crate) fn reclaim(&self, py: Python<'_>) {
-        self.store.with(py, Store::reclaim);
+        let strand = Strand::current(py);
+        self.store.with(py, |store| store.reclaim(strand));
     }
 
     fn attribute(
@@ -390,8 +400,8 @@ impl Metric {
         Ok(())
     }
 
-    /// Moves the waiting records to this thread alone until `_reclaim`, so that it can
-    /// change one column after the other.
+    /// Moves the waiting records to this thread or greenlet alone until `_reclaim`, so that
+    /// it can change one column after the other.
     fn _lend(&self, py: Python<'_>) {
         self.lend(py);
     }
@@ -415,6 +425,14 @@ impl Metric {
             labels: columns.labels.split_off(lengths.1.min(columns.labels.len())),
             methods: columns.methods.split_off(lengths.2.min(columns.methods.len())),
         }));
+    }
+
+    /// In a forked child: drops all records, those of threads that are gone included.
+    fn _forget_inherited(&self, py: Python<'_>) {
+        let taken = self.store.with(py, |store| store.take_all(strand::thread()));
+        if let Some(owner) = self.owner.object(py) {
+            owner.get().count(py, 0, taken.iter().map(Columns::len).sum());
+        }
     }
 
     /// Appends labels and method until both columns are as long as the values.

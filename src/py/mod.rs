@@ -14,7 +14,8 @@
 //! | `profiler`  | native half of a `Profiler`: current node, plan, waiting records |
 //! | `plan`      | one configuration, worked out when it changes |
 //! | `metric`    | what metric classes inherit, made of the next two |
-//! | `store`     | waiting records, shared or lent to one thread |
+//! | `store`     | waiting records, shared or lent to one strand |
+//! | `strand`    | who runs: a thread, or one of its greenlets |
 //! | `head`      | the attributes that every record repeats |
 //! | `operation` | which values and labels an operation takes |
 //! | `cell`      | what columns hold, and its conversions |
@@ -46,6 +47,7 @@ mod profiler;
 mod raised;
 mod site;
 mod store;
+mod strand;
 
 /// Native half of `phanos`; its Python half is the documented interface.
 // The lock of the interpreter guards the state in here.

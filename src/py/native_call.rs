@@ -251,13 +251,11 @@ fn conclude(
 #[cold]
 fn settle(py: Python<'_>, plan: &Plan, outcome: Outcome<'_>) -> Option<Box<PyErr>> {
     let mut interrupted = outcome.interrupted;
-    if let Some(deliveries) = outcome.deliveries {
-        let queued =
-            plan.profiler.bind(py).call_method1(intern!(py, "_queue_deliveries"), (deliveries,));
-        if let Err(error) = queued {
-            let what = "queueing for asynchronous handlers";
-            interrupted = interrupted.or_else(|| call::failure(py, plan, what, error));
-        }
+    if let Some(deliveries) = outcome.deliveries
+        && let Err(error) = call::queue(py, plan, &deliveries)
+    {
+        let what = "queueing for asynchronous handlers";
+        interrupted = interrupted.or_else(|| call::failure(py, plan, what, error));
     }
     interrupted.map(Box::new)
 }

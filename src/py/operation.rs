@@ -11,7 +11,7 @@ use crate::core::label;
 use crate::core::pace::Pace;
 use crate::core::record::ERROR_RAISED;
 
-use super::cell::{LabelCell, MethodCell, Operation, ValueCell, text_of};
+use super::cell::{LabelCell, MethodCell, Operation, ValueCell, class_name, text_of};
 use super::gil_cell::GilCell;
 use super::metric::Metric;
 use super::node::Node;
@@ -32,12 +32,11 @@ pub(crate) fn due(py: Python<'_>, kind: &str) -> Option<u64> {
 pub(crate) fn complain(metric: &Bound<'_, Metric>, kind: &str, message: &str) -> PyResult<()> {
     let py = metric.py();
     let name = metric.getattr(intern!(py, "name")).map(|name| text_of(&name)).unwrap_or_default();
-    let class = metric.get_type();
     let kind = format!("{}|{kind}", metric.get().serial);
     let Some(left_out) = due(py, &kind) else {
         return Ok(());
     };
-    let class = class.name().map(|name| name.to_string()).unwrap_or_default();
+    let class = class_name(metric);
     let repeated = match left_out {
         0 => String::new(),
         count => format!(" ({count} more like this since the last line)"),
@@ -74,8 +73,7 @@ fn accepted(
     let py = metric.py();
     let expected = |what: &str| {
         let shown = value.repr().map_or_else(|_| "a value".to_owned(), |text| text.to_string());
-        let class = value.get_type();
-        let class = class.name().map(|name| name.to_string()).unwrap_or_default();
+        let class = class_name(value);
         let operation = stored.name();
         format!("operation '{operation}' accepts only {what}, got {shown} of type {class}")
     };

@@ -13,13 +13,16 @@ use pyo3::types::PyString;
 use crate::clock;
 use crate::core::path::{Path, PathCache, hash_name};
 
+use super::call;
 use super::function::ProfiledFunction;
 use super::gil_cell::GilCell;
-use super::handover;
+use super::handover::{self, Outcome};
+use super::metric::Metric;
 use super::node::Node;
 use super::owner;
-use super::plan::Plan;
+use super::plan::{MetricEntry, Plan};
 use super::site::Site;
+use super::strand;
 
 /// Paths remembered per profiler: 100,000 distinct ones stay interned, and memory for them
 /// stays below 20 MB.
@@ -44,8 +47,16 @@ pub(crate) struct ProfilerCore {
     waiting: GilCell<usize>,
     /// Hand-overs under way; a handler that itself calls profiled functions does not start
     /// another one because many records wait.
-    handing_over: GilCell<usize>,
+    handing_over: GilCell<Vec<HandOver>>,
     paths: GilCell<PathCache>,
+}
+
+/// A hand-over under way: calls of this thread below this node are made by its handlers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct HandOver {
+    thread: usize,
+    /// Address of the node that is current meanwhile.
+    node: usize,
 }
 
 /// Keeps the garbage collector from running.
@@ -110,15 +121,40 @@ impl ProfilerCore {
         self.waiting.get(py)
     }
 
-    pub(crate) fn is_handing_over(&self, py: Python<'_>) -> bool {
-        self.handing_over.get(py) > 0
+    /// True if the call of `node` is made by a handler that is served just now.
+    ///
+    /// Threads alone do not tell: greenlets share one. Each has its own line of nodes.
+    pub(crate) fn is_handing_over(&self, py: Python<'_>, node: &Py<Node>) -> bool {
+        let thread = strand::thread();
+        let here: Vec<usize> = self.handing_over.with(py, |under_way| {
+            under_way.iter().filter(|one| one.thread == thread).map(|one| one.node).collect()
+        });
+        let mut next = (!here.is_empty()).then(|| node.clone_ref(py));
+        while let Some(node) = next {
+            if here.contains(&node.as_ptr().addr()) {
+                return true;
+            }
+            next = node.get().above(py);
+        }
+        false
     }
 
-    /// Runs `body` as a hand-over.
-    pub(crate) fn handing_over<R>(&self, py: Python<'_>, body: impl FnOnce() -> R) -> R {
-        self.handing_over.with(py, |count| *count += 1);
+    /// Runs `body` as a hand-over, with `node` being current.
+    pub(crate) fn handing_over<R>(
+        &self,
+        py: Python<'_>,
+        node: &Py<Node>,
+        body: impl FnOnce() -> R,
+    ) -> R {
+        let this = HandOver { thread: strand::thread(), node: node.as_ptr().addr() };
+        self.handing_over.with(py, |under_way| under_way.push(this));
         let result = body();
-        self.handing_over.with(py, |count| *count -= 1);
+        self.handing_over.with(py, |under_way| {
+            // Not always the last: others begin and end meanwhile.
+            if let Some(position) = under_way.iter().rposition(|one| *one == this) {
+                under_way.swap_remove(position);
+            }
+        });
         result
     }
 
@@ -203,6 +239,23 @@ impl ProfilerCore {
     }
 }
 
+/// Deliveries that asynchronous handlers still have to make.
+///
+/// Errors: what a handler raised that is not an `Exception`; the deliveries are queued then.
+fn left_to_deliver<'py>(
+    py: Python<'py>,
+    plan: &Plan,
+    outcome: Outcome<'py>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let Some(error) = outcome.interrupted else {
+        return Ok(outcome.deliveries.map(Bound::into_any));
+    };
+    if let Some(deliveries) = outcome.deliveries {
+        call::queue(py, plan, &deliveries)?;
+    }
+    Err(error)
+}
+
 #[pymethods]
 impl ProfilerCore {
     #[new]
@@ -219,7 +272,7 @@ impl ProfilerCore {
             plan: GilCell::new(None),
             enabled: GilCell::new(false),
             waiting: GilCell::new(0),
-            handing_over: GilCell::new(0),
+            handing_over: GilCell::new(Vec::new()),
             paths: GilCell::new(PathCache::new(PATHS)),
         })
     }
@@ -310,11 +363,34 @@ impl ProfilerCore {
         let Some(plan) = slf.get().plan(py) else {
             return Ok(None);
         };
-        let outcome = handover::hand_over(py, slf.get(), plan.get());
-        match outcome.interrupted {
-            Some(error) => Err(error),
-            None => Ok(outcome.deliveries.map(Bound::into_any)),
-        }
+        let plan = plan.get();
+        let node = slf.get().current(py)?;
+        let outcome = handover::hand_over(py, slf.get(), plan, &plan.metrics, &node);
+        left_to_deliver(py, plan, outcome)
+    }
+
+    /// The same for the records of one metric, which is no longer in the plan; `overridden`
+    /// says whether their conversion is the user's own.
+    fn hand_over_rest<'py>(
+        slf: &Bound<'py, Self>,
+        metric: Py<Metric>,
+        overridden: bool,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = slf.py();
+        let Some(plan) = slf.get().plan(py) else {
+            return Ok(None);
+        };
+        let plan = plan.get();
+        let node = slf.get().current(py)?;
+        let rest = [MetricEntry { metric, overridden }];
+        let outcome = handover::hand_over(py, slf.get(), plan, &rest, &node);
+        left_to_deliver(py, plan, outcome)
+    }
+
+    /// In a forked child: hand-overs of threads that are gone.
+    fn forget_inherited(&self, py: Python<'_>) {
+        let thread = strand::thread();
+        self.handing_over.with(py, |under_way| under_way.retain(|one| one.thread == thread));
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

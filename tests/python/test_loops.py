@@ -86,7 +86,6 @@ def test_a_sync_call_after_the_loop_waits_for_the_next_one() -> None:
 
 
 def test_a_loop_that_is_closed_without_running_its_tasks_loses_nothing() -> None:
-    # In a process of its own: such a loop leaves complaints of asyncio behind.
     done = run_python(
         """
         import asyncio
@@ -110,7 +109,7 @@ def test_a_loop_that_is_closed_without_running_its_tasks_loses_nothing() -> None
         print(dict(handler.counts()))
         """
     )
-    assert done.returncode == 0, done.stderr
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == "{'__main__:step': 2}\n"
 
 

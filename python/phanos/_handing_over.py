@@ -1,0 +1,96 @@
+"""Waiting records on their way out: when asked for, at the end, after a fork."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ._delivery import Delivery
+from ._overridden import overridden
+from ._parts import ProfilerParts
+from ._phanos import flush_future
+from ._plan import RECORD_METHODS
+from ._settings import checked_timeout
+from .metrics import MetricWrapper
+
+
+class HandingOver(ProfilerParts):
+    """The part of `Profiler` that gives records to handlers."""
+
+    def handle_records_clear(self) -> Any:
+        """Hand all waiting records to the handlers; to be awaited after `async_config`."""
+        return None if self.profile_ext is None else self.profile_ext.handle_records_clear()
+
+    def force_handle_records_clear(self) -> Any:
+        """Hand all waiting records over; to be awaited after `async_config`."""
+        return None if self.profile_ext is None else self.profile_ext.force_handle_records_clear()
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """
+        Hand all waiting records to the handlers.
+
+        Args:
+            timeout_s: seconds to wait for handlers that deliver in the background.
+
+        Returns True if nothing is left; batches for asynchronous handlers are left if no
+        event loop has delivered them yet (see `aflush`).
+        """
+        checked_timeout(timeout_s)
+        self._hand_over()
+        return self._core.waiting == 0 and self._courier.waiting == 0
+
+    async def aflush(self, timeout_s: float = 5.0) -> bool:
+        """
+        Hand all waiting records to the handlers and await the asynchronous ones.
+
+        Args:
+            timeout_s: seconds to wait; what is not done by then goes on being delivered.
+
+        Returns True if nothing is left.
+        """
+        checked_timeout(timeout_s)
+        done: bool = await flush_future(self._core, self._aflush(), timeout_s)
+        return done and self._core.waiting == 0 and self._courier.waiting == 0
+
+    async def _aflush(self) -> None:
+        self._hand_over()
+        await self._courier.flush()
+
+    def _hand_over(self) -> None:
+        deliveries = self._core.hand_over()
+        if deliveries:
+            self._courier.queue(deliveries)
+
+    def _hand_over_rest(self, metric: MetricWrapper) -> None:
+        """Hand over what came into a metric while handlers ran that got the rest of it."""
+        if not len(metric.values):
+            return
+        metric._attach(None)
+        own = overridden(metric, MetricWrapper, RECORD_METHODS)
+        deliveries = self._core.hand_over_rest(metric, own)
+        if deliveries:
+            self._courier.queue(deliveries)
+
+    def _queue_deliveries(self, deliveries: list[Delivery]) -> None:
+        self._courier.queue(deliveries)
+
+    async def _deliver(self, deliveries: list[Delivery]) -> None:
+        await self._courier.deliver(deliveries)
+
+    def _exit(self) -> None:
+        """Hand over at the end of the interpreter; what no loop can deliver is counted."""
+        self._hand_over()
+        self._tell_drops()
+        abandoned = self._courier.abandoned()
+        if abandoned:
+            self.error(
+                "%d records for asynchronous handlers were never delivered: no event loop ran "
+                "after the calls that made them",
+                abandoned,
+            )
+
+    def _forget_inherited(self) -> None:
+        """Drop what a forked child inherited: the parent hands it over."""
+        for metric in self.metrics.values():
+            metric._forget_inherited()
+        self._core.forget_inherited()
+        self._courier.abandoned()

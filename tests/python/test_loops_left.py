@@ -1,0 +1,217 @@
+"""Event loops that are left behind: nothing keeps them alive, nothing waits in them for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import sys
+import warnings
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from support import AsyncCollectingHandler, make_profiler, run_in_threads
+
+ITEM = __name__.rpartition(".")[2]
+
+
+@pytest.fixture(autouse=True)
+def no_complaints(
+    collected_garbage: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Nothing is logged, nor raised where nobody can catch it, until all garbage is gone."""
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    with caplog.at_level(logging.WARNING):
+        yield
+        gc.collect()
+    assert [str(one.exc_value) for one in unraisable] == []
+    assert [record.getMessage() for record in caplog.get_records("call")] == []
+
+
+def collect(reference: Callable[[], Any]) -> None:
+    """Collect garbage; what is referred to must be part of it, closed or not."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
+        gc.collect()
+    assert reference() is None
+
+
+class Slow:
+    """What `on_handle` of a handler can be: waits until it is let go."""
+
+    def __init__(self) -> None:
+        self.entered = 0
+        self.released: asyncio.Event | None = asyncio.Event()
+
+    async def __call__(self, records: Any, name: str) -> None:
+        self.entered += 1
+        if self.released is not None:
+            await self.released.wait()
+
+
+@pytest.mark.parametrize("call", ["sync", "async"])
+@pytest.mark.parametrize("end", ["dropped", "closed"])
+def test_a_loop_is_collected_after_deliveries(call: str, end: str) -> None:
+    handler = AsyncCollectingHandler()
+    profiler = make_profiler(handler)
+
+    @profiler.profile
+    def step():
+        return None
+
+    @profiler.profile
+    async def async_step():
+        return None
+
+    async def main():
+        if call == "sync":
+            step()
+        else:
+            await async_step()
+        assert await profiler.aflush() is True
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    if end == "closed":
+        loop.close()
+    reference = weakref.ref(loop)
+    del loop
+    collect(reference)
+    assert len(handler.records) == 1
+    assert profiler.flush() is True
+
+
+@pytest.mark.parametrize("end", ["dropped", "closed"])
+@pytest.mark.parametrize("rounds", [0, 1, 2, 3])
+def test_batches_in_a_loop_that_is_left_go_to_the_next_one(end: str, rounds: int) -> None:
+    slow = Slow()
+    handler = AsyncCollectingHandler(on_handle=slow)
+    profiler = make_profiler(handler)
+
+    @profiler.profile
+    def step():
+        return None
+
+    async def main():
+        step()
+        step()
+        for _ in range(rounds):
+            await asyncio.sleep(0)
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    if end == "closed":
+        loop.close()
+    reference = weakref.ref(loop)
+    del loop
+    slow.released = None  # The event belongs to that loop.
+    collect(reference)
+    assert handler.records == []
+    assert profiler.flush() is False
+    assert asyncio.run(profiler.aflush()) is True
+    assert handler.counts() == {f"{ITEM}:step": 2}
+
+
+def test_a_call_cancelled_with_its_loop_leaves_its_batch() -> None:
+    slow = Slow()
+    handler = AsyncCollectingHandler(on_handle=slow)
+    profiler = make_profiler(handler)
+
+    @profiler.profile
+    async def step():
+        return None
+
+    async def main():
+        task = asyncio.create_task(step())
+        while not slow.entered:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main())
+    loop.close()
+    reference = weakref.ref(loop)
+    del loop
+    slow.released = None
+    collect(reference)
+    assert asyncio.run(profiler.aflush()) is True
+    assert handler.counts() == {f"{ITEM}:step": 1}
+
+
+def test_a_handler_that_nothing_can_resume_gets_its_batch_again() -> None:
+    class Forgetful:
+        entered = 0
+
+        async def __call__(self, records, name):
+            self.entered += 1
+            if self.entered == 1:
+                await asyncio.get_running_loop().create_future()
+
+    forgetful = Forgetful()
+    handler = AsyncCollectingHandler(on_handle=forgetful)
+    profiler = make_profiler(handler)
+
+    @profiler.profile
+    def step():
+        return None
+
+    async def main():
+        step()
+        while not forgetful.entered:
+            await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        gc.collect()  # Takes the handler's task, which only its future knew.
+        step()
+        assert await profiler.aflush() is True
+
+    asyncio.run(main())
+    assert forgetful.entered == 3
+    assert handler.counts() == {f"{ITEM}:step": 2}
+
+
+def test_the_end_of_a_loop_waits_for_deliveries_that_had_not_begun() -> None:
+    async def slowly(records, name):
+        for _ in range(20):
+            await asyncio.sleep(0)
+
+    handler = AsyncCollectingHandler(on_handle=slowly)
+    profiler = make_profiler(handler)
+
+    @profiler.profile
+    def step():
+        return None
+
+    async def main():
+        step()
+        step()
+
+    asyncio.run(main())
+    assert handler.counts() == {f"{ITEM}:step": 2}
+
+
+def test_loops_left_by_threads_lose_nothing() -> None:
+    handler = AsyncCollectingHandler()
+    profiler = make_profiler(handler)
+
+    @profiler.profile
+    def step():
+        return None
+
+    async def main():
+        step()
+
+    def body(index):
+        for _ in range(25):
+            loop = asyncio.new_event_loop()
+            loop.run_until_complete(main())
+            loop.close()
+
+    run_in_threads(body, 4)
+    assert asyncio.run(profiler.aflush()) is True
+    assert handler.counts() == {f"{ITEM}:step": 100}
