@@ -1,18 +1,17 @@
 //! From a metric's columns to handlers: text for the built-in ones, dicts for the others.
 
-use std::sync::Arc;
-
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
-use crate::core::record::{Batch, Lines};
+use crate::core::record::Lines;
 
 use super::call::failure;
-use super::cell::{Columns, LabelCell, MethodCell, ValueCell, from_dict, text_of};
+use super::cell::{Columns, LabelCell, MethodCell, ValueCell, dict_to_text, text_of};
 use super::metric::{Metric, record_dicts};
 use super::plan::{HandlerEntry, HandlerKind, MetricEntry, Plan};
 use super::profiler::ProfilerCore;
+use super::refused::Refused;
 
 /// What is left to do after a hand-over.
 ///
@@ -233,7 +232,8 @@ impl<'py> Taken<'_, 'py> {
         }
         let mut text = match &self.rows {
             Rows::Columns(columns) => {
-                let metric = self.metric.get().written(py)?;
+                // Text can hold everything.
+                let metric = self.metric.get().written(py, &mut Refused::default())?;
                 let mut lines = Lines::new(&metric, columns.len());
                 let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
                 for ((value, labels), method) in rows {
@@ -247,8 +247,8 @@ impl<'py> Taken<'_, 'py> {
                     {
                         lines.add_number(path, *number, raised);
                     } else {
-                        let (_, value) = value.written(py);
-                        lines.add(&method.written(py), &value, &labels.written(py));
+                        let value = value.for_text(py);
+                        lines.add(&method.for_text(py), &value, &labels.for_text(py));
                     }
                 }
                 lines.text
@@ -284,6 +284,5 @@ pub(crate) fn records_to_str(name: &str, records: &Bound<'_, PyAny>) -> PyResult
 /// Errors: `KeyError` if the record lacks a key.
 #[pyfunction]
 pub(crate) fn record_to_str(name: &str, record: &Bound<'_, PyAny>) -> PyResult<String> {
-    let (metric, record) = from_dict(name, record)?;
-    Ok(Batch { metric: Arc::new(metric), records: vec![record] }.text())
+    dict_to_text(name, record)
 }

@@ -18,6 +18,11 @@
 //! | `head`      | the attributes that every record repeats |
 //! | `operation` | which values and labels an operation takes |
 //! | `cell`      | what columns hold, and its conversions |
+//! | `json_value` | Python objects as JSON, made of the next two |
+//! | `json_dataclass` | dataclass instances |
+//! | `json_moment` | dates, times, UUIDs |
+//! | `refused`   | what JSON cannot hold, told once |
+//! | `wire`      | batches as they go to a broker |
 //! | `handover`  | from columns to handlers |
 //! | `raised`    | the exception in flight, set aside and put back |
 //! | `attributes` | attributes that users set on nodes and contexts |
@@ -36,6 +41,9 @@ mod gate;
 mod gil_cell;
 mod handover;
 mod head;
+mod json_dataclass;
+mod json_moment;
+mod json_value;
 mod metric;
 mod native_call;
 mod node;
@@ -44,8 +52,10 @@ mod owner;
 mod plan;
 mod profiler;
 mod raised;
+mod refused;
 mod site;
 mod store;
+mod wire;
 
 /// Native half of `phanos`; its Python half is the documented interface.
 // The lock of the interpreter guards the state in here.
@@ -76,6 +86,8 @@ pub(crate) mod module {
     use super::profiler::ProfilerCore;
     #[pymodule_export]
     use super::raised::call_as;
+    #[pymodule_export]
+    use super::wire::records_to_json;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
