@@ -52,7 +52,7 @@ fn batch(records: usize) -> Batch<Rc<Path>> {
     let method = Path::literal("Resource:get").child("load".into()).child("query".into());
     let record = Record {
         method,
-        operation: Cow::Borrowed("observe"),
+        operation: Some(Cow::Borrowed("observe")),
         value: Value::Float(1.23),
         labels: Labels::ErrorRaised(false),
     };
@@ -69,6 +69,16 @@ fn written(criterion: &mut Criterion) {
     assert!(hundred.json().starts_with(b"[{\"item\":\"Resource\""));
     criterion.bench_function("JSON of 100 records", |bencher| {
         bencher.iter(|| black_box(&hundred).json());
+    });
+    let mut mixed = hundred;
+    for (record, number) in mixed.records.iter_mut().zip(0u8..) {
+        // No two in a row alike, and digits that take a search.
+        record.method = record.method.child(format!("step{}", number % 10).into());
+        record.value = Value::Float(f64::from(number) / 7.0);
+    }
+    assert!(mixed.json().ends_with(br#""value":["observe",14.142857142857142]}]"#));
+    criterion.bench_function("JSON of 100 unlike records", |bencher| {
+        bencher.iter(|| black_box(&mixed).json());
     });
 }
 

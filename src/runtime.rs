@@ -35,11 +35,7 @@ impl OfProcess {
     /// The system refuses a thread.
     pub(crate) fn runtime(&self) -> io::Result<&Runtime> {
         self.runtime.get_or_try_init(|| {
-            Builder::new_multi_thread()
-                .worker_threads(1)
-                .thread_name("phanos")
-                .enable_time()
-                .build()
+            Builder::new_multi_thread().worker_threads(1).thread_name("phanos").enable_all().build()
         })
     }
 }

@@ -1,7 +1,7 @@
 """Native half of `phanos`. Its classes are documented where users import them from."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar, final
 
@@ -26,6 +26,7 @@ __all__ = [
     "flush_future",
     "monotonic_ns",
     "record_to_str",
+    "records_to_json",
     "records_to_str",
 ]
 
@@ -121,6 +122,7 @@ class MetricStore:
     def _lengths(self) -> tuple[int, int, int]: ...
     def _reclaim(self) -> None: ...
     def _set_ambient(self, method: str | None, labels: dict[str, Any] | None) -> None: ...
+    def _to_json(self) -> bytes: ...
     def _set_column(self, which: int, items: Iterable[Any]) -> None: ...
     def _observe(
         self,
@@ -247,6 +249,20 @@ def end_runtime(timeout_s: float) -> None: ...
 def due(kind: str) -> int | None: ...
 def monotonic_ns() -> int: ...
 def record_to_str(name: str, record: Record) -> str: ...
+def records_to_json(
+    records: Iterable[Mapping[str, Any]], logger: LoggerLike | None = None
+) -> bytes:
+    """
+    Write records as they go to a broker: one compact JSON array, UTF-8, the keys of each
+    record in its own order, every value as orjson writes it.
+
+    What orjson refuses (ints of more than 64 bits, lone surrogates, other objects) becomes its
+    `str()`, keys that are no `str` too. Each kind of that is told to `logger` once a minute at
+    most; without one, to the logger `phanos`.
+
+    Raises `TypeError` if records cannot be iterated.
+    """
+
 def records_to_str(name: str, records: Iterable[Record]) -> str: ...
 def current_node(core: ProfilerCore) -> MethodTreeNode: ...
 def flush_future(

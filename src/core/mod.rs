@@ -8,6 +8,7 @@
 //! | `forest` | which calls are live, under which other: an arena with constant-time removal |
 //! | `value`  | a label's or an operation's value, free of the interpreter |
 //! | `number` | floats the way Python and orjson print them; milliseconds from nanoseconds |
+//! | `json`   | JSON as orjson writes it; the wire form of a batch |
 //! | `label`  | which label names a metric expects, and how a mismatch is told |
 //! | `column` | a metric's records while they wait, as three columns that users may edit |
 //! | `record` | a batch on its way to handlers: text form, JSON form |
@@ -15,6 +16,7 @@
 
 pub mod column;
 pub mod forest;
+pub mod json;
 pub mod label;
 pub mod number;
 pub mod pace;

@@ -1,7 +1,9 @@
-//! Numbers the way Python writes them.
+//! Numbers the way Python and orjson write them.
 
 use std::fmt::Write as _;
 use std::time::Duration;
+
+use super::json;
 
 /// Appends what Python's `repr(float)` writes: the shortest digits that read back as the
 /// same number, positional from 1e-4 up to 1e16.
@@ -14,20 +16,13 @@ pub fn write_python(number: f64, out: &mut String) {
         out.push_str(if number > 0.0 { "inf" } else { "-inf" });
         return;
     }
-    let magnitude = number.abs();
-    if magnitude < 1e12 {
-        // Times have two decimals: as an integer count of hundredths they print in 10 ns,
-        // where the search for the shortest digits takes 60. Up to 15 digits are always
-        // the shortest.
-        #[allow(clippy::cast_possible_truncation)] // Below 1e14.
-        let hundredths = (magnitude * 100.0 + 0.5) as i64;
-        #[allow(clippy::cast_precision_loss)] // Exact below 2^53.
-        let same = hundredths as f64 / 100.0;
-        if same.to_bits() == magnitude.to_bits() {
-            write_hundredths(number.is_sign_negative(), hundredths, out);
-            return;
-        }
+    if let Some(hundredths) = hundredths_of(number) {
+        write_hundredths(number.is_sign_negative(), hundredths, |digits| {
+            out.push_str(std::str::from_utf8(digits).unwrap_or_default());
+        });
+        return;
     }
+    let magnitude = number.abs();
     // Rust's own formatting breaks ties between shortest digits the other way.
     let shortest = serde_json::to_string(&number).unwrap_or_default();
     if let Some((digits, exponent)) = shortest.split_once('e') {
@@ -44,7 +39,37 @@ pub fn write_python(number: f64, out: &mut String) {
     }
 }
 
-fn write_hundredths(negative: bool, hundredths: i64, out: &mut String) {
+/// Appends what orjson writes: the shortest digits that read back as the same number,
+/// positional from 1e-5 up to 1e16; `null` for NaN and infinities.
+pub fn write_json(number: f64, out: &mut Vec<u8>) {
+    match hundredths_of(number) {
+        Some(hundredths) => {
+            write_hundredths(number.is_sign_negative(), hundredths, |digits| {
+                out.extend_from_slice(digits);
+            });
+        }
+        None => json::write_with_serde(&number, out),
+    }
+}
+
+/// The magnitude in hundredths, if the number has two decimals at most.
+///
+/// Times have: as an integer count of hundredths they print in 10 ns, where the search for
+/// the shortest digits takes 60. Up to 15 digits are always the shortest.
+fn hundredths_of(number: f64) -> Option<i64> {
+    let magnitude = number.abs();
+    if magnitude < 1e12 {
+        #[allow(clippy::cast_possible_truncation)] // Below 1e14.
+        let hundredths = (magnitude * 100.0 + 0.5) as i64;
+        #[allow(clippy::cast_precision_loss)] // Exact below 2^53.
+        let same = hundredths as f64 / 100.0;
+        return (same.to_bits() == magnitude.to_bits()).then_some(hundredths);
+    }
+    None
+}
+
+/// Gives the digits to `write`.
+fn write_hundredths(negative: bool, hundredths: i64, write: impl FnOnce(&[u8])) {
     let digit = |number: i64| b'0' + u8::try_from(number % 10).unwrap_or(0);
     let mut text = *b"00000000000000000.00";
     let mut length = text.len();
@@ -67,7 +92,7 @@ fn write_hundredths(negative: bool, hundredths: i64, out: &mut String) {
         start -= 1;
         text[start] = b'-';
     }
-    out.push_str(std::str::from_utf8(&text[start..length]).unwrap_or_default());
+    write(&text[start..length]);
 }
 
 /// Milliseconds with two decimals, the unit of time metrics: what `round(ms, 2)` gives.

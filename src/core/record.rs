@@ -5,8 +5,7 @@ use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
-
+use super::json::{self, JsonArray};
 use super::number;
 use super::path::{Path, item_of};
 use super::value::{Value, write_on_one_line};
@@ -15,52 +14,74 @@ use super::value::{Value, write_on_one_line};
 #[derive(Clone, Debug)]
 pub struct Metric {
     name: Box<str>,
-    kind: Box<str>,
-    units: Box<str>,
+    /// Text form of the job.
     job: Box<str>,
     /// A line of text up to the context.
     line_head: Box<str>,
     /// What follows the value, by the labels that the profiler itself sets: none, or
     /// whether the call failed.
     line_tails: [Box<str>; 3],
+    /// JSON of a record between its `item` and its `method`.
+    json_middle: Box<[u8]>,
 }
 
 impl Metric {
     /// `name` is the one under which handlers get the batch, and not part of the JSON;
     /// `kind` the Prometheus type: histogram, summary, counter, gauge, info or enum.
     pub fn new(name: &str, kind: &str, units: &str, job: &str) -> Self {
+        let [kind, units_value, job] = [kind, units, job].map(|text| Value::Text(text.into()));
+        Self::with_values(name, units, &kind, &units_value, &job)
+    }
+
+    /// The same where JSON may get other values than strings; `units_text` is the text form
+    /// of `units`.
+    pub fn with_values(
+        name: &str,
+        units_text: &str,
+        kind: &Value,
+        units: &Value,
+        job: &Value,
+    ) -> Self {
         let mut line_head = String::from("profiler: ");
         write_on_one_line(name, &mut line_head);
         line_head.push_str(", method: ");
         let labels = [Labels::None, Labels::ErrorRaised(false), Labels::ErrorRaised(true)];
         let line_tails = labels.map(|labels| {
             let mut tail = String::from(" ");
-            write_on_one_line(units, &mut tail);
+            write_on_one_line(units_text, &mut tail);
             labels.write_text(&mut tail);
             tail.into()
         });
+        let mut job_text = String::new();
+        job.write_text(&mut job_text);
+        let mut json_middle = Vec::new();
+        for (key, value) in [("metric", kind), ("units", units), ("job", job)] {
+            json_middle.push(b',');
+            json::write_string(key, &mut json_middle);
+            json_middle.push(b':');
+            value.write_json(&mut json_middle);
+        }
+        json_middle.extend_from_slice(b",\"method\":");
         Self {
             name: name.into(),
-            kind: kind.into(),
-            units: units.into(),
-            job: job.into(),
+            job: job_text.into(),
             line_head: line_head.into(),
             line_tails,
+            json_middle: json_middle.into(),
         }
     }
 
+    /// JSON of a record between its `item` and its `method`.
+    pub(crate) fn json_middle(&self) -> &[u8] {
+        &self.json_middle
+    }
+
+    /// Under which handlers get the batch.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    pub fn kind(&self) -> &str {
-        &self.kind
-    }
-
-    pub fn units(&self) -> &str {
-        &self.units
-    }
-
+    /// Text form of the job, by which messages are routed.
     pub fn job(&self) -> &str {
         &self.job
     }
@@ -94,6 +115,8 @@ pub enum Labels {
     /// The one label that the profiler itself sets.
     ErrorRaised(bool),
     Listed(Box<[(Box<str>, Value)]>),
+    /// Something else that a user put in their place: none in the text form.
+    Other(Value),
 }
 
 /// What a record was made in: a path, or its text where that has to travel.
@@ -103,6 +126,15 @@ pub trait Method {
 
     /// The same for the same text, if it is known that nothing in that can break a line.
     fn key(&self) -> Option<u64>;
+
+    /// Appends `item` and `method` in JSON, with `between` between them.
+    fn write_json(&self, between: &[u8], out: &mut Vec<u8>) {
+        let mut text = String::new();
+        self.write_text(&mut text);
+        json::write_string(item_of(&text), out);
+        out.extend_from_slice(between);
+        json::write_string(&text, out);
+    }
 }
 
 impl Method for Rc<Path> {
@@ -129,8 +161,8 @@ impl Method for Box<str> {
 #[derive(Clone, Debug)]
 pub struct Record<M> {
     pub method: M,
-    /// Wire name of the operation: `observe`, `inc`, ...
-    pub operation: Cow<'static, str>,
+    /// Wire name of the operation: `observe`, `inc`, ...; without one the value stands alone.
+    pub operation: Option<Cow<'static, str>>,
     pub value: Value,
     pub labels: Labels,
 }
@@ -147,7 +179,7 @@ pub const ERROR_RAISED: &str = "error_raised";
 impl Labels {
     fn write_text(&self, out: &mut String) {
         match self {
-            Self::None => {}
+            Self::None | Self::Other(_) => {}
             Self::ErrorRaised(true) => out.push_str(", labels: error_raised=True"),
             Self::ErrorRaised(false) => out.push_str(", labels: error_raised=False"),
             Self::Listed(labels) => {
@@ -163,34 +195,38 @@ impl Labels {
         }
     }
 
+    /// Appends the JSON form.
+    pub(super) fn write_json(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::None => out.extend_from_slice(b"{}"),
+            Self::ErrorRaised(true) => out.extend_from_slice(b"{\"error_raised\":true}"),
+            Self::ErrorRaised(false) => out.extend_from_slice(b"{\"error_raised\":false}"),
+            Self::Listed(labels) => {
+                let mut separator = b'{';
+                for (name, value) in labels {
+                    out.push(separator);
+                    json::write_string(name, out);
+                    out.push(b':');
+                    value.write_json(out);
+                    separator = b',';
+                }
+                if labels.is_empty() {
+                    out.push(separator);
+                }
+                out.push(b'}');
+            }
+            Self::Other(value) => value.write_json(out),
+        }
+    }
+
     /// True if the record belongs to a call that failed.
     pub fn error_raised(&self) -> bool {
         match self {
-            Self::None => false,
+            Self::None | Self::Other(_) => false,
             Self::ErrorRaised(raised) => *raised,
             Self::Listed(labels) => labels
                 .iter()
                 .any(|(name, value)| **name == *ERROR_RAISED && *value == Value::Bool(true)),
-        }
-    }
-}
-
-impl Serialize for Labels {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::None => serializer.serialize_map(Some(0))?.end(),
-            Self::ErrorRaised(raised) => {
-                let mut map = serializer.serialize_map(Some(1))?;
-                map.serialize_entry(ERROR_RAISED, raised)?;
-                map.end()
-            }
-            Self::Listed(labels) => {
-                let mut map = serializer.serialize_map(Some(labels.len()))?;
-                for (name, value) in labels {
-                    map.serialize_entry(name, value)?;
-                }
-                map.end()
-            }
         }
     }
 }
@@ -207,21 +243,12 @@ impl<M: Method> Batch<M> {
 
     /// The wire form: one compact JSON array, UTF-8, keys in the order consumers know.
     pub fn json(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.records.len() * 160 + 2);
-        out.push(b'[');
-        let mut method = String::new();
+        let mut array = JsonArray::new(&self.metric, self.records.len());
         for record in &self.records {
-            if out.len() > 1 {
-                out.push(b',');
-            }
-            method.clear();
-            record.method.write_text(&mut method);
-            let line = JsonRecord { metric: &self.metric, record, method: &method };
-            // Writing to memory cannot fail, and no key is anything but a string.
-            let _ = serde_json::to_writer(&mut out, &line);
+            let operation = record.operation.as_deref();
+            array.add(&record.method, operation, &record.value, &record.labels);
         }
-        out.push(b']');
-        out
+        array.finish()
     }
 }
 
@@ -245,7 +272,7 @@ impl<'a> Lines<'a> {
         self.begin(method);
         value.write_text(&mut self.text);
         match labels {
-            Labels::None => self.text.push_str(&self.metric.line_tails[0]),
+            Labels::None | Labels::Other(_) => self.text.push_str(&self.metric.line_tails[0]),
             Labels::ErrorRaised(raised) => self.end(*raised),
             Labels::Listed(_) => {
                 self.text.push_str(&self.metric.line_tails[0]);
@@ -290,25 +317,5 @@ impl<'a> Lines<'a> {
 
     fn end(&mut self, raised: bool) {
         self.text.push_str(&self.metric.line_tails[1 + usize::from(raised)]);
-    }
-}
-
-struct JsonRecord<'a, M> {
-    metric: &'a Metric,
-    record: &'a Record<M>,
-    method: &'a str,
-}
-
-impl<M> Serialize for JsonRecord<'_, M> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(7))?;
-        map.serialize_entry("item", item_of(self.method))?;
-        map.serialize_entry("metric", &self.metric.kind)?;
-        map.serialize_entry("units", &self.metric.units)?;
-        map.serialize_entry("job", &self.metric.job)?;
-        map.serialize_entry("method", self.method)?;
-        map.serialize_entry("labels", &self.record.labels)?;
-        map.serialize_entry("value", &(&*self.record.operation, &self.record.value))?;
-        map.end()
     }
 }

@@ -3,12 +3,10 @@
 
 use std::fmt::Write as _;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use super::{json, number};
 
-use super::number;
-
-/// One value. Whatever is more than a scalar brings its text along, since only Python
-/// knows how Python prints it.
+/// One value, in the form that was asked for: whatever is more than a scalar is text or
+/// JSON already, since only Python knows how Python shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     None,
@@ -18,14 +16,8 @@ pub enum Value {
     Unsigned(u64),
     Float(f64),
     Text(Box<str>),
-    List(Vec<Value>),
-    /// In the order of the dict it was copied from.
-    Map(Vec<(Box<str>, Value)>),
-    /// `text` is Python's `str()` of it, `json` what JSON gets.
-    Shown {
-        text: Box<str>,
-        json: Box<Value>,
-    },
+    /// Written JSON, for the wire form alone.
+    Json(Box<str>),
 }
 
 impl Value {
@@ -43,34 +35,21 @@ impl Value {
                 let _ = write!(out, "{number}");
             }
             Self::Float(number) => number::write_python(*number, out),
-            Self::Text(text) | Self::Shown { text, .. } => write_on_one_line(text, out),
-            // Values that come from Python are `Shown` here; these are built by Rust code.
-            Self::List(_) | Self::Map(_) => {
-                out.push_str(&serde_json::to_string(self).unwrap_or_default());
-            }
+            Self::Text(text) | Self::Json(text) => write_on_one_line(text, out),
         }
     }
-}
 
-impl Serialize for Value {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    /// Appends the JSON form, as orjson writes it.
+    pub fn write_json(&self, out: &mut Vec<u8>) {
         match self {
-            Self::None => serializer.serialize_unit(),
-            Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Int(value) => serializer.serialize_i64(*value),
-            Self::Unsigned(value) => serializer.serialize_u64(*value),
-            // serde_json writes NaN and infinities as null, as orjson does.
-            Self::Float(value) => serializer.serialize_f64(*value),
-            Self::Text(value) => serializer.serialize_str(value),
-            Self::List(values) => serializer.collect_seq(values),
-            Self::Map(entries) => {
-                let mut map = serializer.serialize_map(Some(entries.len()))?;
-                for (key, value) in entries {
-                    map.serialize_entry(key, value)?;
-                }
-                map.end()
-            }
-            Self::Shown { json, .. } => json.serialize(serializer),
+            Self::None => out.extend_from_slice(b"null"),
+            Self::Bool(true) => out.extend_from_slice(b"true"),
+            Self::Bool(false) => out.extend_from_slice(b"false"),
+            Self::Int(number) => json::write_with_serde(number, out),
+            Self::Unsigned(number) => json::write_with_serde(number, out),
+            Self::Float(number) => number::write_json(*number, out),
+            Self::Text(text) => json::write_string(text, out),
+            Self::Json(written) => out.extend_from_slice(written.as_bytes()),
         }
     }
 }

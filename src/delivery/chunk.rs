@@ -30,13 +30,10 @@ pub enum Content {
 /// What a number does not say.
 #[derive(Debug)]
 pub enum Other {
-    Value {
-        operation: Cow<'static, str>,
-        value: Value,
-        labels: Labels,
-    },
+    /// Without an operation the value stands alone.
+    Value { operation: Option<Cow<'static, str>>, value: Value, labels: Labels },
     /// A whole record, JSON already.
-    Json(Box<[u8]>),
+    Json { record: Box<[u8]>, error_raised: bool },
 }
 
 #[derive(Debug)]
@@ -115,6 +112,22 @@ impl Chunk {
 }
 
 impl Content {
+    /// True for a whole record, for which nothing that records share is needed.
+    pub(super) fn is_whole(&self) -> bool {
+        matches!(self, Self::Other(other) if matches!(**other, Other::Json { .. }))
+    }
+
+    /// True if the call that the record belongs to failed.
+    pub fn error_raised(&self) -> bool {
+        match self {
+            Self::Number { error_raised, .. } => *error_raised == Some(true),
+            Self::Other(other) => match &**other {
+                Other::Value { labels, .. } => labels.error_raised(),
+                Other::Json { error_raised, .. } => *error_raised,
+            },
+        }
+    }
+
     fn extra_bytes(&self) -> usize {
         match self {
             Self::Number { .. } => 0,
@@ -126,7 +139,7 @@ impl Content {
 impl Other {
     fn extra_bytes(&self) -> usize {
         match self {
-            Self::Json(json) => json.len(),
+            Self::Json { record, .. } => record.len(),
             Self::Value { value, labels, .. } => value_bytes(value) + labels_bytes(labels),
         }
     }
@@ -135,6 +148,7 @@ impl Other {
 fn labels_bytes(labels: &Labels) -> usize {
     match labels {
         Labels::None | Labels::ErrorRaised(_) => 0,
+        Labels::Other(value) => value_bytes(value),
         Labels::Listed(listed) => listed
             .iter()
             .map(|(name, value)| size_of::<(Box<str>, Value)>() + name.len() + value_bytes(value))
@@ -145,15 +159,7 @@ fn labels_bytes(labels: &Labels) -> usize {
 /// Memory beside the value itself.
 fn value_bytes(value: &Value) -> usize {
     match value {
-        Value::Text(text) => text.len(),
-        Value::List(values) => {
-            values.iter().map(|value| size_of::<Value>() + value_bytes(value)).sum()
-        }
-        Value::Map(entries) => entries
-            .iter()
-            .map(|(name, value)| size_of::<(Box<str>, Value)>() + name.len() + value_bytes(value))
-            .sum(),
-        Value::Shown { text, json } => text.len() + size_of::<Value>() + value_bytes(json),
+        Value::Text(text) | Value::Json(text) => text.len(),
         _ => 0,
     }
 }

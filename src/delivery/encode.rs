@@ -1,12 +1,10 @@
 //! From chunks to messages: the records of one metric that wait together travel together.
 
-use std::io::Write as _;
 use std::sync::Arc;
 
-use serde::Serialize;
-
+use crate::core::json::{write_number, write_string, write_value};
 use crate::core::path::item_of;
-use crate::core::record::{ERROR_RAISED, Metric};
+use crate::core::record::Metric;
 
 use super::chunk::{Chunk, Content, Entry, Other};
 
@@ -32,16 +30,12 @@ pub(super) fn encode(chunk: &Chunk, mut emit: impl FnMut(Encoded)) {
         let mut records = 0;
         for entry in entries {
             body.push(if records == 0 { b'[' } else { b',' });
-            if let Content::Other(other) = &entry.content
-                && let Other::Json(json) = &**other
-            {
-                body.extend_from_slice(json);
-            } else {
+            if !entry.content.is_whole() {
                 let slot = entry.text as usize;
                 let head = heads[slot].get_or_insert_with(|| head(metric, &chunk.texts[slot]));
                 body.extend_from_slice(head);
-                write_rest(&mut body, &entry.content);
             }
+            write_rest(&mut body, &entry.content);
             records += 1;
             if body.len() >= BODY_BYTES {
                 body.push(b']');
@@ -59,49 +53,27 @@ pub(super) fn encode(chunk: &Chunk, mut emit: impl FnMut(Encoded)) {
 
 /// A record up to its labels.
 fn head(metric: &Metric, method: &str) -> Box<[u8]> {
-    let mut out = Vec::with_capacity(128 + 2 * method.len());
-    for (key, value) in [
-        (&b"{\"item\":"[..], item_of(method)),
-        (b",\"metric\":", metric.kind()),
-        (b",\"units\":", metric.units()),
-        (b",\"job\":", metric.job()),
-        (b",\"method\":", method),
-    ] {
-        out.extend_from_slice(key);
-        write_json(&mut out, value);
-    }
+    let between = metric.json_middle();
+    let mut out = Vec::with_capacity(32 + between.len() + 2 * method.len());
+    out.extend_from_slice(b"{\"item\":");
+    write_string(item_of(method), &mut out);
+    out.extend_from_slice(between);
+    write_string(method, &mut out);
     out.extend_from_slice(b",\"labels\":");
     out.into()
 }
 
-/// Labels and value.
+/// What follows the head: labels and value; or all of a record that is JSON already.
 fn write_rest(out: &mut Vec<u8>, content: &Content) {
     match content {
         Content::Number { operation, error_raised, number } => {
-            match error_raised {
-                None => out.extend_from_slice(b"{}"),
-                Some(raised) => {
-                    let _ = write!(out, "{{\"{ERROR_RAISED}\":{raised}}}");
-                }
+            write_number(out, operation.name(), *number, *error_raised);
+        }
+        Content::Other(other) => match &**other {
+            Other::Value { operation, value, labels } => {
+                write_value(out, operation.as_deref(), value, labels);
             }
-            out.extend_from_slice(b",\"value\":[\"");
-            out.extend_from_slice(operation.name().as_bytes());
-            out.extend_from_slice(b"\",");
-            write_json(out, number);
-        }
-        Content::Other(other) => {
-            let Other::Value { operation, value, labels } = &**other else { return };
-            write_json(out, labels);
-            out.extend_from_slice(b",\"value\":[");
-            write_json(out, &**operation);
-            out.push(b',');
-            write_json(out, value);
-        }
+            Other::Json { record, .. } => out.extend_from_slice(record),
+        },
     }
-    out.extend_from_slice(b"]}");
-}
-
-fn write_json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
-    // Writing to memory cannot fail, and no key is anything but a string.
-    let _ = serde_json::to_writer(out, value);
 }

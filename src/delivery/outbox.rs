@@ -135,6 +135,17 @@ impl Outbox {
         self.in_flight.values_mut().map(|sent| &mut sent.message).chain(&mut self.waiting)
     }
 
+    pub(super) fn sent_messages_mut(&mut self) -> impl Iterator<Item = &mut Message> {
+        self.in_flight.values_mut().map(|sent| &mut sent.message)
+    }
+
+    /// When the patience of somebody ends who waits for a message.
+    pub(super) fn next_ticket(&self) -> Option<Instant> {
+        let sent = self.in_flight.values().filter_map(|sent| sent.message.ticket.as_ref());
+        let unsent = self.waiting.iter().filter_map(|message| message.ticket.as_ref());
+        sent.map(|ticket| ticket.sent).chain(unsent.map(|ticket| ticket.unsent)).min()
+    }
+
     /// Changes one message, wherever it is.
     pub(super) fn change(&mut self, sequence: u64, change: impl FnOnce(&mut Message)) {
         if let Some(sent) = self.in_flight.get_mut(&sequence) {

@@ -63,23 +63,24 @@ impl Sender {
     }
 
     /// Sends one message of `records` records, a JSON array, on its own; the receiver gets
-    /// whether the broker has it by `deadline`. `None` if the network side is not started.
+    /// whether the broker has it. It is taken back if it was not sent by `unsent`, and given
+    /// up if the broker does not answer by `sent`. `None` if the network side is not started.
     pub fn publish(
         &self,
         routing_key: &str,
-        metric: &str,
         records: u32,
         body: Vec<u8>,
-        deadline: Instant,
+        unsent: Instant,
+        sent: Instant,
     ) -> Option<Receiver<bool>> {
         let envelope = Envelope {
             id: "".into(),
             routing_key: routing_key.into(),
-            metric: metric.into(),
+            metric: "".into(),
             worker: self.shared.worker.clone(),
             records,
         };
-        let (ticket, answer) = Ticket::new(deadline);
+        let (ticket, answer) = Ticket::new(unsent, sent);
         self.command(Command::Publish { envelope, body, ticket }).then_some(answer)
     }
 
@@ -90,8 +91,9 @@ impl Sender {
         self.command(Command::Flush { answer }).then_some(answered)
     }
 
-    /// Ends the network side; the receiver gets word when that is done.
-    pub fn stop(&self) -> Option<Receiver<()>> {
+    /// Ends the network side; the receiver gets word when that is done: true if nothing had
+    /// to be given up.
+    pub fn stop(&self) -> Option<Receiver<bool>> {
         let (answer, answered) = sync_channel(1);
         let stopping = self.command(Command::Stop { answer });
         *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = None;

@@ -7,15 +7,17 @@ use std::time::Instant;
 /// Waits for one message.
 #[derive(Debug)]
 pub(super) struct Ticket {
-    /// When the message is taken back, if the broker has not got it by then.
-    pub(super) deadline: Instant,
+    /// When the message is taken back, if it was not sent by then.
+    pub(super) unsent: Instant,
+    /// When nobody waits any longer for the broker's answer.
+    pub(super) sent: Instant,
     answer: SyncSender<bool>,
 }
 
 impl Ticket {
-    pub(super) fn new(deadline: Instant) -> (Self, Receiver<bool>) {
+    pub(super) fn new(unsent: Instant, sent: Instant) -> (Self, Receiver<bool>) {
         let (answer, receiver) = sync_channel(1);
-        (Self { deadline, answer }, receiver)
+        (Self { unsent, sent, answer }, receiver)
     }
 
     /// Tells whether the broker has the message. Nobody may be listening any more.

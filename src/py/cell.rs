@@ -9,10 +9,14 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PySequence, PyString, PyTuple};
 
 use crate::core::column;
+use crate::core::json::write_string;
 use crate::core::path::{Path, item_of};
 pub(crate) use crate::core::record::Operation;
-use crate::core::record::{ERROR_RAISED, Labels, Metric, Record};
+use crate::core::record::{ERROR_RAISED, Labels, Lines, Method, Metric};
 use crate::core::value::Value;
+
+use super::json_value::{self, IN_PAIR, IN_RECORD, entries};
+use super::refused::Refused;
 
 pub(crate) enum ValueCell {
     /// `(operation, number)`.
@@ -117,8 +121,8 @@ impl<'py> RecordHead<'py> {
                 (PyString::new(py, item_of(&text)), PyString::new(py, &text).into_any())
             }
             MethodCell::Object(object) => {
-                let text = object.bind(py).str()?;
-                (PyString::new(py, item_of(&string_of(&text))), object.bind(py).clone())
+                let text = text_of(object.bind(py));
+                (PyString::new(py, item_of(&text)), object.bind(py).clone())
             }
         };
         let record = PyDict::new(py);
@@ -148,9 +152,12 @@ pub(crate) fn string_of(text: &Bound<'_, PyString>) -> String {
 
 /// Python's `str()` of anything; a `__str__` that raises must not stop a batch.
 pub(crate) fn text_of(object: &Bound<'_, PyAny>) -> String {
-    object
-        .str()
-        .map_or_else(|_| format!("<{} without text>", class_name(object)), |text| string_of(&text))
+    object.str().map_or_else(|_| placeholder(object), |text| string_of(&text))
+}
+
+/// What stands for an object whose `str()` cannot be had.
+pub(crate) fn placeholder(object: &Bound<'_, PyAny>) -> String {
+    format!("<{} without text>", class_name(object))
 }
 
 /// The name of an object's class, for messages.
@@ -158,103 +165,190 @@ pub(crate) fn class_name(object: &Bound<'_, PyAny>) -> String {
     object.get_type().name().map_or_else(|_| "object".into(), |name| string_of(&name))
 }
 
-/// A label's or operation's value, free of the interpreter.
-pub(crate) fn value_of(object: &Bound<'_, PyAny>) -> Value {
-    if object.is_none() {
-        Value::None
-    } else if let Ok(flag) = object.cast_exact::<PyBool>() {
-        Value::Bool(flag.is_true())
-    } else if let Ok(number) = object.cast_exact::<PyFloat>() {
-        Value::Float(number.value())
+/// The same with its module.
+pub(crate) fn full_class_name(object: &Bound<'_, PyAny>) -> String {
+    let name = object.get_type().fully_qualified_name();
+    name.map_or_else(|_| "object".into(), |name| string_of(&name))
+}
+
+/// The value of what needs no more than its own bytes in either form: None, flags, numbers up
+/// to 64 bits and strings, all of exactly these classes.
+pub(crate) fn scalar_of(object: &Bound<'_, PyAny>) -> Option<Value> {
+    if let Ok(number) = object.cast_exact::<PyFloat>() {
+        Some(Value::Float(number.value()))
     } else if let Ok(text) = object.cast_exact::<PyString>() {
-        Value::Text(string_of(text).into())
-    } else if let Some(number) = integer_of(object) {
-        number
+        text.to_str().ok().map(|text| Value::Text(text.into()))
+    } else if let Ok(flag) = object.cast_exact::<PyBool>() {
+        Some(Value::Bool(flag.is_true()))
+    } else if let Ok(number) = object.cast_exact::<PyInt>() {
+        json_value::integer_of(number)
     } else {
-        let text: Box<str> = text_of(object).into();
-        Value::Shown { json: Box::new(Value::Text(text.clone())), text }
+        object.is_none().then_some(Value::None)
     }
 }
 
-fn integer_of(object: &Bound<'_, PyAny>) -> Option<Value> {
-    let number = object.cast_exact::<PyInt>().ok()?;
-    match number.extract::<i64>() {
-        Ok(small) => Some(Value::Int(small)),
-        Err(_) => number.extract::<u64>().ok().map(Value::Unsigned),
-    }
+/// A label's or operation's value in its text form.
+fn text_value_of(object: &Bound<'_, PyAny>) -> Value {
+    scalar_of(object).unwrap_or_else(|| Value::Text(text_of(object).into()))
 }
 
-/// `(operation, value)` of a values item; other shapes count as a value without operation.
-fn operation_of(item: &Bound<'_, PyAny>) -> (Cow<'static, str>, Value) {
+/// The value in a values item, for the text form: the second of a pair, else the item.
+fn text_value_in(item: &Bound<'_, PyAny>) -> Value {
     // A tuple, or a list where a record came back from JSON.
     if let Ok(pair) = item.cast::<PySequence>()
         && (item.is_instance_of::<PyTuple>() || item.is_instance_of::<PyList>())
-        && let (Ok(2), Ok(operation), Ok(value)) = (pair.len(), pair.get_item(0), pair.get_item(1))
+        && let (Ok(2), Ok(value)) = (pair.len(), pair.get_item(1))
     {
-        return (Cow::Owned(text_of(&operation)), value_of(&value));
+        return text_value_of(&value);
     }
-    (Cow::Borrowed(""), value_of(item))
+    text_value_of(item)
 }
 
-fn labels_of(item: &Bound<'_, PyAny>) -> Labels {
-    match item.cast::<PyDict>() {
-        Ok(labels) if labels.is_empty() => Labels::None,
-        Ok(labels) => Labels::Listed(
-            labels.iter().map(|(name, value)| (text_of(&name).into(), value_of(&value))).collect(),
-        ),
-        Err(_) => Labels::None,
+/// Operation and value of a values item, for JSON.
+fn json_value_in(
+    item: &Bound<'_, PyAny>,
+    refused: &mut Refused,
+) -> (Option<Cow<'static, str>>, Value) {
+    if let Ok(pair) = item.cast_exact::<PyTuple>()
+        && let (2, Ok(operation), Ok(value)) = (pair.len(), pair.get_item(0), pair.get_item(1))
+        && let Ok(operation) = operation.cast_exact::<PyString>()
+        && let Ok(operation) = operation.to_str()
+    {
+        let value = json_value::value_of(&value, IN_PAIR, refused);
+        return (Some(Cow::Owned(operation.to_owned())), value);
     }
+    (None, json_value::value_of(item, IN_RECORD, refused))
+}
+
+fn text_labels_of(item: &Bound<'_, PyAny>) -> Labels {
+    let Ok(labels) = item.cast::<PyDict>() else {
+        return Labels::None;
+    };
+    let listed = entries(labels).into_iter();
+    let listed: Box<[_]> =
+        listed.map(|(name, value)| (text_of(&name).into(), text_value_of(&value))).collect();
+    if listed.is_empty() { Labels::None } else { Labels::Listed(listed) }
+}
+
+fn json_labels_of(item: &Bound<'_, PyAny>, refused: &mut Refused) -> Labels {
+    let Ok(labels) = item.cast::<PyDict>() else {
+        return Labels::Other(json_value::value_of(item, IN_RECORD, refused));
+    };
+    let mut listed = Vec::with_capacity(labels.len());
+    for (name, value) in entries(labels) {
+        let name = json_value::key_of(&name, refused);
+        listed.push((name, json_value::value_of(&value, IN_PAIR, refused)));
+    }
+    Labels::Listed(listed.into())
 }
 
 impl ValueCell {
-    /// Operation and value, free of the interpreter.
-    pub(crate) fn written(&self, py: Python<'_>) -> (Cow<'static, str>, Value) {
+    /// The value in its text form, free of the interpreter.
+    pub(crate) fn for_text(&self, py: Python<'_>) -> Value {
+        match self {
+            Self::Number(_, number) => Value::Float(*number),
+            Self::Object(item) => text_value_in(item.bind(py)),
+        }
+    }
+
+    /// Operation and value for JSON; `refused` gets the kinds of what JSON cannot hold.
+    pub(crate) fn for_json(
+        &self,
+        py: Python<'_>,
+        refused: &mut Refused,
+    ) -> (Option<Cow<'static, str>>, Value) {
         match self {
             Self::Number(operation, number) => {
-                (Cow::Borrowed(operation.name()), Value::Float(*number))
+                (Some(Cow::Borrowed(operation.name())), Value::Float(*number))
             }
-            Self::Object(item) => operation_of(item.bind(py)),
+            Self::Object(item) => json_value_in(item.bind(py), refused),
         }
     }
 }
 
 impl LabelCell {
-    /// The labels, free of the interpreter.
-    pub(crate) fn written(&self, py: Python<'_>) -> Labels {
+    /// The labels in their text form, free of the interpreter.
+    pub(crate) fn for_text(&self, py: Python<'_>) -> Labels {
         match self {
             Self::None => Labels::None,
             Self::ErrorRaised(raised) => Labels::ErrorRaised(*raised),
-            Self::Object(item) => labels_of(item.bind(py)),
+            Self::Object(item) => text_labels_of(item.bind(py)),
+        }
+    }
+
+    /// The labels for JSON; `refused` gets the kinds of what JSON cannot hold.
+    pub(crate) fn for_json(&self, py: Python<'_>, refused: &mut Refused) -> Labels {
+        match self {
+            Self::None => Labels::None,
+            Self::ErrorRaised(raised) => Labels::ErrorRaised(*raised),
+            Self::Object(item) => json_labels_of(item.bind(py), refused),
+        }
+    }
+}
+
+/// The context of a record for JSON: a path, or whatever a user put in its place.
+pub(crate) enum JsonMethod {
+    Path(Rc<Path>),
+    Other { text: String, json: Value },
+}
+
+impl Method for JsonMethod {
+    fn write_text(&self, out: &mut String) {
+        match self {
+            Self::Path(path) => path.write_text(out),
+            Self::Other { text, .. } => out.push_str(text),
+        }
+    }
+
+    fn key(&self) -> Option<u64> {
+        match self {
+            Self::Path(path) => path.key(),
+            Self::Other { .. } => None,
+        }
+    }
+
+    fn write_json(&self, between: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::Path(path) => path.write_json(between, out),
+            Self::Other { text, json } => {
+                write_string(item_of(text), out);
+                out.extend_from_slice(between);
+                json.write_json(out);
+            }
         }
     }
 }
 
 impl MethodCell {
-    /// The context, free of the interpreter.
-    pub(crate) fn written(&self, py: Python<'_>) -> Rc<Path> {
+    /// The context in its text form, free of the interpreter.
+    pub(crate) fn for_text(&self, py: Python<'_>) -> Rc<Path> {
         match self {
             Self::Path(path) => Rc::clone(path),
             Self::Object(item) => Path::literal(&text_of(item.bind(py))),
         }
     }
+
+    /// The context for JSON; `refused` gets the kinds of what JSON cannot hold.
+    pub(crate) fn for_json(&self, py: Python<'_>, refused: &mut Refused) -> JsonMethod {
+        match self {
+            Self::Path(path) => JsonMethod::Path(Rc::clone(path)),
+            Self::Object(item) => JsonMethod::Other {
+                text: text_of(item.bind(py)),
+                json: json_value::value_of(item.bind(py), IN_RECORD, refused),
+            },
+        }
+    }
 }
 
-/// A record as Python handlers get it, back in the core's form: its metric and itself.
+/// The line of text of a record as Python handlers get it.
 ///
 /// Errors: `KeyError` for a missing key.
-pub(crate) fn from_dict(
-    name: &str,
-    record: &Bound<'_, PyAny>,
-) -> PyResult<(Metric, Record<Box<str>>)> {
-    let text = |key: &str| -> PyResult<Box<str>> { Ok(text_of(&record.get_item(key)?).into()) };
-    let (operation, value) = operation_of(&record.get_item("value")?);
-    let kind = text("metric").unwrap_or_default();
-    let metric = Metric::new(name, &kind, &text("units")?, &text("job").unwrap_or_default());
-    let record = Record {
-        method: text("method")?,
-        operation,
-        value,
-        labels: labels_of(&record.get_item("labels")?),
-    };
-    Ok((metric, record))
+pub(crate) fn dict_to_text(name: &str, record: &Bound<'_, PyAny>) -> PyResult<String> {
+    let text = |key: &str| -> PyResult<String> { Ok(text_of(&record.get_item(key)?)) };
+    let value = text_value_in(&record.get_item("value")?);
+    let metric = Metric::new(name, "", &text("units")?, "");
+    let method: Box<str> = text("method")?.into();
+    let mut lines = Lines::new(&metric, 1);
+    lines.add(&method, &value, &text_labels_of(&record.get_item("labels")?));
+    Ok(lines.text)
 }

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
-use tokio::runtime::Handle;
 
 use crate::core::record;
 use crate::delivery::{
@@ -22,6 +21,7 @@ use super::answer::{Answer, ProbeAnswer};
 use super::cell::Columns;
 use super::gil_cell::GilCell;
 use super::outgoing;
+use super::refused::Refused;
 
 /// The runtime of all deliveries. Not the one of awaited futures, whose tasks may wait for
 /// the interpreter: nothing that delivers ever does.
@@ -93,9 +93,10 @@ impl Delivery {
         py: Python<'_>,
         metric: &Arc<record::Metric>,
         columns: &Columns,
+        refused: &mut Refused,
     ) -> PyResult<bool> {
         let sender = self.sender(py);
-        let raised = outgoing::push_columns(py, &sender, metric, columns);
+        let raised = outgoing::push_columns(py, &sender, metric, columns, refused);
         start(py, &sender)?;
         Ok(raised)
     }
@@ -210,11 +211,19 @@ impl Delivery {
         })
     }
 
-    /// Takes records as Python handlers get them.
-    fn push(&self, py: Python<'_>, name: &str, records: &Bound<'_, PyAny>) -> PyResult<()> {
+    /// Takes records as Python handlers get them; `logger` is told what JSON cannot hold.
+    fn push(
+        &self,
+        py: Python<'_>,
+        name: &str,
+        records: &Bound<'_, PyAny>,
+        logger: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let sender = self.sender(py);
-        outgoing::push_dicts(&sender, name, records)?;
-        start(py, &sender)
+        let mut refused = Refused::default();
+        outgoing::push_dicts(&sender, name, records, &mut refused)?;
+        start(py, &sender)?;
+        refused.log(py, Some(logger))
     }
 
     /// Sends the records as one message. `unsent_s`: how long they may wait for a
@@ -223,15 +232,19 @@ impl Delivery {
         &self,
         py: Python<'_>,
         records: &Bound<'_, PyAny>,
+        logger: &Bound<'_, PyAny>,
         unsent_s: f64,
         sent_s: f64,
     ) -> PyResult<Answer> {
-        let message = outgoing::Message::of_dicts(records)?;
+        let mut refused = Refused::default();
+        let message = outgoing::Message::of_dicts(records, &mut refused)?;
+        refused.log(py, Some(logger))?;
         let sender = self.started(py)?;
         let now = Instant::now();
         let unsent = now + seconds("unsent_s", unsent_s)?;
         let sent = now + seconds("sent_s", sent_s)?;
-        let answer = sender.publish(&message.routing_key, message.records, message.body, unsent, sent);
+        let answer =
+            sender.publish(&message.routing_key, message.records, message.body, unsent, sent);
         Ok(Answer::new(answer))
     }
 
@@ -252,7 +265,9 @@ impl Delivery {
 
     /// Ends the network side; the answer comes when that is done.
     fn stop(&self, py: Python<'_>) -> Answer {
-        self.sender(py).stop().map_or_else(|| Answer::given(true), |answer| Answer::new(Some(answer)))
+        self.sender(py)
+            .stop()
+            .map_or_else(|| Answer::given(true), |answer| Answer::new(Some(answer)))
     }
 
     /// What became of the records.

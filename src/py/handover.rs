@@ -1,20 +1,23 @@
 //! From a metric's columns to handlers: text for the built-in ones, dicts for the others.
 
-use std::sync::Arc;
-
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
-use crate::core::record::{Batch, Lines};
+use crate::core::record::Lines;
 
 use super::call::failure;
-use super::cell::{Columns, LabelCell, MethodCell, ValueCell, class_name, from_dict, text_of};
+use super::cell::{Columns, LabelCell, MethodCell, ValueCell, class_name, dict_to_text, text_of};
+use super::delivery::Delivery;
 use super::metric::{Metric, record_dicts};
 use super::node::Node;
 use super::operation::complain;
 use super::plan::{HandlerEntry, HandlerKind, MetricEntry, Plan};
 use super::profiler::ProfilerCore;
+use super::refused::Refused;
+
+/// `logging.DEBUG`.
+const DEBUG: u8 = 10;
 
 /// What is left to do after a hand-over.
 ///
@@ -216,7 +219,8 @@ fn give<'py>(
     outcome: &mut Outcome<'py>,
 ) -> PyResult<()> {
     let handler = entry.handler.bind(py);
-    match entry.kind {
+    match &entry.kind {
+        HandlerKind::RabbitMq(delivery) => deliver(py, handler, delivery.get(), batch),
         HandlerKind::Stream => {
             let lines = batch.text(py, true)?;
             write(&handler.getattr(intern!(py, "output"))?, lines)
@@ -244,6 +248,38 @@ fn give<'py>(
             deliveries.append((handler, records, &batch.name))
         }
     }
+}
+
+/// Puts the records down for the network side.
+fn deliver<'py>(
+    py: Python<'py>,
+    handler: &Bound<'py, PyAny>,
+    delivery: &Delivery,
+    batch: &mut Taken<'_, 'py>,
+) -> PyResult<()> {
+    let Rows::Columns(columns) = &batch.rows else {
+        // Its own `handle` does the same with dicts, and does not wait either.
+        let records = batch.dicts(py)?;
+        handler.call_method1(intern!(py, "_take"), (records, &batch.name))?;
+        return Ok(());
+    };
+    let mut refused = Refused::default();
+    let metric = batch.metric.get().written(py, &mut refused)?;
+    let raised = delivery.push_columns(py, &metric, columns, &mut refused)?;
+    if !refused.is_empty() {
+        refused.log(py, Some(&handler.getattr(intern!(py, "logger"))?))?;
+    }
+    if raised {
+        let logger = handler.getattr(intern!(py, "logger"))?;
+        if logger.call_method1(intern!(py, "isEnabledFor"), (DEBUG,))?.is_truthy()? {
+            let text = batch.text(py, false)?;
+            logger.call_method1(intern!(py, "debug"), (intern!(py, "%s"), text))?;
+        }
+    }
+    if delivery.has_notices(py) {
+        handler.call_method0(intern!(py, "_log_notices"))?;
+    }
+    Ok(())
 }
 
 /// Writes with one call, so that lines of threads do not mix, and flushes.
@@ -276,7 +312,8 @@ impl<'py> Taken<'_, 'py> {
         }
         let mut text = match &self.rows {
             Rows::Columns(columns) => {
-                let metric = self.metric.get().written(py)?;
+                // Text can hold everything.
+                let metric = self.metric.get().written(py, &mut Refused::default())?;
                 let mut lines = Lines::new(&metric, columns.len());
                 let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
                 for ((value, labels), method) in rows {
@@ -290,8 +327,8 @@ impl<'py> Taken<'_, 'py> {
                     {
                         lines.add_number(path, *number, raised);
                     } else {
-                        let (_, value) = value.written(py);
-                        lines.add(&method.written(py), &value, &labels.written(py));
+                        let value = value.for_text(py);
+                        lines.add(&method.for_text(py), &value, &labels.for_text(py));
                     }
                 }
                 lines.text
@@ -327,6 +364,5 @@ pub(crate) fn records_to_str(name: &str, records: &Bound<'_, PyAny>) -> PyResult
 /// Errors: `KeyError` if the record lacks a key.
 #[pyfunction]
 pub(crate) fn record_to_str(name: &str, record: &Bound<'_, PyAny>) -> PyResult<String> {
-    let (metric, record) = from_dict(name, record)?;
-    Ok(Batch { metric: Arc::new(metric), records: vec![record] }.text())
+    dict_to_text(name, record)
 }

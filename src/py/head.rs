@@ -9,6 +9,8 @@ use pyo3::types::PyString;
 use crate::core::record;
 
 use super::cell::text_of;
+use super::json_value::{IN_RECORD, value_of};
+use super::refused::Refused;
 
 pub(crate) struct Head {
     pub(crate) name: Py<PyAny>,
@@ -46,14 +48,17 @@ impl Head {
         }
     }
 
-    /// What batches of the metric are headed with.
-    pub(crate) fn written(&self, py: Python<'_>) -> record::Metric {
+    /// What batches of the metric are headed with; `refused` gets the kinds of what JSON
+    /// cannot hold.
+    pub(crate) fn written(&self, py: Python<'_>, refused: &mut Refused) -> record::Metric {
         let text = |value: &Py<PyAny>| text_of(value.bind(py));
-        record::Metric::new(
+        let mut json = |value: &Py<PyAny>| value_of(value.bind(py), IN_RECORD, refused);
+        record::Metric::with_values(
             &text(&self.name),
-            &text(&self.kind),
             &text(&self.units),
-            &text(&self.job),
+            &json(&self.kind),
+            &json(&self.units),
+            &json(&self.job),
         )
     }
 

@@ -8,7 +8,7 @@ use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyList, PySet};
+use pyo3::types::{PyBytes, PyList, PySet};
 
 use crate::core::column;
 use crate::core::path::Path;
@@ -20,8 +20,10 @@ use super::head::Head;
 use super::node::Node;
 use super::operation::{self, Stored};
 use super::profiler::ProfilerCore;
+use super::refused::Refused;
 use super::store::Store;
 use super::strand::{self, Strand};
+use super::wire::columns_to_json;
 
 /// Method and labels of a `store_operation` under way, for operations called from it.
 #[derive(Default)]
@@ -201,14 +203,26 @@ impl Metric {
         })
     }
 
-    pub(crate) fn written(&self, py: Python<'_>) -> PyResult<Arc<record::Metric>> {
+    /// What every record repeats, in its written forms; `refused` gets the kinds of what JSON
+    /// cannot hold.
+    pub(crate) fn written(
+        &self,
+        py: Python<'_>,
+        refused: &mut Refused,
+    ) -> PyResult<Arc<record::Metric>> {
         if let Some(known) =
             self.head.with(py, |head| head.as_ref().and_then(|head| head.written.clone()))
         {
             return Ok(known);
         }
         let attributes = self.head.with(py, |head| head.as_ref().map(|head| head.attributes(py)));
-        let written = Arc::new(attributes.ok_or_else(uninitialised)?.written(py));
+        let mut own = Refused::default();
+        let written = Arc::new(attributes.ok_or_else(uninitialised)?.written(py, &mut own));
+        if !own.is_empty() {
+            // Not kept: whoever asks next is to hear of it as well.
+            refused.append(own);
+            return Ok(written);
+        }
         self.head.with(py, |head| {
             if let Some(head) = head {
                 head.written = Some(Arc::clone(&written));
@@ -349,6 +363,22 @@ impl Metric {
 
     fn cleanup(&self, py: Python<'_>) {
         drop(self.take(py));
+    }
+
+    /// The waiting records as they go to a broker. What JSON cannot hold is told to the
+    /// metric's logger.
+    fn _to_json<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBytes>> {
+        let py = slf.py();
+        // Apart from the store, which must not be open while objects are turned into JSON.
+        let columns = slf.get().with_columns(py, |columns| Columns {
+            values: columns.values.iter().map(|value| value.copied(py)).collect(),
+            labels: columns.labels.iter().map(|labels| labels.copied(py)).collect(),
+            methods: columns.methods.iter().map(|method| method.copied(py)).collect(),
+        });
+        let mut refused = Refused::default();
+        let json = columns_to_json(py, slf.get(), &columns, &mut refused)?;
+        refused.log(py, Some(slf.as_any()))?;
+        Ok(PyBytes::new(py, &json))
     }
 
     /// Items of column `which` (0 values, 1 labels, 2 methods), as a new list.

@@ -19,6 +19,11 @@
 //! | `head`      | the attributes that every record repeats |
 //! | `operation` | which values and labels an operation takes |
 //! | `cell`      | what columns hold, and its conversions |
+//! | `json_value` | Python objects as JSON, made of the next two |
+//! | `json_dataclass` | dataclass instances |
+//! | `json_moment` | dates, times, UUIDs |
+//! | `refused`   | what JSON cannot hold, told once |
+//! | `wire`      | batches as they go to a broker |
 //! | `handover`  | from columns to handlers |
 //! | `raised`    | the exception in flight, set aside and put back |
 //! | `attributes` | attributes that users set on nodes and contexts |
@@ -27,27 +32,35 @@
 
 use pyo3::prelude::*;
 
+mod answer;
 mod attributes;
 mod awaitable;
 mod call;
 mod cell;
 mod context;
+mod delivery;
 mod function;
 mod gate;
 mod gil_cell;
 mod handover;
 mod head;
+mod json_dataclass;
+mod json_moment;
+mod json_value;
 mod metric;
 mod native_call;
 mod node;
 mod operation;
+mod outgoing;
 mod owner;
 mod plan;
 mod profiler;
 mod raised;
+mod refused;
 mod site;
 mod store;
 mod strand;
+mod wire;
 
 /// Native half of `phanos`; its Python half is the documented interface.
 // The lock of the interpreter guards the state in here.
@@ -57,9 +70,13 @@ pub(crate) mod module {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use super::answer::{Answer, ProbeAnswer};
+    #[pymodule_export]
     use super::awaitable::{call_in_future, current_node, end_runtime, flush_future};
     #[pymodule_export]
     use super::context::Context;
+    #[pymodule_export]
+    use super::delivery::{Delivery, end_deliveries};
     #[pymodule_export]
     use super::function::decorate;
     #[pymodule_export]
@@ -78,6 +95,8 @@ pub(crate) mod module {
     use super::profiler::ProfilerCore;
     #[pymodule_export]
     use super::raised::call_as;
+    #[pymodule_export]
+    use super::wire::records_to_json;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -33,17 +33,23 @@ pub(crate) fn complain(metric: &Bound<'_, Metric>, kind: &str, message: &str) ->
     let py = metric.py();
     let name = metric.getattr(intern!(py, "name")).map(|name| text_of(&name)).unwrap_or_default();
     let kind = format!("{}|{kind}", metric.get().serial);
-    let Some(left_out) = due(py, &kind) else {
+    let class = class_name(metric);
+    let line = || format!("'{class}': metric '{name}' {message}");
+    let Some(line) = paced(py, &kind, line) else {
         return Ok(());
     };
-    let class = class_name(metric);
-    let repeated = match left_out {
-        0 => String::new(),
-        count => format!(" ({count} more like this since the last line)"),
-    };
-    let line = format!("'{class}': metric '{name}' {message}{repeated}");
     raised::swallow(py, metric.call_method1(intern!(py, "error"), ("%s", line)))?;
     Ok(())
+}
+
+/// `line`, with the number of those like it that were left out, if one of its kind is due.
+pub(crate) fn paced(py: Python<'_>, kind: &str, line: impl FnOnce() -> String) -> Option<String> {
+    let left_out = due(py, kind)?;
+    let line = line();
+    Some(match left_out {
+        0 => line,
+        count => format!("{line} ({count} more like this since the last line)"),
+    })
 }
 
 /// What an operation stores.

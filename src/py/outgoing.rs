@@ -7,14 +7,16 @@ use std::sync::Arc;
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::PyString;
 
+use crate::core::json::JsonArray;
 use crate::core::path::{Path, TextSlot};
 use crate::core::record;
 use crate::delivery::{Chunk, Content, Other, Sender};
 
-use super::cell::{Columns, LabelCell, MethodCell, ValueCell, string_of};
-use super::json_value::{record_to_json, records_to_json};
+use super::cell::{Columns, JsonMethod, LabelCell, MethodCell, ValueCell, string_of};
+use super::json_value::{IN_BATCH, Writer};
+use super::refused::Refused;
 
 /// A row on its way: what it was made in, and what it measured.
 type Row = (Rc<Path>, Content);
@@ -25,6 +27,7 @@ pub(super) fn push_columns(
     sender: &Sender,
     metric: &Arc<record::Metric>,
     columns: &Columns,
+    refused: &mut Refused,
 ) -> bool {
     // Conversions that call into Python come first: nothing of the kind may happen while
     // the buffer is open.
@@ -32,7 +35,9 @@ pub(super) fn push_columns(
     let odd = rows.clone().any(|((value, labels), method)| plain(value, labels, method).is_none());
     let converted: Vec<Row> = if odd {
         rows.clone()
-            .map(|((value, labels), method)| converted(py, value, labels, method))
+            .map(|((value, labels), method)| {
+                converted(py, metric, (value, labels, method), refused)
+            })
             .collect()
     } else {
         Vec::new()
@@ -82,49 +87,74 @@ fn plain<'a>(
     }
 }
 
-fn converted(py: Python<'_>, value: &ValueCell, labels: &LabelCell, method: &MethodCell) -> Row {
+fn converted(
+    py: Python<'_>,
+    metric: &record::Metric,
+    (value, labels, method): (&ValueCell, &LabelCell, &MethodCell),
+    refused: &mut Refused,
+) -> Row {
     if let Some((path, content)) = plain(value, labels, method) {
         return (Rc::clone(path), content);
     }
-    let (operation, value) = value.written(py);
-    let labels = labels.written(py);
-    (method.written(py), Content::Other(Box::new(Other::Value { operation, value, labels })))
+    let (operation, value) = value.for_json(py, refused);
+    let labels = labels.for_json(py, refused);
+    let (path, other) = match method.for_json(py, refused) {
+        JsonMethod::Path(path) => (path, Other::Value { operation, value, labels }),
+        method @ JsonMethod::Other { .. } => {
+            let mut array = JsonArray::new(metric, 1);
+            array.add(&method, operation.as_deref(), &value, &labels);
+            let array = array.finish();
+            let record = array[1..array.len() - 1].into();
+            (Path::literal(""), Other::Json { record, error_raised: labels.error_raised() })
+        }
+    };
+    (path, Content::Other(Box::new(other)))
 }
 
 /// Takes records as Python handlers get them.
-pub(super) fn push_dicts(sender: &Sender, name: &str, records: &Bound<'_, PyAny>) -> PyResult<()> {
+///
+/// Errors: `KeyError` or `TypeError` for a record without a job; nothing is taken then.
+pub(super) fn push_dicts(
+    sender: &Sender,
+    name: &str,
+    records: &Bound<'_, PyAny>,
+    refused: &mut Refused,
+) -> PyResult<()> {
     let mut rows = Vec::new();
     for record in records.try_iter()? {
         let record = record?;
-        let json = record_to_json(&record)?;
-        // Only name and job count: the record itself is JSON already.
-        let metric = record::Metric::new(name, "", "", &text_at(&record, "job")?);
-        rows.push((metric, json));
+        rows.push((job_of(&record)?, record_to_json(&record, refused)));
     }
     sender.push(|chunk| {
-        let mut last: Option<(Arc<record::Metric>, u32)> = None;
-        for (metric, json) in rows {
+        let mut last: Option<(String, u32)> = None;
+        for (job, record) in rows {
             let number = match &last {
-                Some((known, number)) if known.job() == metric.job() => *number,
+                Some((known, number)) if *known == job => *number,
                 _ => {
-                    let metric = Arc::new(metric);
-                    let number = chunk.metric(&metric);
-                    last = Some((metric, number));
+                    // Only name and job count: the record itself is JSON already.
+                    let number = chunk.metric(&Arc::new(record::Metric::new(name, "", "", &job)));
+                    last = Some((job, number));
                     number
                 }
             };
-            let json = Content::Other(Box::new(Other::Json(json.into())));
-            chunk.push(number, TextSlot::default(), json);
+            let json = Other::Json { record, error_raised: false };
+            chunk.push(number, TextSlot::default(), Content::Other(Box::new(json)));
         }
     });
     Ok(())
 }
 
-fn text_at(record: &Bound<'_, PyAny>, key: &str) -> PyResult<String> {
-    let value = record.get_item(key)?;
-    let text = value.cast::<PyString>().map_err(|_| {
-        PyTypeError::new_err(format!("{key} of a record must be a str, got {value:?}"))
-    })?;
+fn record_to_json(record: &Bound<'_, PyAny>, refused: &mut Refused) -> Box<[u8]> {
+    let mut writer = Writer::new(IN_BATCH, refused);
+    writer.write(record);
+    writer.out.into()
+}
+
+fn job_of(record: &Bound<'_, PyAny>) -> PyResult<String> {
+    let job = record.get_item(intern!(record.py(), "job"))?;
+    let text = job
+        .cast::<PyString>()
+        .map_err(|_| PyTypeError::new_err(format!("job of a record must be a str, got {job:?}")))?;
     Ok(string_of(text))
 }
 
@@ -137,16 +167,17 @@ pub(super) struct Message {
 
 impl Message {
     /// Of records as Python handlers get them, at least one.
-    pub(super) fn of_dicts(records: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let first = records.get_item(0)?;
-        if first.cast::<PyDict>().is_err() {
-            let message = format!("records must be dicts, got {first:?}");
-            return Err(PyTypeError::new_err(message));
+    ///
+    /// Errors: `KeyError` or `TypeError` if the first has no job.
+    pub(super) fn of_dicts(records: &Bound<'_, PyAny>, refused: &mut Refused) -> PyResult<Self> {
+        let mut body = Vec::new();
+        let mut count = 0_u32;
+        for record in records.try_iter()? {
+            body.push(if count == 0 { b'[' } else { b',' });
+            body.extend_from_slice(&record_to_json(&record?, refused));
+            count += 1;
         }
-        Ok(Self {
-            routing_key: text_at(&first, intern!(records.py(), "job").to_str()?)?,
-            records: u32::try_from(records.len()?).unwrap_or(u32::MAX),
-            body: records_to_json(records)?,
-        })
+        body.push(b']');
+        Ok(Self { routing_key: job_of(&records.get_item(0)?)?, records: count, body })
     }
 }

@@ -3,15 +3,17 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use super::delivery::Delivery;
 use super::metric::Metric;
 
 /// How a handler is served.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum HandlerKind {
     /// A `StreamHandler` that nobody overrode: text written by the core.
     Stream,
     /// A `LoggerHandler` or `NamedLoggerHandler` that nobody overrode.
     Logger,
+    /// A handler for RabbitMQ that nobody overrode, asynchronous or not: rows as they are.
+    RabbitMq(Py<Delivery>),
     /// Anything with a `handle` method: gets lists of dicts.
     Python,
     /// The same with a coroutine.
@@ -72,7 +74,7 @@ impl Plan {
     fn new(
         profiler: Py<PyAny>,
         metrics: Vec<(Py<Metric>, bool)>,
-        handlers: Vec<(Py<PyAny>, String)>,
+        handlers: Vec<(Py<PyAny>, String, Option<Py<Delivery>>)>,
         time: Option<Py<Metric>>,
         size: Option<Py<Metric>>,
         hooks: (Option<Py<PyAny>>, Option<Py<PyAny>>, Option<Py<PyAny>>, Option<Py<PyAny>>),
@@ -89,12 +91,13 @@ impl Plan {
                 .collect(),
             handlers: handlers
                 .into_iter()
-                .map(|(handler, kind)| HandlerEntry {
+                .map(|(handler, kind, delivery)| HandlerEntry {
                     handler,
-                    kind: match kind.as_str() {
-                        "stream" => HandlerKind::Stream,
-                        "logger" => HandlerKind::Logger,
-                        "async" => HandlerKind::Async,
+                    kind: match (kind.as_str(), delivery) {
+                        ("rabbitmq", Some(delivery)) => HandlerKind::RabbitMq(delivery),
+                        ("stream", _) => HandlerKind::Stream,
+                        ("logger", _) => HandlerKind::Logger,
+                        ("async", _) => HandlerKind::Async,
                         _ => HandlerKind::Python,
                     },
                 })
@@ -117,6 +120,9 @@ impl Plan {
         }
         for entry in &self.handlers {
             visit.call(&entry.handler)?;
+            if let HandlerKind::RabbitMq(delivery) = &entry.kind {
+                visit.call(delivery)?;
+            }
         }
         visit.call(&self.time)?;
         visit.call(&self.size)?;

@@ -1,11 +1,13 @@
 //! The text and the JSON of records.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use phanos::core::number::{milliseconds, write_python};
+use phanos::core::json::JsonArray;
+use phanos::core::number::{milliseconds, write_json, write_python};
 use phanos::core::path::Path;
 use phanos::core::record::{Batch, Labels, Metric, Record};
 use phanos::core::value::Value;
@@ -17,7 +19,7 @@ fn metric() -> Arc<Metric> {
 
 fn record(value: Value, labels: Labels) -> Record<Rc<Path>> {
     let method = Path::literal("A:root").child("leaf".into());
-    Record { method, operation: Cow::Borrowed("observe"), value, labels }
+    Record { method, operation: Some(Cow::Borrowed("observe")), value, labels }
 }
 
 fn batch(records: Vec<Record<Rc<Path>>>) -> Batch<Rc<Path>> {
@@ -44,7 +46,8 @@ fn the_text_has_a_line_per_record() {
     let text = batch(vec![
         record(Value::Float(0.09), Labels::ErrorRaised(false)),
         record(Value::Float(12.0), Labels::None),
-        record(Value::Shown { text: "{'a': 1}".into(), json: Box::new(Value::None) }, labels),
+        record(Value::Text("{'a': 1}".into()), labels),
+        record(Value::Int(-1), Labels::Other(Value::Int(7))),
     ])
     .text();
     assert_eq!(
@@ -54,6 +57,7 @@ fn the_text_has_a_line_per_record() {
             "profiler: time_profiler, method: A:root.leaf, value: 12.0 mS",
             "profiler: time_profiler, method: A:root.leaf, value: {'a': 1} mS, \
              labels: k=v, n=None, error_raised=True",
+            "profiler: time_profiler, method: A:root.leaf, value: -1 mS",
         ]
     );
     assert!(!text.ends_with('\n'));
@@ -126,15 +130,91 @@ fn json_values_are_written_as_orjson_writes_them() {
         "\"ž\u{7f}\\u001f\\b\\f\\n\\r\\t\\\"\\\\/🦀\""
     );
     assert_eq!(
-        written(Value::Map(vec![
-            ("b".into(), Value::List(vec![Value::Int(1), Value::None])),
-            (
-                "a".into(),
-                Value::Shown { text: "x".into(), json: Box::new(Value::Text("y".into())) }
-            ),
-        ])),
+        written(Value::Json(r#"{"b":[1,null],"a":"y"}"#.into())),
         r#"{"b":[1,null],"a":"y"}"#
     );
+}
+
+#[test]
+fn every_shape_of_labels_has_its_json() {
+    let listed = |labels: &[(&str, Value)]| {
+        let labels = labels.iter().map(|(name, value)| ((*name).into(), value.clone()));
+        json(Value::None, Labels::Listed(labels.collect()))
+    };
+    for (written, expected) in [
+        (json(Value::None, Labels::None), "{}"),
+        (json(Value::None, Labels::ErrorRaised(true)), r#"{"error_raised":true}"#),
+        (json(Value::None, Labels::Other(Value::Json("[1]".into()))), "[1]"),
+        (listed(&[]), "{}"),
+        (
+            listed(&[("a\"", Value::Text("b\\".into())), ("c", Value::Float(1.0))]),
+            r#"{"a\"":"b\\","c":1.0}"#,
+        ),
+    ] {
+        let expected = format!(r#""labels":{expected},"value":["observe",null]"#);
+        assert!(written.contains(&expected), "{written}");
+    }
+}
+
+#[test]
+fn a_value_without_operation_stands_alone() {
+    let mut alone = record(Value::Json("{}".into()), Labels::None);
+    alone.operation = None;
+    let json = String::from_utf8(batch(vec![alone]).json()).expect("UTF-8");
+    assert!(json.ends_with(r#","value":{}}]"#), "{json}");
+}
+
+#[test]
+fn a_metric_may_have_other_than_strings() {
+    let metric = Metric::with_values(
+        "name",
+        "None",
+        &Value::Json("[1]".into()),
+        &Value::None,
+        &Value::Text("\"".into()),
+    );
+    let batch =
+        Batch { metric: Arc::new(metric), records: vec![record(Value::Int(1), Labels::None)] };
+    assert_eq!(batch.text(), "profiler: name, method: A:root.leaf, value: 1 None");
+    let json = String::from_utf8(batch.json()).expect("UTF-8");
+    let middle = r#"[{"item":"A","metric":[1],"units":null,"job":"\"","method":"A:root.leaf","#;
+    assert!(json.starts_with(middle), "{json}");
+}
+
+#[test]
+fn contexts_that_repeat_are_written_each_time() {
+    let contexts = ["A:root", "A:root", "B\"\\:x", "B\"\\:x", "C:ž", "C:ž", "A:root", "plain", ""];
+    let paths: HashMap<&str, Rc<Path>> =
+        contexts.iter().map(|text| (*text, Path::literal(text))).collect();
+    let records = contexts.iter().map(|text| {
+        let method = Rc::clone(&paths[text]);
+        Record { method, ..record(Value::Int(1), Labels::None) }
+    });
+    let parsed: serde_json::Value =
+        serde_json::from_slice(&batch(records.collect()).json()).expect("JSON");
+    let written = parsed.as_array().expect("an array").iter();
+    let methods: Vec<_> = written.clone().map(|record| record["method"].as_str()).collect();
+    assert_eq!(methods, contexts.map(Some));
+    let items: Vec<_> = written.map(|record| record["item"].as_str()).collect();
+    let expected = ["A", "A", "B\"\\", "B\"\\", "C", "C", "A", "plain", ""];
+    assert_eq!(items, expected.map(Some));
+}
+
+#[test]
+fn numbers_are_written_as_in_a_batch_of_values() {
+    let metric = metric();
+    let path = Path::literal("A:root");
+    for raised in [None, Some(false), Some(true)] {
+        let mut array = JsonArray::new(&metric, 2);
+        array.add_number(&path, "inc", 1.25, raised);
+        array.add_number(&path, "inc", f64::NAN, raised);
+        let labels = raised.map_or(Labels::None, Labels::ErrorRaised);
+        let mut values = JsonArray::new(&metric, 2);
+        values.add(&path, Some("inc"), &Value::Float(1.25), &labels);
+        values.add(&path, Some("inc"), &Value::None, &labels);
+        assert_eq!(array.finish(), values.finish());
+    }
+    assert_eq!(JsonArray::new(&metric, 0).finish(), b"[]");
 }
 
 #[test]
@@ -145,6 +225,7 @@ fn labels_tell_whether_the_call_failed() {
     assert!(!listed(Value::Text("True".into())).error_raised());
     assert!(!Labels::ErrorRaised(false).error_raised());
     assert!(!Labels::None.error_raised());
+    assert!(!Labels::Other(Value::Bool(true)).error_raised());
 }
 
 #[test]
@@ -202,6 +283,18 @@ proptest! {
     fn printed_floats_read_back_as_the_same_number(number in any::<f64>()) {
         let read: f64 = python(number).parse().expect("a number");
         prop_assert!(read.to_bits() == number.to_bits() || number.is_nan());
+    }
+
+    #[test]
+    fn json_floats_read_back_as_the_same_number(number in any::<f64>()) {
+        let mut out = Vec::new();
+        write_json(number, &mut out);
+        let written = String::from_utf8(out).expect("UTF-8");
+        if number.is_finite() {
+            prop_assert_eq!(written.parse::<f64>().expect("a number").to_bits(), number.to_bits());
+        } else {
+            prop_assert_eq!(written, "null");
+        }
     }
 
     #[test]

@@ -55,8 +55,9 @@ pub(super) enum Command {
     /// Tell when nothing handed over so far waits any longer. The answer is false if it waits
     /// for consumers to come back, which may take for ever.
     Flush { answer: SyncSender<bool> },
-    /// End; records that are left go to the spool or are given up.
-    Stop { answer: SyncSender<()> },
+    /// End; records that are left go to the spool or are given up. The answer is true if
+    /// none had to be given up.
+    Stop { answer: SyncSender<bool> },
 }
 
 type Answered = (u64, lapin::Result<Confirmation>);
@@ -152,8 +153,8 @@ impl Engine {
             self.answer_flushes();
             self.tell_counts();
             if let Some(answer) = self.next(now).await {
-                self.stop().await;
-                let _ = answer.try_send(());
+                let kept = self.stop().await;
+                let _ = answer.try_send(kept);
                 return;
             }
             let now = Instant::now();
@@ -173,7 +174,7 @@ impl Engine {
     }
 
     /// Waits for whatever happens next; `Some` if that is the end.
-    async fn next(&mut self, now: Instant) -> Option<SyncSender<()>> {
+    async fn next(&mut self, now: Instant) -> Option<SyncSender<bool>> {
         let mut wake_at = self.next_deadline();
         let mut asleep = false;
         if self.wants_records() {
@@ -223,8 +224,7 @@ impl Engine {
             next = earlier(earlier(next, pause), self.routing.next_probe());
         }
         if self.tickets > 0 {
-            let tickets = self.outbox.messages().filter_map(|message| message.ticket.as_ref());
-            next = earlier(next, tickets.map(|ticket| ticket.deadline).min());
+            next = earlier(next, self.outbox.next_ticket());
         }
         earlier(earlier(next, self.disk_deadline()), self.ending)
     }
@@ -439,15 +439,14 @@ impl Engine {
 
     /// Tells publishers that waited long enough.
     fn withdraw_overdue(&mut self, now: Instant) {
-        let overdue = |message: &Message| {
-            message.ticket.as_ref().is_some_and(|ticket| ticket.deadline <= now)
-        };
+        let overdue =
+            |message: &Message| message.ticket.as_ref().is_some_and(|ticket| ticket.unsent <= now);
         for message in self.outbox.remove_waiting(overdue) {
             self.give_up(message, Reason::Withdrawn);
         }
-        for message in self.outbox.messages_mut() {
-            // With the broker already: it may arrive all the same.
-            if overdue(message)
+        for message in self.outbox.sent_messages_mut() {
+            // It may arrive all the same.
+            if message.ticket.as_ref().is_some_and(|ticket| ticket.sent <= now)
                 && let Some(ticket) = message.ticket.take()
             {
                 self.tickets -= 1;
@@ -474,7 +473,8 @@ impl Engine {
         }
     }
 
-    async fn stop(mut self) {
+    /// True if nothing had to be given up.
+    async fn stop(mut self) -> bool {
         self.answers = Answers::new();
         let now = Instant::now();
         while let Some((chunk, number)) = self.shared.buffer.take() {
@@ -485,6 +485,7 @@ impl Engine {
             link.close(GOODBYE).await;
         }
         let lost = self.leave_on_disk();
+        let kept = lost.is_empty();
         if let Some(spool) = self.spool.take()
             && let Ok(Err(error)) =
                 timeout(self.shared.settings.stack_timeout, spool.finish()).await
@@ -499,6 +500,7 @@ impl Engine {
         for waiter in self.flushes.drain(..) {
             let _ = waiter.answer.try_send(false);
         }
+        kept
     }
 }
 
