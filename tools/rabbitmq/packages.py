@@ -36,12 +36,12 @@ class Apt:
         self._cache = folder / "cache"
         self._options: list[str] = []
 
-    def update(self) -> None:
-        """Download the lists of packages."""
+    def update(self) -> str:
+        """Download the lists of packages; return which could not be had, no error to apt."""
         (self._lists / "partial").mkdir(parents=True)
         (self._cache / "archives" / "partial").mkdir(parents=True)
         self._options = [f"-oDir::State::Lists={self._lists}", f"-oDir::Cache={self._cache}"]
-        self._run("apt-get", "update")
+        return self._run("apt-get", "update").stderr
 
     def needed(self) -> list[str]:
         """Return the packages to unpack: RabbitMQ, all of Erlang, libraries that lack here."""
@@ -52,12 +52,12 @@ class Apt:
             *("--no-recommends", "--no-suggests", "--no-conflicts", "--no-breaks"),
             *("--no-replaces", "--no-enhances"),
             PACKAGE,
-        )
+        ).stdout
         related = {line.strip() for line in tree.splitlines() if line[:1].isalpha()}
         # Erlang as a whole, whatever parts of it are installed: its parts must match.
         erlang = {name for name in related if name.startswith("erlang-")}
         plan = self._run("apt-get", "install", "--simulate", "--no-install-recommends", PACKAGE)
-        lacking = {line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")}
+        lacking = {line.split()[1] for line in plan.stdout.splitlines() if line.startswith("Inst ")}
         libraries = {name for name in lacking if name.startswith("lib")}
         return sorted({PACKAGE} | erlang | libraries)
 
@@ -67,12 +67,14 @@ class Apt:
         self._run("apt-get", "download", *names, folder=folder)
         return sorted(folder.glob("*.deb"))
 
-    def _run(self, program: str, *arguments: str, folder: Path | None = None) -> str:
+    def _run(
+        self, program: str, *arguments: str, folder: Path | None = None
+    ) -> subprocess.CompletedProcess[str]:
         return run([program, *self._options, *arguments], folder)
 
 
-def run(command: list[str], folder: Path | None = None) -> str:
-    """Return what a program printed; raises `InstallError` with what it complained of."""
+def run(command: list[str], folder: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; raises `InstallError` with what it complained of."""
     try:
         answer = subprocess.run(
             command, cwd=folder, capture_output=True, text=True, timeout=TIMEOUT_S, check=False
@@ -81,7 +83,7 @@ def run(command: list[str], folder: Path | None = None) -> str:
         raise InstallError(str(error)) from error
     if answer.returncode != 0:
         raise InstallError(f"{' '.join(command)}: exit {answer.returncode}\n{answer.stderr}")
-    return answer.stdout
+    return answer
 
 
 def downloaded(work: Path) -> list[Path]:
@@ -91,8 +93,11 @@ def downloaded(work: Path) -> list[Path]:
         return apt.download(apt.needed(), work / "packages")
     except InstallError:
         shutil.rmtree(work / "packages", ignore_errors=True)
-        apt.update()
+    lacking = apt.update()
+    try:
         return apt.download(apt.needed(), work / "packages")
+    except InstallError as error:
+        raise InstallError(f"{error}\n{lacking}") from error
 
 
 def unpack() -> Installation:

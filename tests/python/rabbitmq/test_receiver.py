@@ -40,6 +40,7 @@ class Sender:
         )
 
 
+@pytest.mark.every_version
 def test_takes_messages_as_they_come(broker: Node, receiver: Receiver) -> None:
     with Sender(broker) as sender:
         sender.send()
