@@ -1,8 +1,8 @@
 # One verb per task; `make help` lists them. Continuous integration calls the same verbs.
 #
 # Everything made here stays in .venvs/ (one environment per Python version), .oracle/ (the
-# environment of phanos 0.3.2) and target/ (compiled Rust). A step runs again only when what it
-# was made from has changed.
+# environment of phanos 0.3.2), .rabbitmq/ (RabbitMQ, unpacked) and target/ (compiled Rust). A
+# step runs again only when what it was made from has changed.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -104,10 +104,16 @@ test-rust: versions ## test the core without Python, then with it
 .PHONY: test-python
 test-python: build $(VERSIONS:%=test-python-%) ## run the Python tests on every Python version found
 
+# What a broker does is the same for every Python: all of these tests run on the default version,
+# on the others those marked `every_version`. RABBITMQ_TESTS=all runs all of them everywhere.
+rabbitmq_selection = $(if $(filter $(DEFAULT),$(1))$(filter all,$(RABBITMQ_TESTS)),,\
+	-m 'not rabbitmq or every_version')
+
 .PHONY: $(SUPPORTED:%=test-python-%)
-$(SUPPORTED:%=test-python-%): test-python-%: .venvs/%/.test .venvs/%/.package .oracle/.oracle
+$(SUPPORTED:%=test-python-%): test-python-%: .venvs/%/.test .venvs/%/.package .oracle/.oracle \
+		.rabbitmq/.installed
 	$(call say,"pytest on Python $*")
-	.venvs/$*/bin/python -m pytest
+	.venvs/$*/bin/python -m pytest $(call rabbitmq_selection,$*)
 
 .PHONY: test
 test: lint test-rust test-python ## everything: lint, Rust tests, Python tests
@@ -133,7 +139,7 @@ format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
 
 .PHONY: clean
 clean: ## remove everything these verbs made
-	rm -rf .venvs .oracle target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venvs .oracle .rabbitmq target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- Environments ------------------------------------------------------------------------
 
@@ -173,6 +179,11 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 
 .oracle/.oracle: requirements/oracle.txt | .oracle/bin/python
 	$(install_requirements)
+
+# RabbitMQ with its Erlang, unless the machine has them installed.
+.rabbitmq/.installed: tools/rabbitmq/packages.py
+	@printf '==> RabbitMQ into %s\n' $(@D)
+	@$(call interpreter,$(DEFAULT)) -m tools.rabbitmq.packages
 
 define install_requirements
 @printf '==> %s into %s\n' $< $(@D)

@@ -1,0 +1,1 @@
+"""Programs that the Makefile, the tests, the demo and the benchmarks use."""
