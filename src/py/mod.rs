@@ -5,6 +5,7 @@
 //! |-------------|---------|
 //! | `function`  | the decorated function: a native callable that passes for a function |
 //! | `native_call` | from a plain call of one to its result |
+//! | `stack`     | how much C stack a thread has left |
 //! | `site`      | what is known of one: its name, profiler and paths |
 //! | `gate`      | turning points of coroutines and generators, called by their Python wrappers |
 //! | `call`      | the life of one call: begin, measure, finish, close |
@@ -58,6 +59,7 @@ mod profiler;
 mod raised;
 mod refused;
 mod site;
+mod stack;
 mod store;
 mod strand;
 mod wire;

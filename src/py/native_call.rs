@@ -20,6 +20,7 @@ use super::node::Node;
 use super::plan::Plan;
 use super::raised::Raised;
 use super::site::Site;
+use super::stack;
 
 /// What the interpreter calls.
 ///
@@ -132,14 +133,30 @@ fn raise(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
 /// Counts a level of recursion, up to CPython 3.11: each nested call of a profiled function
 /// takes C stack, and a limit that only counts Python frames would let it run out. From 3.12
 /// on the interpreter counts nested C calls by itself, in a budget that this would halve.
+/// Whatever it counts, the stack of a thread may be too small for it.
 /// False with a `RecursionError` raised.
 fn enter_level() -> bool {
+    if stack::is_nearly_used_up() {
+        return refuse_level();
+    }
     #[cfg(not(Py_3_12))]
     // SAFETY: called by the interpreter, which holds its lock.
     return unsafe { ffi::Py_EnterRecursiveCall(c" while calling a profiled function".as_ptr()) }
         == 0;
     #[cfg(Py_3_12)]
     true
+}
+
+#[cold]
+fn refuse_level() -> bool {
+    // SAFETY: called by the interpreter, which holds its lock.
+    unsafe {
+        ffi::PyErr_SetString(
+            ffi::PyExc_RecursionError,
+            c"stack of the thread nearly used up while calling a profiled function".as_ptr(),
+        );
+    }
+    false
 }
 
 fn leave_level() {

@@ -1,0 +1,152 @@
+"""Recursion of profiled functions on small C stacks ends in RecursionError, never in a crash."""
+
+from __future__ import annotations
+
+import pytest
+from support import run_python
+
+PROGRAM = """
+import sys, threading
+from support import CollectingHandler, assert_tree_at_rest, make_profiler
+
+kind, size_kib = sys.argv[1], int(sys.argv[2])
+handler = CollectingHandler()
+profiler = make_profiler(handler) if kind != "idle" else make_profiler()
+depth = 0
+
+
+@profiler.profile
+def recurse():
+    global depth
+    depth += 1
+    if kind == "through C":
+        max([1, 2], key=lambda _: recurse())
+    recurse()
+
+
+@profiler.profile
+def leaf():
+    return "leaf"
+
+
+def run():
+    global depth
+    for _ in range(2):
+        depth = 0
+        try:
+            recurse()
+        except RecursionError:
+            assert depth > 10, depth
+        else:
+            raise AssertionError("no RecursionError")
+        # A call that is refused leaves no record.
+        if kind == "recording":
+            assert len(handler.records) == depth, (len(handler.records), depth)
+            assert all(record["labels"]["error_raised"] is True for record in handler.records)
+            handler.clear()
+        assert leaf() == "leaf"
+        handler.clear()
+    assert_tree_at_rest(profiler)
+    print("done")
+
+
+sys.setrecursionlimit(100_000)
+threading.stack_size(size_kib * 1024)
+thread = threading.Thread(target=run)
+thread.start()
+thread.join()
+"""
+
+
+@pytest.mark.parametrize("size_kib", [64, 256, 512, 2048])
+@pytest.mark.parametrize("kind", ["recording", "idle", "through C"])
+def test_recursion_on_the_stack_of_a_thread(kind: str, size_kib: int) -> None:
+    done = run_python(PROGRAM, kind, str(size_kib))
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+def test_calls_on_the_smallest_stack_there_is() -> None:
+    done = run_python(
+        """
+        import threading
+        from support import CollectingHandler, make_profiler
+
+        handler = CollectingHandler()
+        profiler = make_profiler(handler)
+
+        @profiler.profile
+        def leaf():
+            return "leaf"
+
+        @profiler.profile
+        def outer():
+            return leaf()
+
+        results = []
+        threading.stack_size(32 * 1024)
+        thread = threading.Thread(target=lambda: results.append(outer()))
+        thread.start()
+        thread.join()
+        print(results, len(handler.records))
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "['leaf'] 2\n", "")
+
+
+def test_recursion_in_a_greenlet_of_a_thread() -> None:
+    done = run_python(
+        """
+        import sys, threading
+        import greenlet
+        from support import CollectingHandler, make_profiler
+
+        profiler = make_profiler(CollectingHandler())
+
+        @profiler.profile
+        def recurse():
+            recurse()
+
+        def run():
+            for _ in range(2):
+                try:
+                    greenlet.greenlet(recurse).switch()
+                except RecursionError:
+                    print("refused")
+
+        sys.setrecursionlimit(100_000)
+        threading.stack_size(256 * 1024)
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "refused\nrefused\n", "")
+
+
+def test_a_stack_whose_limit_is_raised_is_used() -> None:
+    done = run_python(
+        """
+        import os, resource, sys
+
+        KIB = 1024
+        soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+        if len(sys.argv) == 1:
+            resource.setrlimit(resource.RLIMIT_STACK, (512 * KIB, hard))
+            with open(f"/proc/{os.getpid()}/cmdline", "rb") as file:
+                code = file.read().split(b"\\0")[2].decode()
+            os.execv(sys.executable, [sys.executable, "-c", code, "again"])
+        from support import CollectingHandler, make_profiler
+
+        profiler = make_profiler(CollectingHandler())
+
+        @profiler.profile
+        def down(levels):
+            return levels and down(levels - 1)
+
+        down(1)
+        resource.setrlimit(resource.RLIMIT_STACK, (8192 * KIB, hard))
+        sys.setrecursionlimit(5000)
+        print(down(1500))
+        """
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
