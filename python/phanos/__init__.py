@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import time
 
 from . import (
     _registry,
@@ -21,7 +22,7 @@ from . import (
     tree,
     types,
 )
-from ._phanos import __version__, end_runtime
+from ._phanos import __version__, end_deliveries, end_runtime
 from .publisher import Profiler
 from .tree import MethodTreeNode
 
@@ -59,9 +60,13 @@ AT_EXIT_S = 2.0
 
 
 def _flush_at_exit() -> None:
+    end = time.monotonic() + AT_EXIT_S
     for listener in _registry.alive():
         listener._exit()
-    end_runtime(AT_EXIT_S)
+    for publisher in _registry.publishers():
+        publisher._exit(max(end - time.monotonic(), 0.0))
+    end_deliveries(max(end - time.monotonic(), 0.2))
+    end_runtime(max(end - time.monotonic(), 0.2))
 
 
 atexit.register(_flush_at_exit)

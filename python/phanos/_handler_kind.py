@@ -6,13 +6,17 @@ import inspect
 from typing import Any
 
 from ._overridden import overridden
+from ._phanos import Delivery
 from .handlers import (
     AsyncBaseHandler,
+    AsyncImpProfHandler,
+    ImpProfHandler,
     LoggerHandler,
     NamedLoggerHandler,
     OutputFormatter,
     StreamHandler,
 )
+from .messaging import AsyncioPublisher, BlockingPublisher
 
 
 def checked_handler(handler: Any, may_be_async: bool) -> str:
@@ -39,8 +43,28 @@ def is_async(handler: Any) -> bool:
     )
 
 
+def direct_delivery(handler: Any) -> Delivery | None:
+    """Return where the core puts rows down for `handler`, if nobody changed what it does."""
+    for base, publisher in (
+        (ImpProfHandler, BlockingPublisher),
+        (AsyncImpProfHandler, AsyncioPublisher),
+    ):
+        if (
+            isinstance(handler, base)
+            and not overridden(handler, base, ("handle", "_take", "_log_notices"))
+            and type(handler.formatter) is OutputFormatter
+            and type(handler.publisher) is publisher
+            and not overridden(handler.publisher, publisher, ("publish",))
+            and not handler.synchronous
+        ):
+            return handler.publisher._delivery
+    return None
+
+
 def handler_kind(handler: Any) -> str:
-    """Tell how the core serves `handler`: "stream", "logger", "python" or "async"."""
+    """Tell how the core serves `handler`: stream, logger, rabbitmq, python or async."""
+    if direct_delivery(handler) is not None:
+        return "rabbitmq"
     if is_async(handler):
         return "async"
     for base, kind in (

@@ -10,11 +10,14 @@ from typing_extensions import Self, disjoint_base
 from .types import LoggerLike, Record
 
 __all__ = [
+    "Answer",
     "CallGate",
     "Context",
+    "Delivery",
     "MethodTreeNode",
     "MetricStore",
     "Plan",
+    "ProbeAnswer",
     "ProfilerCore",
     "__version__",
     "call_as",
@@ -22,6 +25,7 @@ __all__ = [
     "current_node",
     "decorate",
     "due",
+    "end_deliveries",
     "end_runtime",
     "flush_future",
     "monotonic_ns",
@@ -197,6 +201,89 @@ class ProfilerCore:
     def forget_inherited(self) -> None: ...
 
 @final
+class Answer:
+    """What the network side answers, some time."""
+
+    def poll(self) -> bool | None:
+        """Return the answer, or None if there is none yet."""
+    def wait(self, timeout_s: float) -> bool | None:
+        """Wait for the answer, hearing signals; None if there is none by then."""
+
+@final
+class ProbeAnswer:
+    """What came of trying a connection out."""
+
+    def poll(self) -> tuple[bool, tuple[bool, str] | None]:
+        """Return `(done, failure)`; failure is None or `(the broker said no, text)`."""
+    def wait(self) -> tuple[bool, str] | None:
+        """Wait until it is done, hearing signals; return the failure."""
+    def give_up(self) -> None:
+        """End it, if it is under way."""
+
+@final
+class Delivery:
+    """A handler's way to RabbitMQ. Arguments are checked by `phanos._connection`."""
+
+    def __new__(
+        cls,
+        *,
+        host: str,
+        port: int,
+        user: str,
+        password: str,
+        virtual_host: str,
+        exchange: str,
+        exchange_type: str,
+        heartbeat: int,
+        blocked_timeout_s: float,
+        attempts: int,
+        retry_delay_s: float,
+        socket_timeout_s: float,
+        stack_timeout_s: float,
+        channel_max: int | None,
+        frame_max: int | None,
+        locale: str,
+        client_properties: list[tuple[str, str]],
+        tcp: tuple[int | None, int | None, int | None, int | None],
+        tls: tuple[str | None, str | None, str | None, str | None] | None,
+        buffer_bytes: int,
+        spool_directory: str | None,
+        spool_bytes: int,
+    ) -> Delivery: ...
+    @property
+    def state(self) -> str:
+        """How the connection stands: idle, connecting, connected, blocked or closed."""
+    def probe(self) -> ProbeAnswer:
+        """Try a connection out, on threads that are gone afterwards."""
+    def push(self, name: str, records: list[Record], logger: LoggerLike) -> None:
+        """Put records down; `logger` is told what JSON cannot hold."""
+    def publish(
+        self, records: list[Record], logger: LoggerLike, unsent_s: float, sent_s: float
+    ) -> Answer:
+        """
+        Send the records as one message.
+
+        Args:
+            records: at least one.
+            logger: is told what JSON cannot hold.
+            unsent_s: seconds that they may wait for a connection.
+            sent_s: seconds that the broker's answer is waited for.
+        """
+    def start(self) -> None:
+        """Connect, unless connected."""
+    def flush(self) -> Answer:
+        """True when nothing handed over so far waits any longer."""
+    def stop(self) -> Answer:
+        """End the network side; True if nothing had to be given up."""
+    def stats(self) -> dict[str, Any]:
+        """Return what became of the records."""
+    def take_notices(self) -> list[tuple[int, str]]:
+        """Return lines to log: `(level, text)`."""
+
+def end_deliveries(timeout_s: float) -> None:
+    """End all network sides for good, at the end of the interpreter."""
+
+@final
 class Plan:
     """One configuration of a profiler, worked out."""
 
@@ -205,7 +292,7 @@ class Plan:
         profiler: Any,
         *,
         metrics: list[tuple[Any, bool]],
-        handlers: list[tuple[Any, str]],
+        handlers: list[tuple[Any, str, Delivery | None]],
         time: MetricStore | None,
         size: MetricStore | None,
         hooks: tuple[

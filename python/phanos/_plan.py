@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._ext import AsyncExtProfiler, SyncExtProfiler
-from ._handler_kind import handler_kind
+from ._handler_kind import direct_delivery, handler_kind
 from ._hooks import HOOKS
 from ._overridden import overridden
 from ._phanos import Plan
@@ -74,7 +74,10 @@ def build(profiler: Profiler, base: type) -> Plan:
             (metric, overridden(metric, MetricWrapper, RECORD_METHODS))
             for metric in list(profiler.metrics.values())
         ],
-        handlers=[(handler, handler_kind(handler)) for handler in list(profiler.handlers.values())],
+        handlers=[
+            (handler, handler_kind(handler), direct_delivery(handler))
+            for handler in list(profiler.handlers.values())
+        ],
         time=None if own_time else time,
         size=None if own_size else size,
         hooks=tuple(profiler._adapted_hooks.get(name) for name in _HOOK_ORDER),  # type: ignore[arg-type]

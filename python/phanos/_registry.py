@@ -37,3 +37,22 @@ def changed(component: object) -> None:
     """Tell all profilers that `component` has a new method or part."""
     for listener in alive():
         listener._component_changed(component)
+
+
+class Publisher(Protocol):
+    """What has a network side of its own."""
+
+    def _exit(self, timeout_s: float) -> bool: ...
+
+
+_publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
+
+
+def add_publisher(publisher: Publisher) -> None:
+    """End the network side of `publisher` before the interpreter does."""
+    _publishers.add(publisher)
+
+
+def publishers() -> list[Publisher]:
+    """Return the publishers that are alive."""
+    return list(_publishers)

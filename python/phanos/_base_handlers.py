@@ -1,0 +1,104 @@
+"""What all handlers inherit, and how records are written as text."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from . import _registry
+from ._phanos import record_to_str
+from .types import LoggerLike, Record
+
+
+class OutputFormatter:
+    """Writes records as text."""
+
+    @staticmethod
+    def record_to_str(name: str, record: Record) -> str:
+        """
+        Return `record` as one line without a line break.
+
+        `profiler: {name}, method: {method}, value: {value} {units}`, then, if there are
+        labels, `, labels: k=v, k2=v2`. Line breaks inside are escaped.
+
+        Raises:
+            KeyError: the record lacks a key.
+        """
+        return record_to_str(name, record)
+
+
+class BaseHandler(ABC):
+    """
+    Base of all handlers.
+
+    Args:
+        handler_name: name under which a profiler knows the handler and deletes it.
+
+    Raises:
+        TypeError: handler_name is not a string, or is empty.
+    """
+
+    handler_name: str
+
+    def __init__(self, handler_name: str) -> None:
+        super().__init__()
+        if not isinstance(handler_name, str) or not handler_name:
+            raise TypeError(
+                f"{type(self).__name__} expects a non-empty str as handler_name, "
+                f"got {handler_name!r}"
+            )
+        self.handler_name = handler_name
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        super().__setattr__(attribute, value)
+        if attribute in ("handle", "formatter", "publisher"):
+            _registry.changed(self)
+
+
+class SyncBaseHandler(BaseHandler):
+    """Base of handlers that do their work in the call."""
+
+    @abstractmethod
+    def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
+        """
+        Take a batch of one metric's records.
+
+        Args:
+            records: at least one record; the list is shared with the other handlers.
+            profiler_name: name of the metric.
+
+        An `Exception` raised here is logged and does not reach the profiled program.
+        """
+        raise NotImplementedError
+
+
+class AsyncBaseHandler(BaseHandler):
+    """Base of handlers that are awaited; for profilers configured by `async_config`."""
+
+    @classmethod
+    @abstractmethod
+    async def create(cls, handler_name: str, *args: Any, **kwargs: Any) -> AsyncBaseHandler:
+        """Make a handler, awaiting what it needs; called by `async_dict_config`."""
+        raise NotImplementedError
+
+    @abstractmethod
+    async def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
+        """Take a batch of one metric's records; see `SyncBaseHandler.handle`."""
+        raise NotImplementedError
+
+
+def log_error_profiling(
+    name: str, formatter: OutputFormatter, logger: LoggerLike, records: list[Record]
+) -> None:
+    """
+    Log the batch as text, at DEBUG, if a record in it has `error_raised` true.
+
+    Args:
+        name: name of the metric.
+        formatter: writes each record.
+        logger: where the text goes.
+        records: the batch.
+    """
+    if any(record["labels"].get("error_raised") in (True, "True") for record in records):
+        lines = (formatter.record_to_str(name, record) for record in records)
+        logger.debug("%s", "\n".join(lines))

@@ -1,0 +1,267 @@
+"""Connection arguments of RabbitMQ handlers and publishers, checked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+HOST = "127.0.0.1"
+PORT = 5672
+HEARTBEAT_S = 47
+TIMEOUT_S = 23
+RETRY_DELAY_S = 0.137
+RETRY = 3
+EXCHANGE_NAME = "profiling"
+EXCHANGE_TYPE = "fanout"
+
+BUFFER_BYTES = 64 * 1024 * 1024
+"""Memory for records that wait for the broker: about 2.5 million of them."""
+SPOOL_BYTES = 1024 * 1024 * 1024
+"""Disk for records that wait for the broker, where a spool directory is given."""
+
+_GUEST = "guest"
+
+
+@dataclass(frozen=True)
+class ConnectionParameters:
+    """
+    How a broker is reached; attributes are named as pika names them.
+
+    `password` is in no text form.
+    """
+
+    host: str
+    port: int
+    user: str
+    password: str = field(repr=False)
+    virtual_host: str
+    heartbeat: int
+    blocked_connection_timeout: float
+    connection_attempts: int
+    retry_delay: float
+    socket_timeout: float
+    stack_timeout: float
+    channel_max: int | None
+    frame_max: int | None
+    locale: str
+    client_properties: dict[str, str]
+    tcp_options: dict[str, int]
+    ssl_options: dict[str, str | None] | None
+
+
+def connection_parameters(
+    *,
+    host: str,
+    port: int,
+    user: str | None,
+    password: str | None,
+    heartbeat: int | None,
+    timeout: float | None,
+    retry_delay: float,
+    retry: int,
+    further: Mapping[str, Any],
+) -> ConnectionParameters:
+    """
+    Check connection arguments.
+
+    Raises:
+        TypeError: an argument that is not known, or of the wrong type.
+        ValueError: a value out of range, or one that cannot be honoured.
+    """
+    unknown = {name: further[name] for name in further if name not in _FURTHER}
+    if unknown:
+        # Names only: a misspelt password must not be printed.
+        raise TypeError(
+            f"unexpected connection arguments: {', '.join(sorted(unknown))}; "
+            f"known are {', '.join(_FURTHER)}"
+        )
+    checked = {name: check(name, further.get(name)) for name, check in _FURTHER.items()}
+    return ConnectionParameters(
+        host=_text("host", host),
+        port=_whole("port", int(port) if isinstance(port, str) and port.isdigit() else port, 65535),
+        user=_GUEST if user is None else _text("user", user),
+        password=_GUEST if password is None else _secret(password),
+        heartbeat=0 if heartbeat is None else _whole("heartbeat", heartbeat, 65535),
+        blocked_connection_timeout=_timeout("timeout", timeout),
+        connection_attempts=max(_whole("retry", retry, 2**31), 1),
+        retry_delay=_seconds("retry_delay", retry_delay),
+        **checked,
+    )
+
+
+def native_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
+    """Return the arguments of the native `Delivery` that say how a broker is reached."""
+    tcp = tuple(parameters.tcp_options.get(name) for name in _TCP_OPTIONS)
+    ssl = parameters.ssl_options
+    return {
+        "host": parameters.host,
+        "port": parameters.port,
+        "user": parameters.user,
+        "password": parameters.password,
+        "virtual_host": parameters.virtual_host,
+        "heartbeat": parameters.heartbeat,
+        "blocked_timeout_s": parameters.blocked_connection_timeout,
+        "attempts": parameters.connection_attempts,
+        "retry_delay_s": parameters.retry_delay,
+        "socket_timeout_s": parameters.socket_timeout,
+        "stack_timeout_s": parameters.stack_timeout,
+        "channel_max": parameters.channel_max,
+        "frame_max": parameters.frame_max,
+        "locale": parameters.locale,
+        "client_properties": list(parameters.client_properties.items()),
+        "tcp": tcp,
+        "tls": None if ssl is None else tuple(ssl.get(name) for name in _SSL_OPTIONS),
+    }
+
+
+def exchange_type_of(given: Any) -> str:
+    """
+    Return the name of an exchange type, given as a name or as an enum member of one.
+
+    Raises:
+        TypeError: neither.
+    """
+    return _text("exchange_type", getattr(given, "value", given))
+
+
+def buffer_bytes_of(given: Any) -> int:
+    """
+    Return the size of the buffer, checked.
+
+    Raises:
+        TypeError: not an int.
+        ValueError: less than 1.
+    """
+    size = _whole("buffer_bytes", given, 2**62)
+    if size < 1:
+        raise ValueError(f"buffer_bytes must be at least 1, got {size}")
+    return size
+
+
+def spool_of(directory: Any, size: Any) -> tuple[str | None, int]:
+    """
+    Return spool directory and size, checked.
+
+    Raises:
+        TypeError: not a path, or not an int.
+    """
+    size = _whole("spool_bytes", size, 2**62)
+    if directory is None:
+        return None, size
+    if not isinstance(directory, (str, os.PathLike)):
+        raise TypeError(f"spool_directory must be a path, got {directory!r}")
+    return os.path.abspath(os.fspath(cast("str | os.PathLike[str]", directory))), size
+
+
+def _text(name: str, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be a str, got {value!r}")
+    return str(value)
+
+
+def _secret(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"password must be a str, got {type(value).__name__}")
+    return str(value)
+
+
+def _whole(name: str, value: Any, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, got {value!r}")
+    if not 0 <= value <= most:
+        raise ValueError(f"{name} must be from 0 to {most}, got {value}")
+    return int(value)
+
+
+def _seconds(name: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{name} must be a number of seconds, got {value!r}")
+    if not 0 <= value <= _LONGEST_S:
+        raise ValueError(f"{name} must be from 0 to {_LONGEST_S} seconds, got {value}")
+    return float(value)
+
+
+def _timeout(name: str, value: Any) -> float:
+    # As in pika, None and 0 mean: none.
+    return _LONGEST_S if value is None or value == 0 else _seconds(name, value)
+
+
+_LONGEST_S = 10.0 * 365 * 24 * 3600
+
+
+def _optional(check: Callable[[str, Any], Any], default: Any) -> Callable[[str, Any], Any]:
+    return lambda name, value: default if value is None else check(name, value)
+
+
+def _socket_timeout(name: str, value: Any) -> float:
+    seconds = _seconds(name, value)
+    if seconds == 0:
+        raise ValueError(f"{name} must be more than 0 seconds, got {value}")
+    return seconds
+
+
+def _client_properties(name: str, value: Any) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict, got {value!r}")
+    given = cast("Mapping[Any, Any]", value)
+    for key, text in given.items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise ValueError(f"{name}: only a str by a str can be sent, got {key!r}: {text!r}")
+    return dict(given)
+
+
+_TCP_OPTIONS = ("TCP_USER_TIMEOUT", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT")
+_SSL_OPTIONS = ("ca_file", "cert_file", "key_file", "server_hostname")
+
+
+def _tcp_options(name: str, value: Any) -> dict[str, int]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{name} must be a dict, got {value!r}")
+    given = cast("Mapping[Any, Any]", value)
+    unknown = [key for key in given if key not in _TCP_OPTIONS]
+    if unknown:
+        raise ValueError(f"{name}: expected of {', '.join(_TCP_OPTIONS)}, got {unknown}")
+    return {key: _whole(key, number, 2**31) for key, number in given.items()}
+
+
+def _ssl_options(name: str, value: Any) -> dict[str, str | None] | None:
+    if value is None or value is False:
+        return None
+    if value is True:
+        return {}
+    if not isinstance(value, Mapping):
+        raise ValueError(
+            f"{name}: {type(value).__name__} cannot be honoured: connections are made outside of "
+            f"Python; give True, or a dict of {', '.join(_SSL_OPTIONS)}"
+        )
+    given = cast("Mapping[Any, Any]", value)
+    unknown = [key for key in given if key not in _SSL_OPTIONS]
+    if unknown:
+        raise ValueError(
+            f"{name}: expected of {', '.join(_SSL_OPTIONS)}, got {unknown}; "
+            "certificates are always verified"
+        )
+    checked: dict[str, str | None] = {}
+    for key, text in given.items():
+        if text is None:
+            continue
+        if not isinstance(text, (str, os.PathLike)):
+            raise TypeError(f"{name}: {key} must be a str, got {text!r}")
+        checked[key] = os.fspath(cast("str | os.PathLike[str]", text))
+    return checked
+
+
+_FURTHER: dict[str, Callable[[str, Any], Any]] = {
+    "virtual_host": _optional(_text, "/"),
+    "channel_max": _optional(lambda name, value: _whole(name, value, 65535), None),
+    "frame_max": _optional(lambda name, value: _whole(name, value, 2**31), None),
+    "locale": _optional(_text, "en_US"),
+    "client_properties": _optional(_client_properties, {}),
+    "socket_timeout": _optional(_socket_timeout, 10.0),
+    "stack_timeout": _optional(_socket_timeout, 15.0),
+    "tcp_options": _optional(_tcp_options, {}),
+    "ssl_options": _ssl_options,
+}
+"""pika's connection parameters that are taken by keyword, and how each is checked."""
