@@ -31,9 +31,9 @@ pub(crate) const IN_BATCH: usize = 1;
 /// the next, are exponentially long when written; more than this no broker takes.
 const LARGEST: usize = 128 << 20;
 
-/// Members of a refused container up to which its `str()` is asked for: that can be
-/// exponentially long as well.
-const MOST_MEMBERS: usize = 10_000;
+/// Members of refused containers, all in one value, up to which `str()` is asked for: that can
+/// be exponentially long as well.
+const MOST_MEMBERS: usize = 1_000_000;
 
 /// Levels of a refused container up to which its `str()` is asked for; CPython gives up at
 /// its limit of recursion.
@@ -75,19 +75,29 @@ pub(crate) struct Writer<'a, 'py> {
     above: Vec<Bound<'py, PyAny>>,
     /// Length of `out` at which the value being written gets too large.
     full: usize,
+    /// What is left of [`MOST_MEMBERS`].
+    members: usize,
     refused: &'a mut Refused,
 }
 
 impl<'a, 'py> Writer<'a, 'py> {
     /// For values inside of `around` containers.
     pub(crate) fn new(around: usize, refused: &'a mut Refused) -> Self {
-        Self { out: Vec::new(), around, above: Vec::new(), full: LARGEST, refused }
+        Self {
+            out: Vec::new(),
+            around,
+            above: Vec::new(),
+            full: LARGEST,
+            members: MOST_MEMBERS,
+            refused,
+        }
     }
 
     /// Appends `object`, whatever it is.
     pub(crate) fn write(&mut self, object: &Bound<'py, PyAny>) {
         if self.above.is_empty() {
             self.full = self.out.len().saturating_add(LARGEST);
+            self.members = MOST_MEMBERS;
         }
         if self.write_builtin(object) || json_moment::write(object, &mut self.out) {
             return;
@@ -194,7 +204,7 @@ impl<'a, 'py> Writer<'a, 'py> {
         if deep || self.above.iter().any(|above| above.is(container)) {
             self.refused
                 .note(format!("containers within themselves or more than {DEEPEST} levels deep"));
-            write_string(&bounded_text_of(container), &mut self.out);
+            self.write_text_of(container);
             return false;
         }
         self.above.push(container.clone());
@@ -212,7 +222,17 @@ impl<'a, 'py> Writer<'a, 'py> {
 
     fn refuse(&mut self, object: &Bound<'py, PyAny>, kind: impl FnOnce() -> String) {
         self.refused.note(kind());
-        write_string(&bounded_text_of(object), &mut self.out);
+        self.write_text_of(object);
+    }
+
+    /// Appends `str()` of an object, unless it is a container that would take for ever.
+    fn write_text_of(&mut self, object: &Bound<'py, PyAny>) {
+        let text = if is_short(object, &mut Vec::new(), &mut self.members) {
+            text_of(object)
+        } else {
+            placeholder(object)
+        };
+        write_string(&text, &mut self.out);
     }
 }
 
@@ -262,40 +282,44 @@ fn is_builtin(object: &Bound<'_, PyAny>) -> bool {
         || object.is_instance_of::<PyDict>()
 }
 
-/// `str()` of an object, unless it is a container that would take for ever.
-fn bounded_text_of(object: &Bound<'_, PyAny>) -> String {
-    let mut members = MOST_MEMBERS;
-    if is_short(object, &mut Vec::new(), &mut members) {
-        text_of(object)
-    } else {
-        placeholder(object)
-    }
-}
-
-/// Walks a container as `str()` does, which stops at what it is inside of.
+/// Walks a container as `str()` does, which stops at what it is inside of. False if there are
+/// more than `members` in it, or too many levels.
 fn is_short<'py>(
     object: &Bound<'py, PyAny>,
     above: &mut Vec<Bound<'py, PyAny>>,
     members: &mut usize,
 ) -> bool {
-    let inside: Vec<Bound<'py, PyAny>> = if let Ok(list) = object.cast::<PyList>() {
-        list.iter().take(*members + 1).collect()
+    let count = if let Ok(list) = object.cast::<PyList>() {
+        list.len()
     } else if let Ok(tuple) = object.cast::<PyTuple>() {
-        tuple.iter().take(*members + 1).collect()
+        tuple.len()
     } else if let Ok(dict) = object.cast::<PyDict>() {
-        dict.iter().map(|(_, value)| value).take(*members + 1).collect()
+        dict.len()
     } else {
         return true;
     };
     if above.iter().any(|outer| outer.is(object)) {
         return true;
     }
-    if above.len() >= MOST_LEVELS || inside.len() > *members {
+    let Some(left) = members.checked_sub(count) else {
+        *members = 0;
+        return false;
+    };
+    *members = left;
+    if above.len() >= MOST_LEVELS {
         return false;
     }
-    *members -= inside.len();
     above.push(object.clone());
-    let short = inside.iter().all(|member| is_short(member, above, members));
+    let mut short = |member: Bound<'py, PyAny>| is_short(&member, above, members);
+    let all_short = if let Ok(list) = object.cast::<PyList>() {
+        list.iter().all(short)
+    } else if let Ok(tuple) = object.cast::<PyTuple>() {
+        tuple.iter().all(short)
+    } else if let Ok(dict) = object.cast::<PyDict>() {
+        dict.iter().all(|(_, value)| short(value))
+    } else {
+        true
+    };
     above.pop();
-    short
+    all_short
 }

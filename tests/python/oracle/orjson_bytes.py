@@ -1,0 +1,31 @@
+"""
+Serialises values with orjson, for interpreters that have it.
+
+Reads a pickled list of values from standard input, or None for the cases of `json_subjects.py`:
+some of them would not survive pickle as they are. Writes a pickled list to standard output: what
+`orjson.dumps([value])` returned, or None where it refused. Needs orjson and the standard library
+alone.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+from typing import Any
+
+import orjson
+from json_subjects import CASES
+
+
+def dumped(value: Any) -> bytes | None:
+    try:
+        return orjson.dumps([value])
+    except TypeError:
+        return None
+
+
+if __name__ == "__main__":
+    values = pickle.load(sys.stdin.buffer)
+    if values is None:
+        values = list(CASES.values())
+    pickle.dump([dumped(value) for value in values], sys.stdout.buffer)
