@@ -47,6 +47,10 @@ pub(crate) struct Running {
     pub(crate) began_as_root: bool,
     /// Arguments, for hooks.
     pub(crate) packed: (Py<PyTuple>, Py<PyDict>),
+    /// The call is recorded; only asynchronous handlers remain to be awaited.
+    pub(crate) ended: bool,
+    /// For those handlers, until they are awaited.
+    pub(crate) deliveries: Option<Py<PyList>>,
 }
 
 struct State {
@@ -515,6 +519,7 @@ impl Node {
                     visit.call(&running.token)?;
                     visit.call(&running.packed.0)?;
                     visit.call(&running.packed.1)?;
+                    visit.call(&running.deliveries)?;
                 }
                 Ok(state.place)
             })
