@@ -46,9 +46,9 @@ def named(made: Any, function: Callable[..., Any]) -> Any:
 
 
 # The exception of a signal handler can be raised between any two steps of these wrappers:
-# when a call of native code returns, at a jump back, where a body begins or goes on. So
-# everything from `begin` on stands in one `try` whose last resort is `fail`, which finds the
-# node also if `begin` returned it to nobody.
+# when a call of native code returns, at a jump back, where a body begins or goes on, in
+# CPython 3.10 where an `except` begins. So everything from `begin` on stands in one `try`
+# whose last resort is `fail`, which finds the node also if `begin` returned it to nobody.
 
 
 def coroutine_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[..., Any]:
@@ -94,29 +94,32 @@ def generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[
         try:
             node = gate.begin(args, kwargs)
             step: Callable[[], Any] = generator.__next__
-            while True:
-                item = step()
-                gate.suspend(node)
-                try:
-                    sent = yield item
-                except BaseException as error:
-                    # GeneratorExit as well: a body may go on after it, or return.
-                    gate.resume(node)
-                    step = Throw(generator.throw, error)
-                else:
-                    gate.resume(node)
-                    step = generator.__next__ if sent is None else Send(generator.send, sent)
-        except StopIteration as stop:
-            result = stop.value
-        except GeneratorExit:
-            # Left early by whoever iterates: an end like any other, not a failure.
-            gate.end(node, None, False)
-            raise
+            try:
+                while True:
+                    item = step()
+                    gate.suspend(node)
+                    try:
+                        sent = yield item
+                    except BaseException as error:
+                        # GeneratorExit as well: a body may go on after it, or return.
+                        gate.resume(node)
+                        step = Throw(generator.throw, error)
+                    else:
+                        gate.resume(node)
+                        step = generator.__next__ if sent is None else Send(generator.send, sent)
+            except StopIteration as stop:
+                result = stop.value
+            except GeneratorExit:
+                # Left early by whoever iterates: an end like any other, not a failure.
+                gate.end(node, None, False)
+                raise
+            gate.end(node, result, False)
+            return result
         except BaseException:
+            # No longer what was to be thrown in, whose traceback holds this frame.
+            step = generator.__next__
             gate.fail(node, kwargs)
             raise
-        gate.end(node, result, False)
-        return result
 
     wrapped: Callable[..., Any] = named(wrapper, function)
     return wrapped
@@ -151,6 +154,7 @@ def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Cal
                 gate.end(node, None, False)
                 raise
             except BaseException:
+                step = generator.__anext__  # As in `generator_wrapper`.
                 if gate.finish(node, None, True):
                     await gate.deliver(node)
                 raise

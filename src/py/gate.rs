@@ -47,11 +47,15 @@ impl CallGate {
         let elapsed = running.started.elapsed();
         let Running { plan, token, started, began_as_root, packed, .. } = running;
         let pack = || Ok((packed.0.bind(py).clone(), packed.1.bind(py).clone()));
-        let call = Call {
-            node: node.clone().unbind(),
-            token: token.unwrap_or_else(|| py.None()),
-            began_as_root,
+        let token = match token {
+            Some(token) => token,
+            // Ended while suspended: hooks see the node of the call that they are about.
+            None => {
+                let entered = self.site.core.get().enter(py, node.as_unbound());
+                entered.unwrap_or_else(|_| py.None())
+            }
         };
+        let call = Call { node: node.clone().unbind(), token, began_as_root };
         let ending = Ending { elapsed, failed, result };
         let outcome = call::finish(py, &self.site.core, plan.get(), &call, &ending, pack);
         let outcome = outcome.map_or_else(Outcome::default, |outcome| *outcome);
@@ -242,7 +246,7 @@ impl CallGate {
         let token =
             node.get().with_running(py, |running| running.as_mut().and_then(|r| r.token.take()));
         if let Some(token) = token {
-            self.site.core.get().leave(py, &node.clone().unbind(), &token);
+            self.site.core.get().leave(py, node.as_unbound(), &token);
         }
     }
 
@@ -251,7 +255,7 @@ impl CallGate {
     fn resume(&self, py: Python<'_>, node: Option<&Bound<'_, Node>>) -> PyResult<()> {
         let Some(node) = node else { return Ok(()) };
         let core = self.site.core.get();
-        let token = core.enter(py, &node.clone().unbind())?;
+        let token = core.enter(py, node.as_unbound())?;
         let before = node.get().with_running(py, |running| {
             running.as_mut().and_then(|running| running.token.replace(token))
         });
