@@ -63,15 +63,7 @@ impl CallGate {
             (None, Some(deliveries)) => {
                 let token = Some(call.token);
                 let deliveries = Some(deliveries.unbind());
-                let running = Running {
-                    plan,
-                    token,
-                    started,
-                    began_as_root,
-                    packed,
-                    ended: true,
-                    deliveries,
-                };
+                let running = Running { plan, token, started, began_as_root, packed, deliveries };
                 node.get().with_running(py, |state| *state = Some(running));
                 Ok(true)
             }
@@ -88,8 +80,12 @@ impl CallGate {
     /// Queues the deliveries of a finished call and takes its node away.
     fn settle(&self, node: &Bound<'_, Node>) -> PyResult<()> {
         let py = node.py();
-        let queued = take_deliveries(node)
-            .map_or(Ok(()), |(plan, deliveries)| queue(&plan, deliveries.bind(py)));
+        let queued = match take_deliveries(node) {
+            Some((plan, deliveries)) if !deliveries.bind(py).is_empty() => {
+                queue(&plan, deliveries.bind(py))
+            }
+            _ => Ok(()),
+        };
         self.close(py, node);
         swallow(py, queued).map(drop)
     }
@@ -98,9 +94,11 @@ impl CallGate {
 /// The deliveries that wait in the node of a finished call, and the plan they were made by.
 fn take_deliveries(node: &Bound<'_, Node>) -> Option<(Py<Plan>, Py<PyList>)> {
     let py = node.py();
+    let taken = PyList::empty(py).unbind();
     node.get().with_running(py, |running| {
         let running = running.as_mut()?;
-        Some((running.plan.clone_ref(py), running.deliveries.take()?))
+        let waiting = running.deliveries.as_mut()?;
+        Some((running.plan.clone_ref(py), std::mem::replace(waiting, taken)))
     })
 }
 
@@ -143,7 +141,6 @@ impl CallGate {
                 started,
                 began_as_root,
                 packed,
-                ended: false,
                 deliveries: None,
             });
         });
@@ -202,13 +199,13 @@ impl CallGate {
             is_own.then_some(current)
         };
         let Some(node) = node.or_else(begun) else { return Ok(()) };
-        let ended =
-            node.get().with_running(py, |running| running.as_ref().map(|running| running.ended));
-        match ended {
-            None => Ok(()),
-            Some(false) if !self.conclude(&node, None, true, 1)? => Ok(()),
-            Some(_) => self.settle(&node),
+        let ended = node.get().with_running(py, |running| {
+            running.as_ref().is_some_and(|running| running.deliveries.is_some())
+        });
+        if ended || self.conclude(&node, None, true, 1)? {
+            return self.settle(&node);
         }
+        Ok(())
     }
 
     /// Takes the node of a finished call away, after its deliveries.

@@ -47,9 +47,8 @@ pub(crate) struct Running {
     pub(crate) began_as_root: bool,
     /// Arguments, for hooks.
     pub(crate) packed: (Py<PyTuple>, Py<PyDict>),
-    /// The call is recorded; only asynchronous handlers remain to be awaited.
-    pub(crate) ended: bool,
-    /// For those handlers, until they are awaited.
+    /// Given once the call is recorded and only asynchronous handlers remain to be awaited;
+    /// empty as soon as they are.
     pub(crate) deliveries: Option<Py<PyList>>,
 }
 
