@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from ._phanos import first_step
 from ._wrappers import (
     Send,
     Throw,
@@ -174,7 +176,7 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         node = profiler.set_curr_node(func)
         try:
             start = self._guarded("before_func_profiling", func, args, kwargs)
-            step: Callable[[], Any] = generator.__anext__
+            step: Callable[[], Any] = functools.partial(first_step, generator)
             try:
                 while True:
                     item = await step()

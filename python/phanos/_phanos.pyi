@@ -1,7 +1,7 @@
 """Native half of `phanos`. Its classes are documented where users import them from."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from contextvars import ContextVar
 from typing import Any, ParamSpec, TypeVar, final
 
@@ -23,6 +23,7 @@ __all__ = [
     "decorate",
     "due",
     "end_runtime",
+    "first_step",
     "flush_future",
     "monotonic_ns",
     "record_to_str",
@@ -225,6 +226,7 @@ class CallGate:
     def suspend(self, node: MethodTreeNode | None, /) -> None: ...
     def resume(self, node: MethodTreeNode | None, /) -> None: ...
 
+def first_step(generator: AsyncGenerator[_R, Any]) -> Awaitable[_R]: ...
 def decorate(
     core: ProfilerCore,
     function: Callable[_P, _R],

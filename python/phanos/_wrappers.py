@@ -12,6 +12,8 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from ._phanos import first_step
+
 if TYPE_CHECKING:
     from ._phanos import CallGate
 
@@ -135,7 +137,7 @@ def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Cal
         try:
             node = gate.begin(args, kwargs)
             try:
-                step: Callable[[], Any] = generator.__anext__
+                step: Callable[[], Any] = functools.partial(first_step, generator)
                 while True:
                     item = await step()
                     gate.suspend(node)

@@ -26,6 +26,7 @@
 
 use pyo3::prelude::*;
 
+mod async_generator;
 mod attributes;
 mod awaitable;
 mod call;
@@ -54,6 +55,8 @@ mod store;
 pub(crate) mod module {
     use pyo3::prelude::*;
 
+    #[pymodule_export]
+    use super::async_generator::first_step;
     #[pymodule_export]
     use super::awaitable::{call_in_future, current_node, end_runtime, flush_future};
     #[pymodule_export]
