@@ -133,7 +133,7 @@ def handler_kind(handler: Any) -> str:
         if isinstance(handler, base):
             plain = (
                 not overridden(handler, base, ("handle", "_text"))
-                and type(handler.formatter) is OutputFormatter
+                and type(getattr(handler, "formatter", None)) is OutputFormatter
             )
             return kind if plain else "python"
     return "python"

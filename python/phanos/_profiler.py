@@ -17,6 +17,7 @@ from ._hooks import HOOKS, Hook, adapted
 from ._observed import Observed, ProfilerType
 from ._phanos import MethodTreeNode, ProfilerCore, call_as, decorate, due, flush_future
 from ._plan import STEPS, build
+from ._rollback import all_or_nothing
 from ._settings import arguments_of, checked_timeout, handlers_of, logger_of, with_old_form
 from ._wrappers import coroutine_wrapper, maker_for, template
 from .config import create_async_handlers, create_handlers
@@ -232,6 +233,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         handlers = await create_async_handlers(handlers_of(settings))
         self._configure(AsyncExtProfiler, handlers, time_first=True, **arguments)
 
+    @all_or_nothing
     def _configure(
         self,
         steps: type[SyncExtProfiler] | type[AsyncExtProfiler],
@@ -265,7 +267,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
             warnings.warn(
                 "request_size_profile is deprecated: use response_size_profile",
                 DeprecationWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
         self._hand_over()
         self.logger = new_logger
