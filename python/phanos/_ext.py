@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import functools
+import types
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from ._wrappers import (
     async_generator_wrapper,
     generator_wrapper,
     maker_for,
+    makes_awaitables,
     named,
 )
 from .log import InstanceLoggerMixin
@@ -82,7 +84,8 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         make_wrapper = maker_for(func)
         if make_wrapper is generator_wrapper:
             generator = func(*args, **kwargs)
-            return named(self.generator_inner(func, generator, args, kwargs), func)
+            runner = self._awaitable_inner if makes_awaitables(func) else self.generator_inner
+            return named(runner(func, generator, args, kwargs), func)
         if make_wrapper is async_generator_wrapper:
             generator = func(*args, **kwargs)
             return named(self.async_generator_inner(func, generator, args, kwargs), func)
@@ -161,6 +164,10 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         finally:
             profiler.delete_curr_node(node)
             current.set(above)
+
+    @types.coroutine
+    def _awaitable_inner(self, *arguments: Any) -> Generator[Any, Any, Any]:
+        return (yield from self.generator_inner(*arguments))
 
     async def async_generator_inner(
         self,

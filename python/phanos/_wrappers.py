@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import types
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
@@ -22,15 +23,15 @@ MakeWrapper = Callable[[Callable[..., Any], "CallGate"], Callable[..., Any]]
 
 def maker_for(function: Callable[..., Any]) -> MakeWrapper | None:
     """Return what wraps `function`; `None` for functions that run within their call."""
-    if inspect.iscoroutinefunction(function):
-        return coroutine_wrapper
-    if inspect.isasyncgenfunction(function):
-        return async_generator_wrapper
-    if inspect.isgeneratorfunction(function):
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        if code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE:
-            return None  # types.coroutine: what it returns must stay awaitable.
-        return generator_wrapper
+    try:
+        if inspect.iscoroutinefunction(function):
+            return coroutine_wrapper
+        if inspect.isasyncgenfunction(function):
+            return async_generator_wrapper
+        if inspect.isgeneratorfunction(function):
+            return generator_wrapper
+    except TypeError:  # A mock that says it is a function and has the flags of none.
+        pass
     return None
 
 
@@ -40,11 +41,22 @@ def template(*args: Any, **kwargs: Any) -> Any:
 
 def named(made: Any, function: Callable[..., Any]) -> Any:
     """Name `made` after `function`, as coroutines and generators are, and return it."""
-    while isinstance(function, functools.partial):
-        function = function.func
+    function = _within_partials(function)
     made.__name__ = getattr(function, "__name__", made.__name__)
     made.__qualname__ = getattr(function, "__qualname__", made.__qualname__)
     return made
+
+
+def makes_awaitables(function: Callable[..., Any]) -> bool:
+    """Tell whether `types.coroutine` changed generator function `function`."""
+    code = getattr(_within_partials(function), "__code__", None)
+    return code is not None and bool(code.co_flags & inspect.CO_ITERABLE_COROUTINE)
+
+
+def _within_partials(function: Callable[..., Any]) -> Callable[..., Any]:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
 
 
 # The exception of a signal handler can be raised between any two steps of these wrappers:
@@ -124,7 +136,7 @@ def generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[
             raise
 
     wrapped: Callable[..., Any] = named(wrapper, function)
-    return wrapped
+    return types.coroutine(wrapped) if makes_awaitables(function) else wrapped
 
 
 def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[..., Any]:

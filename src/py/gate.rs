@@ -31,14 +31,11 @@ impl CallGate {
 
     /// Records the end of a call and takes its node away, unless deliveries are to be made
     /// first: these wait in the node then, and the answer is true.
-    ///
-    /// `references` are those that the wrapper and its call of us hold.
     fn conclude<'py>(
         &self,
         node: &Bound<'py, Node>,
         result: Option<&Bound<'py, PyAny>>,
         failed: bool,
-        references: isize,
     ) -> PyResult<bool> {
         let py = node.py();
         let Some(running) = node.get().with_running(py, Option::take) else {
@@ -70,7 +67,11 @@ impl CallGate {
             (interrupted, deliveries) => {
                 let queued = deliveries.map_or(Ok(()), |deliveries| queue(&plan, &deliveries));
                 call::close(py, self.site.core.get(), &call);
-                Node::recycle(py, call.node, references);
+                if !failed {
+                    // Known to the wrapper that calls us, by a variable and an argument. That
+                    // of a failed call is seen in the traceback for as long as that lives.
+                    Node::recycle(py, call.node, 3);
+                }
                 swallow(py, queued)?;
                 interrupted.map_or(Ok(false), Err)
             }
@@ -159,8 +160,7 @@ impl CallGate {
         result: Option<Bound<'py, PyAny>>,
         failed: bool,
     ) -> PyResult<bool> {
-        // Known to the wrapper that calls us, by a variable and an argument.
-        node.map_or(Ok(false), |node| self.conclude(node, result.as_ref(), failed, 3))
+        node.map_or(Ok(false), |node| self.conclude(node, result.as_ref(), failed))
     }
 
     /// The same where nothing can be awaited: deliveries are queued.
@@ -172,7 +172,7 @@ impl CallGate {
         failed: bool,
     ) -> PyResult<()> {
         let Some(node) = node else { return Ok(()) };
-        if self.conclude(node, result.as_ref(), failed, 3)? {
+        if self.conclude(node, result.as_ref(), failed)? {
             return self.settle(node);
         }
         Ok(())
@@ -202,7 +202,7 @@ impl CallGate {
         let ended = node.get().with_running(py, |running| {
             running.as_ref().is_some_and(|running| running.deliveries.is_some())
         });
-        if ended || self.conclude(&node, None, true, 1)? {
+        if ended || self.conclude(&node, None, true)? {
             return self.settle(&node);
         }
         Ok(())
