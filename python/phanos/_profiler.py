@@ -236,6 +236,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
     @all_or_nothing
     def _configure(
         self,
+        /,
         steps: type[SyncExtProfiler] | type[AsyncExtProfiler],
         handlers: Mapping[str, Any],
         *,

@@ -44,14 +44,10 @@ impl CallGate {
         let elapsed = running.started.elapsed();
         let Running { plan, token, started, began_as_root, packed, .. } = running;
         let pack = || Ok((packed.0.bind(py).clone(), packed.1.bind(py).clone()));
-        let token = match token {
-            Some(token) => token,
+        let token = token.unwrap_or_else(|| {
             // Ended while suspended: hooks see the node of the call that they are about.
-            None => {
-                let entered = self.site.core.get().enter(py, node.as_unbound());
-                entered.unwrap_or_else(|_| py.None())
-            }
-        };
+            self.site.core.get().enter(py, node.as_unbound()).unwrap_or_else(|_| py.None())
+        });
         let call = Call { node: node.clone().unbind(), token, began_as_root };
         let ending = Ending { elapsed, failed, result };
         let outcome = call::finish(py, &self.site.core, plan.get(), &call, &ending, pack);
@@ -87,7 +83,7 @@ impl CallGate {
             }
             _ => Ok(()),
         };
-        self.close(py, node);
+        self.close(py, Some(node));
         swallow(py, queued).map(drop)
     }
 }
@@ -210,7 +206,8 @@ impl CallGate {
 
     /// Takes the node of a finished call away, after its deliveries.
     #[pyo3(signature = (node, /))]
-    fn close(&self, py: Python<'_>, node: &Bound<'_, Node>) {
+    fn close(&self, py: Python<'_>, node: Option<&Bound<'_, Node>>) {
+        let Some(node) = node else { return };
         if let Some(running) = node.get().with_running(py, Option::take) {
             let call = Call {
                 node: node.clone().unbind(),
@@ -227,9 +224,9 @@ impl CallGate {
     fn deliver<'py>(
         &self,
         py: Python<'py>,
-        node: &Bound<'py, Node>,
+        node: Option<&Bound<'py, Node>>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        take_deliveries(node)
+        node.and_then(take_deliveries)
             .map(|(plan, deliveries)| {
                 plan.get().profiler.bind(py).call_method1(intern!(py, "_deliver"), (deliveries,))
             })

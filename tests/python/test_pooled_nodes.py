@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -68,6 +69,17 @@ def in_async_generator(profiler: publisher.Profiler, look: Callable[[MethodTreeN
 EVERY = pytest.mark.parametrize(
     "run", [in_function, in_coroutine, in_generator, in_async_generator]
 )
+
+
+def pooled() -> list[MethodTreeNode]:
+    """Nodes that no Python object knows: those that wait to be used again."""
+    gc.collect()
+    known = [found for found in gc.get_objects() if type(found) is MethodTreeNode]
+    strangers = [
+        [one for one in gc.get_referrers(node) if one is not known and not inspect.isframe(one)]
+        for node in known
+    ]
+    return [node for node, others in zip(known, strangers, strict=True) if not others]
 
 
 def assert_fresh(profiler: publisher.Profiler, run: Run) -> None:
@@ -151,8 +163,8 @@ def test_a_node_found_by_the_collector_is_left_to_the_finder(run: Run, profiler:
         pass
 
     run(profiler, nothing)
-    gc.collect()
-    found = [known for known in gc.get_objects() if type(known) is MethodTreeNode]
+    found = pooled()
+    assert found
     current = run(profiler, id)
     assert current not in {id(node) for node in found}
     assert_fresh(profiler, run)
@@ -165,12 +177,10 @@ def test_a_node_changed_by_its_finder_is_not_used_again(run: Run, how: str, prof
         pass
 
     run(profiler, nothing)
-    gc.collect()
     references = []
-    for known in gc.get_objects():
-        # Roots of trees are pointed at; those are not ours to change.
-        if type(known) is not MethodTreeNode or weakref.getweakrefcount(known):
-            continue
+    found = pooled()
+    assert found
+    for known in found:
         if how == "attribute":
             known.mark = "found"  # type: ignore[attr-defined]
         elif how == "context":
@@ -181,7 +191,7 @@ def test_a_node_changed_by_its_finder_is_not_used_again(run: Run, how: str, prof
             known.add_child(MethodTreeNode(nothing))
         else:
             references.append(weakref.ref(known))
-    del known
+    del known, found
     assert_fresh(profiler, run)
 
 
