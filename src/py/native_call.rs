@@ -26,6 +26,7 @@ use super::site::Site;
 /// While the user's function runs, nothing with a destructor and nothing that catches may be
 /// on this stack: up to CPython 3.13 the end of the interpreter ends daemon threads by
 /// `pthread_exit`, which unwinds through here and aborts the process if anything objects.
+/// So what is called from here is `extern "C"`: it cannot unwind, and needs nothing that catches.
 pub(super) unsafe extern "C" fn vectorcall(
     callable: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
@@ -43,7 +44,7 @@ pub(super) unsafe extern "C" fn vectorcall(
         Step::Forward(target) => call.forward(target),
         Step::Record(recording) => {
             let result = call.forward(recording.function);
-            conclude(&call, recording, result)
+            conclude(&call, &recording, result)
         }
         Step::Wrap { function, wrapper } => {
             let generator = call.forward(function);
@@ -82,7 +83,7 @@ struct Recording {
 }
 
 #[inline(never)]
-fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) {
+extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) {
     let result = attached(|py| {
         // SAFETY: the interpreter calls us with an object of our type, alive for the call;
         // its site is never null and lives as long.
@@ -222,7 +223,7 @@ impl Arguments {
 /// Gives `generator`, an owned reference, to `wrapper` with the arguments it was made with.
 /// Nothing of either has run yet.
 #[inline(never)]
-fn wrap(
+extern "C" fn wrap(
     arguments: &Arguments,
     wrapper: *mut ffi::PyObject,
     generator: *mut ffi::PyObject,
@@ -250,9 +251,9 @@ fn wrap(
 /// The end of a recorded call: `result` is an owned reference, or null with an exception
 /// raised. Returns the same, or null with what a hook or handler raised in its place.
 #[inline(never)]
-fn conclude(
+extern "C" fn conclude(
     arguments: &Arguments,
-    recording: Recording,
+    recording: &Recording,
     result: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     attached(|py| {
