@@ -202,10 +202,10 @@ def _socket_timeout(name: str, value: Any) -> float:
     return seconds
 
 
-def _mapping(name: str, value: Any) -> Mapping[Any, Any]:
+def _mapping(name: str, value: Any) -> dict[Any, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, got {value!r}")
-    return value
+    return dict(value)
 
 
 def _client_properties(name: str, value: Any) -> dict[str, str]:
