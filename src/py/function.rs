@@ -8,6 +8,7 @@
 
 #![allow(unsafe_code)]
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::offset_of;
 use std::ptr;
@@ -190,6 +191,7 @@ fn make_type(py: Python<'_>) -> PyResult<Py<PyType>> {
         slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
         slot(ffi::Py_tp_descr_get, bind as *mut c_void),
         slot(ffi::Py_tp_getattro, get_attribute as *mut c_void),
+        slot(ffi::Py_tp_setattro, set_attribute as *mut c_void),
         slot(ffi::Py_tp_repr, represent as *mut c_void),
         slot(ffi::Py_tp_members, ptr::from_mut(members).cast()),
         slot(ffi::Py_tp_getset, ptr::from_mut(properties).cast()),
@@ -225,15 +227,60 @@ unsafe extern "C" fn deallocate(object: *mut ffi::PyObject) {
         if !(*layout).weak_references.is_null() {
             ffi::PyObject_ClearWeakRefs(object);
         }
-        ffi::Py_CLEAR(&raw mut (*layout).dict);
-        ffi::Py_CLEAR(&raw mut (*layout).wrapper);
-        let site = std::mem::replace(&mut (*layout).site, ptr::null());
-        if !site.is_null() {
-            // Dropping Python references needs PyO3 to know that we are attached.
-            Python::attach_unchecked(|_py| drop(Arc::from_raw(site)));
-        }
+        let held = Held { dict: (*layout).dict, wrapper: (*layout).wrapper, site: (*layout).site };
         ffi::PyObject_GC_Del(object.cast());
         ffi::Py_DECREF(class.cast());
+        // Dropping Python references needs PyO3 to know that we are attached.
+        Python::attach_unchecked(|py| held.release(py));
+    }
+}
+
+/// What a decorated function that is gone still holds: owned references, or null.
+struct Held {
+    dict: *mut ffi::PyObject,
+    wrapper: *mut ffi::PyObject,
+    site: *const Site,
+}
+
+/// Functions decorated over and over are freed inside one another, this deep and no deeper:
+/// stacks are finite.
+const FREED_AT_ONCE: usize = 32;
+
+/// What is left for the outermost of them to free.
+static FREED_LATER: GilCell<Vec<Held>> = GilCell::new(Vec::new());
+
+thread_local! {
+    static FREEING: Cell<usize> = const { Cell::new(0) };
+}
+
+impl Held {
+    fn release(self, py: Python<'_>) {
+        let depth = FREEING.get();
+        if depth == FREED_AT_ONCE {
+            FREED_LATER.with(py, |later| later.push(self));
+            return;
+        }
+        FREEING.set(depth + 1);
+        self.drop_now();
+        while depth == 0
+            && let Some(held) = FREED_LATER.with(py, Vec::pop)
+        {
+            held.drop_now();
+        }
+        // Not back to `depth`: finalizers may switch greenlets, which end in any order.
+        FREEING.set(FREEING.get() - 1);
+    }
+
+    fn drop_now(self) {
+        // SAFETY: each reference is owned and dropped once, with the interpreter lock held;
+        // the site is from `Arc::into_raw`.
+        unsafe {
+            ffi::Py_XDECREF(self.dict);
+            ffi::Py_XDECREF(self.wrapper);
+            if !self.site.is_null() {
+                drop(Arc::from_raw(self.site));
+            }
+        }
     }
 }
 
@@ -324,23 +371,77 @@ unsafe extern "C" fn get_attribute(
     })
 }
 
+/// As for any object, but for `__code__`, which is that of the wrapped function.
+///
+/// `types.coroutine` assigns it to a generator function to make what that returns awaitable:
+/// what the wrapper returns must be so as well.
+unsafe extern "C" fn set_attribute(
+    object: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+) -> c_int {
+    let mut result = -1;
+    attached(|py| {
+        // SAFETY: valid objects, the first of our type, the last null to delete.
+        let (name_text, value_given, function, wrapper) = unsafe {
+            let layout = &*object.cast::<Layout>();
+            (
+                Bound::from_borrowed_ptr(py, name),
+                Bound::from_borrowed_ptr_or_opt(py, value),
+                (*layout.site).function.bind(py),
+                Bound::from_borrowed_ptr_or_opt(py, layout.wrapper),
+            )
+        };
+        let is_code = name_text.cast::<PyString>().is_ok_and(|name| name == "__code__");
+        let set = match value_given {
+            Some(code) if is_code && function.hasattr(intern!(py, "__code__")).unwrap_or(false) => {
+                set_code(function, wrapper.as_ref(), &code)
+            }
+            // SAFETY: as above.
+            _ => match unsafe { ffi::PyObject_GenericSetAttr(object, name, value) } {
+                0 => Ok(()),
+                _ => Err(PyErr::fetch(py)),
+            },
+        };
+        match set {
+            Ok(()) => result = 0,
+            Err(error) => error.restore(py),
+        }
+        ptr::null_mut()
+    });
+    result
+}
+
+fn set_code(
+    function: &Bound<'_, PyAny>,
+    wrapper: Option<&Bound<'_, PyAny>>,
+    code: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    const CO_ITERABLE_COROUTINE: u32 = 0x100;
+    let py = function.py();
+    function.setattr(intern!(py, "__code__"), code)?;
+    let flags = |code: &Bound<'_, PyAny>| code.getattr(intern!(py, "co_flags"))?.extract::<u32>();
+    if let Some(wrapper) = wrapper
+        && flags(code)? & CO_ITERABLE_COROUTINE != 0
+    {
+        let own = wrapper.getattr(intern!(py, "__code__"))?;
+        let changed = PyDict::new(py);
+        changed.set_item(intern!(py, "co_flags"), flags(&own)? | CO_ITERABLE_COROUTINE)?;
+        let own = own.call_method(intern!(py, "replace"), (), Some(&changed))?;
+        wrapper.setattr(intern!(py, "__code__"), own)?;
+    }
+    Ok(())
+}
+
 fn attribute<'py>(
     object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
     let text = name.cast::<PyString>()?.to_string_lossy();
-    let layout = object.as_ptr().cast::<Layout>();
-    // SAFETY: our layout; the site outlives this borrow of the object.
-    let (function, dict) = unsafe {
-        let site = &*(*layout).site;
-        (site.function.bind(py), Bound::from_borrowed_ptr_or_opt(py, (*layout).dict))
-    };
     let mut missing = None;
     if OF_THE_FUNCTION.contains(&&*text) {
-        if let Some(dict) = dict
-            && let Ok(value) = dict.get_item(name)
-        {
+        if let Some(value) = own_item(object, name)? {
             return Ok(value);
         }
     } else {
@@ -359,25 +460,56 @@ fn attribute<'py>(
     {
         return Err(missing);
     }
-    let name = name.cast::<PyString>()?;
-    if let Some(value) = function.getattr_opt(name)? {
+    // Layer by layer and not by recursion: nothing bounds how often a function is decorated.
+    let mut layer = object.clone();
+    let function = loop {
+        let inside = site_of(&layer).function.bind(py).clone();
+        if !ProfiledFunction::is(&inside) {
+            break inside;
+        }
+        layer = inside;
+        if let Some(value) = own_item(&layer, name)? {
+            return Ok(value);
+        }
+    };
+    if let Some(value) = function.getattr_opt(name.cast::<PyString>()?)? {
         return Ok(value);
     }
     // `inspect` reads `__code__` and its like of whatever says it is a function: those of
     // the wrapper, which is of the right kind, or of some function.
     if text == "__name__" || text == "__qualname__" {
-        // SAFETY: as above.
-        let name = unsafe { &(*(*layout).site).name };
-        return Ok(PyString::new(py, name).into_any());
+        return Ok(PyString::new(py, &site_of(&layer).name).into_any());
     }
-    // SAFETY: null or a valid object.
-    let wrapper = unsafe { Bound::from_borrowed_ptr_or_opt(py, (*layout).wrapper) };
+    // SAFETY: our layout; the wrapper is null or a valid object.
+    let wrapper =
+        unsafe { Bound::from_borrowed_ptr_or_opt(py, (*layer.as_ptr().cast::<Layout>()).wrapper) };
     let stand_in = wrapper.or_else(|| TEMPLATE.get(py).map(|template| template.bind(py).clone()));
     let found = match stand_in.filter(|_| text.starts_with("__")) {
-        Some(stand_in) => stand_in.getattr_opt(name)?,
+        Some(stand_in) => stand_in.getattr_opt(name.cast::<PyString>()?)?,
         None => None,
     };
     found.ok_or_else(|| missing.unwrap_or_else(|| PyAttributeError::new_err(text.into_owned())))
+}
+
+/// The site of an object known to be a decorated function.
+fn site_of<'a>(object: &'a Bound<'_, PyAny>) -> &'a Site {
+    // SAFETY: our layout; the site outlives this borrow of the object.
+    unsafe { &*(*object.as_ptr().cast::<Layout>()).site }
+}
+
+/// What the dict of a decorated function holds under `name`.
+fn own_item<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyAny>,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    // SAFETY: our layout; the dict is null or a valid object.
+    let dict = unsafe {
+        Bound::from_borrowed_ptr_or_opt(object.py(), (*object.as_ptr().cast::<Layout>()).dict)
+    };
+    match dict {
+        Some(dict) => dict.cast::<PyDict>()?.get_item(name),
+        None => Ok(None),
+    }
 }
 
 unsafe extern "C" fn represent(object: *mut ffi::PyObject) -> *mut ffi::PyObject {

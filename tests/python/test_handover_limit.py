@@ -131,9 +131,11 @@ def test_calls_of_a_handler_itself_wait_until_it_is_done() -> None:
 def test_a_child_forked_beside_a_busy_handler_hands_over_at_the_limit() -> None:
     done = run_python(
         """
-        import os, sys, threading
+        import os, sys, threading, warnings
         from support import DEADLINE_S, CollectingHandler, make_profiler
 
+        # From 3.12 on Python warns of forks beside threads.
+        warnings.simplefilter("ignore", DeprecationWarning)
         inside, leave = threading.Event(), threading.Event()
 
         def block(records, name):

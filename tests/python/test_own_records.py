@@ -194,10 +194,12 @@ def test_greenlet_imported_while_records_are_converted_costs_nothing() -> None:
 def test_a_child_forked_during_a_conversion_starts_without_records(who_forks: str) -> None:
     done = run_python(
         """
-        import os, sys, threading
+        import os, sys, threading, warnings
         from phanos.metrics import Counter
         from support import DEADLINE_S, JOB, CollectingHandler, make_profiler
 
+        # From 3.12 on Python warns of forks beside threads.
+        warnings.simplefilter("ignore", DeprecationWarning)
         inside, leave = threading.Event(), threading.Event()
         other_thread = sys.argv[1] == "another thread"
         child = None

@@ -39,9 +39,9 @@ def run():
             assert depth > 10, depth
         else:
             raise AssertionError("no RecursionError")
-        # A call that is refused leaves no record.
         if kind == "recording":
-            assert len(handler.records) == depth, (len(handler.records), depth)
+            # From 3.12 on the interpreter may refuse the body of a call that has begun.
+            assert len(handler.records) - depth in (0, 1), (len(handler.records), depth)
             assert all(record["labels"]["error_raised"] is True for record in handler.records)
             handler.clear()
         assert leaf() == "leaf"
@@ -131,7 +131,7 @@ def test_a_stack_whose_limit_is_raised_is_used() -> None:
         KIB = 1024
         soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
         if len(sys.argv) == 1:
-            resource.setrlimit(resource.RLIMIT_STACK, (512 * KIB, hard))
+            resource.setrlimit(resource.RLIMIT_STACK, (256 * KIB, hard))
             with open(f"/proc/{os.getpid()}/cmdline", "rb") as file:
                 code = file.read().split(b"\\0")[2].decode()
             os.execv(sys.executable, [sys.executable, "-c", code, "again"])
@@ -146,7 +146,7 @@ def test_a_stack_whose_limit_is_raised_is_used() -> None:
         down(1)
         resource.setrlimit(resource.RLIMIT_STACK, (8192 * KIB, hard))
         sys.setrecursionlimit(5000)
-        print(down(1500))
+        print(down(700))
         """
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")

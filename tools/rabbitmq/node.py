@@ -18,9 +18,9 @@ from .ports import HOST
 from .settings import Certificates, Settings
 
 # On an idle machine a start takes 2 s, a stop 1 s, a command 0.3 s.
-START_DEADLINE_S = 45.0
-STOP_DEADLINE_S = 30.0
-COMMAND_DEADLINE_S = 40.0
+START_DEADLINE_S = 60.0
+STOP_DEADLINE_S = 60.0
+COMMAND_DEADLINE_S = 60.0
 POLL_INTERVAL_S = 0.02
 LOG_TAIL_BYTES = 8_000
 AMQP_HEADER = b"AMQP\x00\x00\x09\x01"

@@ -175,7 +175,7 @@ impl Engine {
 
     /// Waits for whatever happens next; `Some` if that is the end.
     async fn next(&mut self, now: Instant) -> Option<SyncSender<bool>> {
-        let mut wake_at = self.next_deadline();
+        let mut wake_at = self.next_deadline(now);
         let mut asleep = false;
         if self.wants_records() {
             if now.duration_since(self.last_record) < LINGER {
@@ -208,7 +208,7 @@ impl Engine {
     }
 
     /// When something is due that no event will tell of.
-    fn next_deadline(&self) -> Option<Instant> {
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let settings = &self.shared.settings;
         let mut next = match self.connection {
             Connection::Down { until } => Some(until),
@@ -220,8 +220,12 @@ impl Engine {
             next = earlier(next, Some(sent.max(self.last_answer) + settings.stack_timeout));
         }
         if self.outbox.waiting() > 0 && matches!(self.connection, Connection::Up(_)) {
-            let pause = (self.pause > self.last_answer).then_some(self.pause);
-            next = earlier(earlier(next, pause), self.routing.next_probe());
+            // Times that have passed are waited for no longer: what holds sending up then
+            // (a full window, a probe under way) ends with an answer.
+            let held_up = [Some(self.pause), self.routing.next_probe()];
+            for until in held_up.into_iter().flatten().filter(|until| *until > now) {
+                next = earlier(next, Some(until));
+            }
         }
         if self.tickets > 0 {
             next = earlier(next, self.outbox.next_ticket());

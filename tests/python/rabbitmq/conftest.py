@@ -14,15 +14,19 @@ from receiver import Receiver
 from tools.rabbitmq import Node
 
 FOLDER = Path(__file__).parent
+# Longer than the deadline of a node's start, which is the one to fail on a busy machine.
+TIMEOUT_S = 180
 # Pika logs as errors what these tests do on purpose.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests of this folder, so that they can be selected; all items come by here."""
+    """Mark the tests of this folder, to select them by; items of other folders come by too."""
     for item in items:
         if FOLDER in item.path.parents:
             item.add_marker(pytest.mark.rabbitmq)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 @pytest.hookimpl(wrapper=True)

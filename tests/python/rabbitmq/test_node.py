@@ -55,7 +55,6 @@ def processes_of(folder: Path) -> Iterator[int]:
             continue
 
 
-@pytest.mark.timeout(120)
 def test_comes_back_on_its_port(own_broker: Node, tmp_path: Path) -> None:
     port = own_broker.port
     own_broker.add_user("kept", "kept")
