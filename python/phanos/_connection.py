@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 HOST = "127.0.0.1"
 PORT = 5672
@@ -202,10 +202,10 @@ def _socket_timeout(name: str, value: Any) -> float:
     return seconds
 
 
-def _mapping(name: str, value: Any) -> dict[Any, Any]:
+def _mapping(name: str, value: Any) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, got {value!r}")
-    return dict(value)
+    return cast("dict[Any, Any]", value)
 
 
 def _client_properties(name: str, value: Any) -> dict[str, str]:
