@@ -10,6 +10,8 @@ from __future__ import annotations
 import weakref
 from typing import Protocol
 
+from ._phanos import Answer
+
 
 class Listener(Protocol):
     """What a profiler offers to whom it uses."""
@@ -42,7 +44,9 @@ def changed(component: object) -> None:
 class Publisher(Protocol):
     """What has a network side of its own."""
 
-    def _exit(self, timeout_s: float) -> bool: ...
+    def _flushing(self) -> Answer: ...
+    def _stopping(self) -> Answer: ...
+    def _log_notices(self) -> None: ...
 
 
 _publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()

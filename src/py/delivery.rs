@@ -1,6 +1,5 @@
 //! `Delivery`: a handler's way to RabbitMQ, as its Python half sees it.
 
-use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,9 +12,9 @@ use pyo3::types::PyDict;
 use crate::core::record;
 use crate::delivery::{
     Failure, Level, Probe, Reason, Secret, Sender, Settings, SpoolSettings, TcpOptions, Tls,
-    TlsFiles, fork,
+    TlsFiles, fork::Ours,
 };
-use crate::runtime::{OfProcess, end, of_this_process};
+use crate::runtime::{Passing, passing, wait_for_end};
 
 use super::answer::{Answer, ProbeAnswer};
 use super::cell::Columns;
@@ -23,62 +22,30 @@ use super::gil_cell::GilCell;
 use super::outgoing;
 use super::refused::Refused;
 
-/// The runtime of all deliveries. Not the one of awaited futures, whose tasks may wait for
+/// The runtime of all deliveries, there while any of them is at work. Not the one of awaited futures, whose tasks may wait for
 /// the interpreter: nothing that delivers ever does.
-static RUNTIME: GilCell<Option<Arc<OfProcess>>> = GilCell::new(None);
+static RUNTIME: GilCell<Passing> = GilCell::new(None);
 
 /// Set at the end of the interpreter: nothing is started any more.
 static ENDED: AtomicBool = AtomicBool::new(false);
 
-/// The sender of the process that made it.
-struct Owned {
-    sender: ManuallyDrop<Arc<Sender>>,
-    generation: u64,
-}
-
-impl Owned {
-    fn new(settings: Settings) -> Self {
-        Self {
-            sender: ManuallyDrop::new(Arc::new(Sender::new(settings))),
-            generation: fork::generation(),
-        }
-    }
-
-    fn is_ours(&self) -> bool {
-        self.generation == fork::generation()
-    }
-}
-
-impl Drop for Owned {
-    fn drop(&mut self) {
-        // Inherited, it stays as it is: dropping it would wake threads that do not exist.
-        if self.is_ours() {
-            // SAFETY: dropped once, here.
-            #[allow(unsafe_code)]
-            unsafe {
-                ManuallyDrop::drop(&mut self.sender);
-            }
-        }
-    }
-}
-
 #[pyclass(module = "phanos._phanos", frozen)]
 pub(crate) struct Delivery {
-    owned: GilCell<Owned>,
+    settings: Settings,
+    sender: GilCell<Ours<Arc<Sender>>>,
 }
 
 impl Delivery {
     /// This process's sender; a forked child gets one of its own, with nothing in it.
     fn sender(&self, py: Python<'_>) -> Arc<Sender> {
-        let (sender, inherited) = self.owned.with(py, |owned| {
-            let inherited = (!owned.is_ours()).then(|| {
-                let fresh = Owned::new(owned.sender.settings().clone());
-                std::mem::replace(owned, fresh)
-            });
-            (Arc::clone(&owned.sender), inherited)
-        });
-        drop(inherited);
-        sender
+        self.sender.with(py, |sender| {
+            if let Some(ours) = sender.get() {
+                return Arc::clone(ours);
+            }
+            let fresh = Arc::new(Sender::new(self.settings.clone()));
+            *sender = Ours::new(Arc::clone(&fresh));
+            fresh
+        })
     }
 
     fn started(&self, py: Python<'_>) -> PyResult<Arc<Sender>> {
@@ -97,26 +64,38 @@ impl Delivery {
     ) -> PyResult<bool> {
         let sender = self.sender(py);
         let raised = outgoing::push_columns(py, &sender, metric, columns, refused);
-        start(py, &sender)?;
+        start_or_give_up(py, &sender)?;
         Ok(raised)
     }
 
     /// True if there is something to log.
     pub(crate) fn has_notices(&self, py: Python<'_>) -> bool {
-        self.owned.with(py, |owned| owned.is_ours() && owned.sender.has_notices())
+        self.sender.with(py, |sender| sender.get().is_some_and(|ours| ours.has_notices()))
     }
 }
 
+/// Starts the network side of `sender`, unless it runs.
 fn start(py: Python<'_>, sender: &Sender) -> PyResult<()> {
     let started = sender.start(|| {
         if ENDED.load(Ordering::Relaxed) {
             return Err(std::io::Error::other("the interpreter is ending"));
         }
-        RUNTIME.with(py, of_this_process).runtime().map(|runtime| runtime.handle().clone())
+        RUNTIME.with(py, passing).map(|used| (used.handle.clone(), used))
     });
     started.map_err(|error| {
         PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
     })
+}
+
+/// The same, for records that were put down: those that come too late are counted.
+fn start_or_give_up(py: Python<'_>, sender: &Sender) -> PyResult<()> {
+    match start(py, sender) {
+        Err(_) if ENDED.load(Ordering::Relaxed) => {
+            sender.give_up_late();
+            Ok(())
+        }
+        started => started,
+    }
 }
 
 fn seconds(name: &str, value: f64) -> PyResult<Duration> {
@@ -199,12 +178,13 @@ impl Delivery {
             spool: spool_directory
                 .map(|directory| SpoolSettings { directory, max_bytes: spool_bytes }),
         };
-        Ok(Self { owned: GilCell::new(Owned::new(settings)) })
+        let sender = Arc::new(Sender::new(settings.clone()));
+        Ok(Self { settings, sender: GilCell::new(Ours::new(sender)) })
     }
 
     /// Tries the connection out, on threads that are gone afterwards.
     fn probe(&self, py: Python<'_>) -> PyResult<ProbeAnswer> {
-        let settings = self.sender(py).settings().clone();
+        let settings = self.settings.clone();
         let probe = py.detach(|| Probe::start(settings));
         probe.map(ProbeAnswer::new).map_err(|error| {
             PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
@@ -222,7 +202,7 @@ impl Delivery {
         let sender = self.sender(py);
         let mut refused = Refused::default();
         outgoing::push_dicts(&sender, name, records, &mut refused)?;
-        start(py, &sender)?;
+        start_or_give_up(py, &sender)?;
         refused.log(py, Some(logger))
     }
 
@@ -317,11 +297,12 @@ pub(crate) fn told(failure: Failure) -> (bool, String) {
     (matches!(failure, Failure::Refused(_)), failure.to_string())
 }
 
-/// Ends the runtime of all deliveries for good.
+/// From now on no delivery is started; waits up to `timeout_s` seconds for those at work,
+/// the ones whose handler is gone included.
 #[pyfunction]
 pub(crate) fn end_deliveries(py: Python<'_>, timeout_s: f64) {
     ENDED.store(true, Ordering::Relaxed);
-    let ours = RUNTIME.replace(py, None);
+    let runtime = RUNTIME.replace(py, None);
     let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
-    py.detach(|| end(ours, patience));
+    py.detach(|| wait_for_end(runtime, patience));
 }
