@@ -16,7 +16,10 @@ from ._phanos import Answer, end_deliveries, end_runtime
 AT_EXIT_S = 2.0
 """Seconds that the end of the interpreter waits for what is still under way."""
 
-_AT_LEAST_S = 0.2
+_GOODBYE_S = 0.6
+"""Further seconds for ending connections, whose brokers may not answer."""
+
+_AT_LEAST_S = 0.05
 """For each step of the end, whatever time is left: what is done already is heard of."""
 
 _AFTER_OTHERS = -100
@@ -38,8 +41,9 @@ def _at_exit() -> None:
     try:
         _deliver(end)
     finally:
-        end_deliveries(_left(end))
-        end_runtime(_left(end))
+        end_deliveries(_left(end + _GOODBYE_S))
+        end_runtime(_left(end + _GOODBYE_S))
+        _tell()
 
 
 def _deliver(end: float) -> None:
@@ -49,8 +53,11 @@ def _deliver(end: float) -> None:
     publishers = _registry.publishers()
     _await([publisher._flushing for publisher in publishers], end)
     # What is left then is on disk, or counted.
-    _await([publisher._stopping for publisher in publishers], end)
-    for publisher in publishers:
+    _await([publisher._stopping for publisher in publishers], end + _GOODBYE_S)
+
+
+def _tell() -> None:
+    for publisher in _registry.publishers():
         publisher._log_notices()
 
 
@@ -104,3 +111,4 @@ def _finish_in_child(_: object) -> None:
 
 def _at_end_of_child() -> None:
     _deliver(time.monotonic() + AT_EXIT_S)
+    _tell()
