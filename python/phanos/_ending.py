@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 from . import _registry
-from ._phanos import Answer, end_deliveries, end_runtime
+from ._phanos import Answer, end_deliveries, end_runtime, refuse_deliveries
 
 AT_EXIT_S = 2.0
 """Seconds that the end of the interpreter waits for what is still under way."""
@@ -39,21 +39,26 @@ def install() -> None:
 def _at_exit() -> None:
     end = time.monotonic() + AT_EXIT_S
     try:
-        _deliver(end)
+        _flush(end)
+        # Threads that go on recording must not start anew what ends.
+        refuse_deliveries()
+        _stop(end + _GOODBYE_S)
     finally:
         end_deliveries(_left(end + _GOODBYE_S))
         end_runtime(_left(end + _GOODBYE_S))
         _tell()
 
 
-def _deliver(end: float) -> None:
-    """Hand over what waits, have it delivered, end the network sides: all at the same time."""
+def _flush(end: float) -> None:
+    """Hand over what waits, and have it delivered by all publishers at the same time."""
     for listener in _registry.alive():
         listener._exit()
-    publishers = _registry.publishers()
-    _await([publisher._flushing for publisher in publishers], end)
-    # What is left then is on disk, or counted.
-    _await([publisher._stopping for publisher in publishers], end + _GOODBYE_S)
+    _await([publisher._flushing for publisher in _registry.publishers()], end)
+
+
+def _stop(end: float) -> None:
+    """End all network sides; what is left is on disk then, or counted."""
+    _await([publisher._stopping for publisher in _registry.publishers()], end)
 
 
 def _tell() -> None:
@@ -110,5 +115,7 @@ def _finish_in_child(_: object) -> None:
 
 
 def _at_end_of_child() -> None:
-    _deliver(time.monotonic() + AT_EXIT_S)
+    end = time.monotonic() + AT_EXIT_S
+    _flush(end)
+    _stop(end + _GOODBYE_S)
     _tell()

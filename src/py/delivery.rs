@@ -297,11 +297,16 @@ pub(crate) fn told(failure: Failure) -> (bool, String) {
     (matches!(failure, Failure::Refused(_)), failure.to_string())
 }
 
-/// From now on no delivery is started; waits up to `timeout_s` seconds for those at work,
-/// the ones whose handler is gone included.
+/// From now on no delivery is started: records that come for one are given up and counted.
+#[pyfunction]
+pub(crate) fn refuse_deliveries() {
+    ENDED.store(true, Ordering::Relaxed);
+}
+
+/// Waits up to `timeout_s` seconds until no delivery is at work, those whose handler is gone
+/// included.
 #[pyfunction]
 pub(crate) fn end_deliveries(py: Python<'_>, timeout_s: f64) {
-    ENDED.store(true, Ordering::Relaxed);
     let runtime = RUNTIME.replace(py, None);
     let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
     py.detach(|| wait_for_end(runtime, patience));

@@ -81,7 +81,7 @@ pub(crate) mod module {
     #[pymodule_export]
     use super::context::Context;
     #[pymodule_export]
-    use super::delivery::{Delivery, end_deliveries};
+    use super::delivery::{Delivery, end_deliveries, refuse_deliveries};
     #[pymodule_export]
     use super::function::decorate;
     #[pymodule_export]

@@ -64,6 +64,7 @@ DAEMONS = """
         started.release()
         while True:
             busy()
+            time.sleep(0.0005)
 
     for _ in range(3):
         threading.Thread(target=record, daemon=True).start()
