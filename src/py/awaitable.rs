@@ -64,9 +64,7 @@ impl Future for Joined {
 /// The runtime's handle: from within it without the interpreter, else through the cell.
 fn handle() -> Handle {
     Handle::try_current().unwrap_or_else(|_| {
-        Python::attach(|py| {
-            RUNTIME.with(py, lasting).expect("started before any future is made")
-        })
+        Python::attach(|py| RUNTIME.with(py, lasting).expect("started before any future is made"))
     })
 }
 

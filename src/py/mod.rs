@@ -26,6 +26,7 @@
 //! | `refused`   | what JSON cannot hold, told once |
 //! | `wire`      | batches as they go to a broker |
 //! | `handover`  | from columns to handlers |
+//! | `user_code` | calls of what users wrote, on threads that the end may take |
 //! | `raised`    | the exception in flight, set aside and put back |
 //! | `attributes` | attributes that users set on nodes and contexts |
 //! | `gil_cell`  | state guarded by the interpreter lock |
@@ -63,6 +64,7 @@ mod site;
 mod stack;
 mod store;
 mod strand;
+mod user_code;
 mod wire;
 
 /// Native half of `phanos`; its Python half is the documented interface.
