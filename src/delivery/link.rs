@@ -176,7 +176,7 @@ async fn encrypted(settings: &Settings, stream: TcpStream) -> Result<Transport, 
     stream
         .into_rustls(&tls.connector, name)
         .await
-        .map_err(|error| Failure::Refused(format!("{}: TLS: {error}", settings.target())))
+        .map_err(|error| Failure::of_tls(&error, settings))
 }
 
 /// lapin asks for a stream each time it connects; it connects once.
