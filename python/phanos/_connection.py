@@ -79,8 +79,8 @@ def connection_parameters(
         )
     checked = {name: check(name, further.get(name)) for name, check in _FURTHER.items()}
     return ConnectionParameters(
-        host=_text("host", host),
-        port=_whole("port", int(port) if isinstance(port, str) and port.isdigit() else port, 65535),
+        host=_host(host),
+        port=_whole("port", int(port) if _is_number(port) else port, 65535),
         user=_GUEST if user is None else _text("user", user),
         password=_GUEST if password is None else _secret(password),
         heartbeat=0 if heartbeat is None else _whole("heartbeat", heartbeat, 65535),
@@ -123,7 +123,7 @@ def exchange_type_of(given: Any) -> str:
     Raises:
         TypeError: neither.
     """
-    return _text("exchange_type", getattr(given, "value", given))
+    return short_text("exchange_type", getattr(given, "value", given))
 
 
 def buffer_bytes_of(given: Any) -> int:
@@ -134,10 +134,7 @@ def buffer_bytes_of(given: Any) -> int:
         TypeError: not an int.
         ValueError: less than 1.
     """
-    size = _whole("buffer_bytes", given, 2**62)
-    if size < 1:
-        raise ValueError(f"buffer_bytes must be at least 1, got {size}")
-    return size
+    return _whole("buffer_bytes", given, 2**62, 1)
 
 
 def spool_of(directory: Any, size: Any) -> tuple[str | None, int]:
@@ -155,23 +152,57 @@ def spool_of(directory: Any, size: Any) -> tuple[str | None, int]:
     return os.path.abspath(os.fspath(cast("str | os.PathLike[str]", directory))), size
 
 
+def short_text(name: str, value: Any) -> str:
+    """
+    Return a text that AMQP has 255 bytes for, checked.
+
+    Raises:
+        TypeError: not a str.
+        ValueError: longer, or not to be encoded.
+    """
+    text = _text(name, value)
+    size = len(text.encode())
+    if size > _SHORT_BYTES:
+        raise ValueError(f"{name} must have at most {_SHORT_BYTES} bytes, got {size}")
+    return text
+
+
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, got {value!r}")
+    if not _is_sendable(value):
+        raise ValueError(f"{name} must be without NUL and lone surrogates, got {value!r}")
     return str(value)
 
 
 def _secret(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"password must be a str, got {type(value).__name__}")
+    if not _is_sendable(value):
+        raise ValueError("password must be without NUL and lone surrogates")
     return str(value)
 
 
-def _whole(name: str, value: Any, most: int) -> int:
+def _host(value: Any) -> str:
+    # Not shown where a URL may have a password in it.
+    if isinstance(value, str) and any(mark in value for mark in "/@"):
+        raise ValueError("host must be a host name or an address, got a URL or the like")
+    return _text("host", value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdecimal()
+
+
+def _is_sendable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _whole(name: str, value: Any, most: int, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an int, got {value!r}")
-    if not 0 <= value <= most:
-        raise ValueError(f"{name} must be from 0 to {most}, got {value}")
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be from {least} to {most}, got {value}")
     return int(value)
 
 
@@ -189,6 +220,9 @@ def _timeout(name: str, value: Any) -> float:
 
 
 _LONGEST_S = 10.0 * 365 * 24 * 3600
+_SHORT_BYTES = 255
+# As AMQP 0.9.1 and pika have them.
+_SMALLEST_FRAME, _LARGEST_FRAME = 4096, 131_072
 
 
 def _optional(check: Callable[[str, Any], Any], default: Any) -> Callable[[str, Any], Any]:
@@ -205,10 +239,12 @@ def _socket_timeout(name: str, value: Any) -> float:
 def _client_properties(name: str, value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, got {value!r}")
-    given = cast("Mapping[Any, Any]", value)
+    given: dict[Any, Any] = dict(cast("Any", value))
     for key, text in given.items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise ValueError(f"{name}: only a str by a str can be sent, got {key!r}: {text!r}")
+        short_text(f"{name}: a key", key)
+        _text(f"{name}: {key}", text)
     return dict(given)
 
 
@@ -219,7 +255,7 @@ _SSL_OPTIONS = ("ca_file", "cert_file", "key_file", "server_hostname")
 def _tcp_options(name: str, value: Any) -> dict[str, int]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, got {value!r}")
-    given = cast("Mapping[Any, Any]", value)
+    given: dict[Any, Any] = dict(cast("Any", value))
     unknown = [key for key in given if key not in _TCP_OPTIONS]
     if unknown:
         raise ValueError(f"{name}: expected of {', '.join(_TCP_OPTIONS)}, got {unknown}")
@@ -236,7 +272,7 @@ def _ssl_options(name: str, value: Any) -> dict[str, str | None] | None:
             f"{name}: {type(value).__name__} cannot be honoured: connections are made outside of "
             f"Python; give True, or a dict of {', '.join(_SSL_OPTIONS)}"
         )
-    given = cast("Mapping[Any, Any]", value)
+    given: dict[Any, Any] = dict(cast("Any", value))
     unknown = [key for key in given if key not in _SSL_OPTIONS]
     if unknown:
         raise ValueError(
@@ -249,15 +285,17 @@ def _ssl_options(name: str, value: Any) -> dict[str, str | None] | None:
             continue
         if not isinstance(text, (str, os.PathLike)):
             raise TypeError(f"{name}: {key} must be a str, got {text!r}")
-        checked[key] = os.fspath(cast("str | os.PathLike[str]", text))
+        checked[key] = _text(f"{name}: {key}", os.fspath(cast("str | os.PathLike[str]", text)))
     return checked
 
 
 _FURTHER: dict[str, Callable[[str, Any], Any]] = {
-    "virtual_host": _optional(_text, "/"),
-    "channel_max": _optional(lambda name, value: _whole(name, value, 65535), None),
-    "frame_max": _optional(lambda name, value: _whole(name, value, 2**31), None),
-    "locale": _optional(_text, "en_US"),
+    "virtual_host": _optional(short_text, "/"),
+    "channel_max": _optional(lambda name, value: _whole(name, value, 65535, 1), None),
+    "frame_max": _optional(
+        lambda name, value: _whole(name, value, _LARGEST_FRAME, _SMALLEST_FRAME), None
+    ),
+    "locale": _optional(short_text, "en_US"),
     "client_properties": _optional(_client_properties, {}),
     "socket_timeout": _optional(_socket_timeout, 10.0),
     "stack_timeout": _optional(_socket_timeout, 15.0),

@@ -30,6 +30,7 @@ from ._connection import (
     connection_parameters,
     exchange_type_of,
     native_arguments,
+    short_text,
     spool_of,
 )
 from ._phanos import Answer, Delivery
@@ -124,9 +125,7 @@ class BasePublisher(ABC):
             retry=retry,
             further=kwargs,
         )
-        if not isinstance(exchange_name, str):
-            raise TypeError(f"exchange_name must be a str, got {exchange_name!r}")
-        self.exchange_name = exchange_name
+        self.exchange_name = short_text("exchange_name", exchange_name)
         self.exchange_type = exchange_type_of(exchange_type)
         self.retry = retry
         self.logger = _logger_of(logger)
@@ -141,6 +140,11 @@ class BasePublisher(ABC):
             **native_arguments(self.connection_parameters),
         )
         _registry.add_publisher(self)
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        super().__setattr__(attribute, value)
+        if attribute == "publish":
+            _registry.changed(self)
 
     def __bool__(self) -> bool:
         return self.is_connected() and self._is_bound()
@@ -361,6 +365,6 @@ def _logger_of(logger: LoggerLike | str | None) -> LoggerLike:
         return logging.getLogger("phanos.messaging")
     if isinstance(logger, str):
         return logging.getLogger(logger)
-    if not callable(getattr(logger, "log", None)):
+    if not all(callable(getattr(logger, name, None)) for name in ("log", "isEnabledFor")):
         raise TypeError(f"logger must be a logger or the name of one, got {logger!r}")
     return logger
