@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 HOST = "127.0.0.1"
@@ -29,13 +29,12 @@ class ConnectionParameters:
     """
     How a broker is reached; attributes are named as pika names them.
 
-    `password` is in no text form.
+    The password is not here, where whoever prints an object's attributes would find it.
     """
 
     host: str
     port: int
     user: str
-    password: str = field(repr=False)
     virtual_host: str
     heartbeat: int
     blocked_connection_timeout: float
@@ -56,7 +55,6 @@ def connection_parameters(
     host: str,
     port: int,
     user: str | None,
-    password: str | None,
     heartbeat: int | None,
     timeout: float | None,
     retry_delay: float,
@@ -82,7 +80,6 @@ def connection_parameters(
         host=_host(host),
         port=_whole("port", int(port) if _is_number(port) else port, 65535),
         user=_GUEST if user is None else _text("user", user),
-        password=_GUEST if password is None else _secret(password),
         heartbeat=0 if heartbeat is None else _whole("heartbeat", heartbeat, 65535),
         blocked_connection_timeout=_timeout("timeout", timeout),
         connection_attempts=max(_whole("retry", retry, 2**31), 1),
@@ -91,7 +88,7 @@ def connection_parameters(
     )
 
 
-def native_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
+def native_arguments(parameters: ConnectionParameters, password: str) -> dict[str, Any]:
     """Return the arguments of the native `Delivery` that say how a broker is reached."""
     tcp = tuple(parameters.tcp_options.get(name) for name in _TCP_OPTIONS)
     ssl = parameters.ssl_options
@@ -99,7 +96,7 @@ def native_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
         "host": parameters.host,
         "port": parameters.port,
         "user": parameters.user,
-        "password": parameters.password,
+        "password": password,
         "virtual_host": parameters.virtual_host,
         "heartbeat": parameters.heartbeat,
         "blocked_timeout_s": parameters.blocked_connection_timeout,
@@ -114,6 +111,23 @@ def native_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
         "tcp": tcp,
         "tls": None if ssl is None else tuple(ssl.get(name) for name in _SSL_OPTIONS),
     }
+
+
+def password_of(given: Any) -> str:
+    """
+    Return the password, checked; None means guest. No error shows it.
+
+    Raises:
+        TypeError: not a str.
+        ValueError: it cannot be sent.
+    """
+    if given is None:
+        return _GUEST
+    if not isinstance(given, str):
+        raise TypeError(f"password must be a str, got {type(given).__name__}")
+    if not _is_sendable(given):
+        raise ValueError("password must be without NUL and lone surrogates")
+    return str(given)
 
 
 def exchange_type_of(given: Any) -> str:
@@ -172,14 +186,6 @@ def _text(name: str, value: Any) -> str:
         raise TypeError(f"{name} must be a str, got {value!r}")
     if not _is_sendable(value):
         raise ValueError(f"{name} must be without NUL and lone surrogates, got {value!r}")
-    return str(value)
-
-
-def _secret(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"password must be a str, got {type(value).__name__}")
-    if not _is_sendable(value):
-        raise ValueError("password must be without NUL and lone surrogates")
     return str(value)
 
 

@@ -30,6 +30,7 @@ from ._connection import (
     connection_parameters,
     exchange_type_of,
     native_arguments,
+    password_of,
     short_text,
     spool_of,
 )
@@ -118,7 +119,6 @@ class BasePublisher(ABC):
             host=host,
             port=port,
             user=user,
-            password=password,
             heartbeat=heartbeat,
             timeout=timeout,
             retry_delay=retry_delay,
@@ -137,7 +137,7 @@ class BasePublisher(ABC):
             buffer_bytes=buffer_bytes,
             spool_directory=spool_directory,
             spool_bytes=spool_bytes,
-            **native_arguments(self.connection_parameters),
+            **native_arguments(self.connection_parameters, password_of(password)),
         )
         _registry.add_publisher(self)
 
