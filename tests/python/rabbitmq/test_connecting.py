@@ -199,7 +199,9 @@ def test_forking_after_the_constructor_warns_of_nothing(broker: Node) -> None:
         f"""
         import os
         from phanos.publisher import ImpProfHandler
+        from support import wait_until
         handler = ImpProfHandler("rabbit", port={broker.port})
+        wait_until(lambda: len(os.listdir("/proc/self/task")) == 1, "one thread")
         child = os.fork()
         if not child:
             os._exit(0)

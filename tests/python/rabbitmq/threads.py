@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from support import wait_until
@@ -10,11 +9,26 @@ from support import wait_until
 TASKS = Path("/proc/self/task")
 
 
-def native_threads() -> set[str]:
-    """Return the ids of all threads."""
-    return set(os.listdir(TASKS))
+def native_threads() -> dict[str, str]:
+    """Return the names of all threads by their ids."""
+    found: dict[str, str] = {}
+    for task in TASKS.iterdir():
+        try:
+            found[task.name] = (task / "comm").read_text().strip()
+        except OSError:
+            continue  # It has ended meanwhile.
+    return found
 
 
-def wait_until_gone(before: set[str]) -> None:
+def wait_until_gone(before: dict[str, str]) -> None:
     """Wait until no thread is left that was not there before: the system is slow to forget."""
-    wait_until(lambda: not native_threads() - before, "threads are left")
+    left: list[str] = []
+
+    def gone() -> bool:
+        left[:] = [name for task, name in native_threads().items() if task not in before]
+        return not left
+
+    try:
+        wait_until(gone, "threads end")
+    except AssertionError:
+        raise AssertionError(f"threads are left: {left}") from None
