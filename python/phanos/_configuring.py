@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ._components import RESPONSE_SIZE, TIME_PROFILER, Components
 from ._ext import AsyncExtProfiler, SyncExtProfiler
 from ._handler_kind import checked_handler
+from ._rollback import all_or_nothing
 from ._settings import Settings, arguments_of, handlers_of, takes_arguments_of
 from .config import create_async_handlers, create_handlers
 
@@ -74,6 +75,7 @@ class Configuring(Components):
         handlers = await create_async_handlers(handlers_of(settings))
         self._configure(AsyncExtProfiler, checked, handlers, time_first=True)
 
+    @all_or_nothing
     def _configure(
         self,
         steps: type[SyncExtProfiler] | type[AsyncExtProfiler],

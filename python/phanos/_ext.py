@@ -9,11 +9,22 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
+import types
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
-from ._wrappers import Send, Throw
+from ._phanos import first_step
+from ._wrappers import (
+    Send,
+    Throw,
+    async_generator_wrapper,
+    generator_wrapper,
+    maker_for,
+    makes_awaitables,
+    named,
+)
 from .log import InstanceLoggerMixin
 
 if TYPE_CHECKING:
@@ -61,10 +72,23 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         self.base_profiler = base_profiler
 
     def sync_inner(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        """Run a call of `func`, step by step."""
+        """
+        Run a call of `func`, step by step.
+
+        Of a generator function, asynchronous ones included, return a generator that takes
+        the steps: the call begins when it is first resumed.
+        """
         profiler = self.base_profiler
         if not profiler.needs_profiling():
             return func(*args, **kwargs)
+        make_wrapper = maker_for(func)
+        if make_wrapper is generator_wrapper:
+            generator = func(*args, **kwargs)
+            runner = self._awaitable_inner if makes_awaitables(func) else self.generator_inner
+            return named(runner(func, generator, args, kwargs), func)
+        if make_wrapper is async_generator_wrapper:
+            generator = func(*args, **kwargs)
+            return named(self.async_generator_inner(func, generator, args, kwargs), func)
         node = profiler.set_curr_node(func)
         try:
             start = self._guarded("before_func_profiling", func, args, kwargs)
@@ -102,13 +126,14 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
             profiler.delete_curr_node(node)
 
     def generator_inner(
-        self, func: Callable[..., Any], *args: Any, **kwargs: Any
+        self,
+        func: Callable[..., Any],
+        generator: Generator[Any, Any, Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
     ) -> Generator[Any, Any, Any]:
-        """Run a call of generator function `func`, step by step."""
-        generator: Generator[Any, Any, Any] = func(*args, **kwargs)
+        """Run `generator`, made by generator function `func`, step by step."""
         profiler = self.base_profiler
-        if not profiler.needs_profiling():
-            return (yield from generator)
         current = profiler.curr_node
         above = current.get()
         node = profiler.set_curr_node(func)
@@ -136,6 +161,53 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
                 raise
             self._finish(node, result, start, args, kwargs, failed=False)
             return result
+        finally:
+            profiler.delete_curr_node(node)
+            current.set(above)
+
+    @types.coroutine
+    def _awaitable_inner(self, *arguments: Any) -> Generator[Any, Any, Any]:
+        return (yield from self.generator_inner(*arguments))
+
+    async def async_generator_inner(
+        self,
+        func: Callable[..., Any],
+        generator: AsyncGenerator[Any, Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> AsyncGenerator[Any, Any]:
+        """Run `generator`, made by asynchronous generator function `func`, step by step."""
+        profiler = self.base_profiler
+        current = profiler.curr_node
+        above = current.get()
+        node = profiler.set_curr_node(func)
+        try:
+            start = self._guarded("before_func_profiling", func, args, kwargs)
+            step: Callable[[], Any] = functools.partial(first_step, generator)
+            try:
+                while True:
+                    item = await step()
+                    current.set(above)
+                    try:
+                        sent = yield item
+                    except BaseException as error:
+                        step = Throw(generator.athrow, error)
+                    else:
+                        step = generator.__anext__ if sent is None else Send(generator.asend, sent)
+                    finally:
+                        above = current.get()
+                        current.set(node)
+            except StopAsyncIteration:
+                pass
+            except GeneratorExit:
+                self._finish(node, None, start, args, kwargs, failed=False)
+                raise
+            except BaseException:
+                self._measure(None, start, args, kwargs, failed=True)
+                await self._hand_over_awaited(node)
+                raise
+            self._measure(None, start, args, kwargs, failed=False)
+            await self._hand_over_awaited(node)
         finally:
             profiler.delete_curr_node(node)
             current.set(above)

@@ -52,8 +52,9 @@ def direct_delivery(handler: Any) -> Delivery | None:
         if (
             isinstance(handler, base)
             and not overridden(handler, base, ("handle", "_take", "_log_notices"))
-            and type(handler.formatter) is OutputFormatter
-            and type(handler.publisher) is publisher
+            # Also for those whose constructor was overridden and not called.
+            and type(getattr(handler, "formatter", None)) is OutputFormatter
+            and type(getattr(handler, "publisher", None)) is publisher
             and not overridden(handler.publisher, publisher, ("publish",))
             and not handler.synchronous
         ):
@@ -75,7 +76,7 @@ def handler_kind(handler: Any) -> str:
         if isinstance(handler, base):
             plain = (
                 not overridden(handler, base, ("handle", "_text"))
-                and type(handler.formatter) is OutputFormatter
+                and type(getattr(handler, "formatter", None)) is OutputFormatter
             )
             return kind if plain else "python"
     return "python"

@@ -28,7 +28,14 @@ STEPS = (
 )
 """Steps of a profiled call that a subclass of `Profiler` may override."""
 
-EXT_STEPS = ("handle_records_clear", "force_handle_records_clear", "sync_inner", "async_inner")
+EXT_STEPS = (
+    "handle_records_clear",
+    "force_handle_records_clear",
+    "sync_inner",
+    "async_inner",
+    "generator_inner",
+    "async_generator_inner",
+)
 
 RECORD_METHODS = (
     "to_records",

@@ -7,28 +7,31 @@ asynchronous generator. The native gate does the work at the turning points.
 
 from __future__ import annotations
 
+import functools
 import inspect
-import sys
+import types
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any
 
+from ._phanos import first_step
+
 if TYPE_CHECKING:
-    from ._phanos import CallGate, MethodTreeNode
+    from ._phanos import CallGate
 
 MakeWrapper = Callable[[Callable[..., Any], "CallGate"], Callable[..., Any]]
 
 
 def maker_for(function: Callable[..., Any]) -> MakeWrapper | None:
     """Return what wraps `function`; `None` for functions that run within their call."""
-    if inspect.iscoroutinefunction(function):
-        return coroutine_wrapper
-    if inspect.isasyncgenfunction(function):
-        return async_generator_wrapper
-    if inspect.isgeneratorfunction(function):
-        code = getattr(inspect.unwrap(function), "__code__", None)
-        if code is not None and code.co_flags & inspect.CO_ITERABLE_COROUTINE:
-            return None  # types.coroutine: what it returns must stay awaitable.
-        return generator_wrapper
+    try:
+        if inspect.iscoroutinefunction(function):
+            return coroutine_wrapper
+        if inspect.isasyncgenfunction(function):
+            return async_generator_wrapper
+        if inspect.isgeneratorfunction(function):
+            return generator_wrapper
+    except TypeError:  # A mock that says it is a function and has the flags of none.
+        pass
     return None
 
 
@@ -36,11 +39,30 @@ def template(*args: Any, **kwargs: Any) -> Any:
     """Stand in for what a decorated builtin, class or object lacks of a function."""
 
 
-def _named(wrapper: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
-    # Coroutines and generators are named after the function that made them.
-    wrapper.__name__ = getattr(function, "__name__", wrapper.__name__)
-    wrapper.__qualname__ = getattr(function, "__qualname__", wrapper.__qualname__)
-    return wrapper
+def named(made: Any, function: Callable[..., Any]) -> Any:
+    """Name `made` after `function`, as coroutines and generators are, and return it."""
+    function = _within_partials(function)
+    made.__name__ = getattr(function, "__name__", made.__name__)
+    made.__qualname__ = getattr(function, "__qualname__", made.__qualname__)
+    return made
+
+
+def makes_awaitables(function: Callable[..., Any]) -> bool:
+    """Tell whether `types.coroutine` changed generator function `function`."""
+    code = getattr(_within_partials(function), "__code__", None)
+    return code is not None and bool(code.co_flags & inspect.CO_ITERABLE_COROUTINE)
+
+
+def _within_partials(function: Callable[..., Any]) -> Callable[..., Any]:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function
+
+
+# The exception of a signal handler can be raised between any two steps of these wrappers:
+# when a call of native code returns, at a jump back, where a body begins or goes on, in
+# CPython 3.10 where an `except` begins. So everything from `begin` on stands in one `try`
+# whose last resort is `fail`, which finds the node also if `begin` returned it to nobody.
 
 
 def coroutine_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[..., Any]:
@@ -48,145 +70,117 @@ def coroutine_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[
     begin, finish = gate.begin, gate.finish
 
     async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        node = begin(args, kwargs)
-        if node is None:
-            return await function(*args, **kwargs)
+        node = None
         try:
-            result = await function(*args, **kwargs)
-        except GeneratorExit:
-            gate.end(node, None, True)  # Closed: nothing can be awaited any more.
-            raise
+            node = begin(args, kwargs)
+            try:
+                result = await function(*args, **kwargs)
+            except GeneratorExit:
+                raise  # Closed: nothing can be awaited any more.
+            except BaseException:
+                if finish(node, None, True):
+                    await gate.deliver(node)
+                raise
+            if finish(node, result, False):
+                # The node stays current while asynchronous handlers run, as for others.
+                await gate.deliver(node)
+                gate.close(node)
+            return result
         except BaseException:
-            deliveries = finish(node, None, True)
-            if deliveries is not None:
-                await _deliver(gate, node, deliveries)
+            gate.fail(node, kwargs)
             raise
-        deliveries = finish(node, result, False)
-        if deliveries is not None:
-            await _deliver(gate, node, deliveries)
-        return result
 
-    return _named(wrapper, function)
-
-
-async def _deliver(gate: CallGate, node: MethodTreeNode, deliveries: list[Any]) -> None:
-    # The node stays current while asynchronous handlers run, as for synchronous ones.
-    try:
-        await gate.deliver(node, deliveries)
-    finally:
-        gate.close(node)
+    wrapped: Callable[..., Any] = named(wrapper, function)
+    return wrapped
 
 
 def generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[..., Any]:
-    """Wrap a generator function; the steps are those of `yield from`."""
+    """
+    Wrap a generator function; the steps are those of `yield from`.
 
-    def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        own = getattr(gate.own_steps(), "generator_inner", None)
-        if own is not None:
-            stepped: Generator[Any, Any, Any] = own(function, *args, **kwargs)
-            return (yield from stepped)
-        generator: Generator[Any, Any, Any] = function(*args, **kwargs)
-        node = gate.begin(args, kwargs)
-        if node is None:
-            return (yield from generator)
-        step: Callable[[], Any] = generator.__next__
+    What wraps it takes the generator that the call made, then the arguments of the call.
+    """
+
+    def wrapper(
+        generator: Generator[Any, Any, Any], /, *args: Any, **kwargs: Any
+    ) -> Generator[Any, Any, Any]:
+        node = None
         try:
-            while True:
-                item = step()
-                gate.suspend(node)
-                try:
-                    sent = yield item
-                except BaseException as error:
-                    # GeneratorExit as well: a body may go on after it, or return.
-                    gate.resume(node)
-                    step = Throw(generator.throw, error)
-                else:
-                    gate.resume(node)
-                    step = generator.__next__ if sent is None else Send(generator.send, sent)
-        except StopIteration as stop:
-            result = stop.value
-        except GeneratorExit:
-            # Left early by whoever iterates: an end like any other, not a failure.
-            gate.end(node, None, False)
-            raise
+            node = gate.begin(args, kwargs)
+            step: Callable[[], Any] = generator.__next__
+            try:
+                while True:
+                    item = step()
+                    gate.suspend(node)
+                    try:
+                        sent = yield item
+                    except BaseException as error:
+                        # GeneratorExit as well: a body may go on after it, or return.
+                        gate.resume(node)
+                        step = Throw(generator.throw, error)
+                    else:
+                        gate.resume(node)
+                        step = generator.__next__ if sent is None else Send(generator.send, sent)
+            except StopIteration as stop:
+                result = stop.value
+            except GeneratorExit:
+                # Left early by whoever iterates: an end like any other, not a failure.
+                gate.end(node, None, False)
+                raise
+            gate.end(node, result, False)
+            return result
         except BaseException:
-            gate.end(node, None, True)
+            # No longer what was to be thrown in, whose traceback holds this frame.
+            step = generator.__next__
+            gate.fail(node, kwargs)
             raise
-        gate.end(node, result, False)
-        return result
 
-    return _named(wrapper, function)
+    wrapped: Callable[..., Any] = named(wrapper, function)
+    return types.coroutine(wrapped) if makes_awaitables(function) else wrapped
 
 
 def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[..., Any]:
-    """Wrap an asynchronous generator function."""
+    """Wrap an asynchronous generator function; see `generator_wrapper`."""
 
-    async def wrapper(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        generator = function(*args, **kwargs)
-        node = gate.begin(args, kwargs)
-        step: Callable[[], Any] = FirstStep(generator)
+    async def wrapper(
+        generator: AsyncGenerator[Any, Any], /, *args: Any, **kwargs: Any
+    ) -> AsyncGenerator[Any, Any]:
+        node = None
         try:
-            while True:
-                item = await step()
-                if node is not None:
+            node = gate.begin(args, kwargs)
+            try:
+                step: Callable[[], Any] = functools.partial(first_step, generator)
+                while True:
+                    item = await step()
                     gate.suspend(node)
-                try:
-                    sent = yield item
-                except BaseException as error:
-                    if node is not None:
+                    try:
+                        sent = yield item
+                    except BaseException as error:
                         gate.resume(node)
-                    step = Throw(generator.athrow, error)
-                else:
-                    if node is not None:
+                        step = Throw(generator.athrow, error)
+                    else:
                         gate.resume(node)
-                    step = generator.__anext__ if sent is None else Send(generator.asend, sent)
-        except StopAsyncIteration:
-            pass
-        except GeneratorExit:
-            # Left early by whoever iterates: an end like any other, not a failure.
-            if node is not None:
+                        step = generator.__anext__ if sent is None else Send(generator.asend, sent)
+            except StopAsyncIteration:
+                pass
+            except GeneratorExit:
+                # Left early by whoever iterates: an end like any other, not a failure.
                 gate.end(node, None, False)
-            raise
+                raise
+            except BaseException:
+                step = generator.__anext__  # As in `generator_wrapper`.
+                if gate.finish(node, None, True):
+                    await gate.deliver(node)
+                raise
+            if gate.finish(node, None, False):
+                await gate.deliver(node)
+                gate.close(node)
         except BaseException:
-            if node is not None:
-                deliveries = gate.finish(node, None, True)
-                if deliveries is not None:
-                    await _deliver(gate, node, deliveries)
+            gate.fail(node, kwargs)
             raise
-        if node is not None:
-            deliveries = gate.finish(node, None, False)
-            if deliveries is not None:
-                await _deliver(gate, node, deliveries)
 
-    return _named(wrapper, function)
-
-
-class FirstStep:
-    """
-    The first step of an asynchronous generator that a wrapper runs.
-
-    A loop that shuts down closes all generators it knows, all at once. It must not know the
-    one inside, which would be closed by its wrapper at the same time.
-    """
-
-    __slots__ = ("generator",)
-
-    def __init__(self, generator: Any) -> None:
-        self.generator = generator
-
-    def __call__(self) -> Any:
-        hooks = sys.get_asyncgen_hooks()
-        if hooks == (None, None) or not inspect.isasyncgen(self.generator):
-            return self.generator.__anext__()
-        sys.set_asyncgen_hooks(None, None if hooks.finalizer is None else _leave_to_wrapper)
-        try:
-            return self.generator.__anext__()
-        finally:
-            sys.set_asyncgen_hooks(*hooks)
-
-
-def _leave_to_wrapper(generator: AsyncGenerator[Any, Any]) -> None:
-    """Finalize nothing: the loop has the wrapper closed, and that closes `generator`."""
+    wrapped: Callable[..., Any] = named(wrapper, function)
+    return wrapped
 
 
 class Send:

@@ -43,8 +43,10 @@ impl Context {
 /// inside a `functools.partial`, else the name of its type.
 pub(crate) fn call_name(callable: &Bound<'_, PyAny>) -> PyResult<String> {
     let py = callable.py();
-    if let Some(name) = callable.getattr_opt(intern!(py, "__name__"))? {
-        return Ok(name.str()?.to_string());
+    if let Some(name) = callable.getattr_opt(intern!(py, "__name__"))?
+        && let Ok(name) = name.cast::<PyString>()
+    {
+        return Ok(name.to_string());
     }
     let partial = py.import(intern!(py, "functools"))?.getattr(intern!(py, "partial"))?;
     if callable.is_instance(&partial)? {

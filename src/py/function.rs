@@ -191,6 +191,7 @@ fn make_type(py: Python<'_>) -> PyResult<Py<PyType>> {
         slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
         slot(ffi::Py_tp_descr_get, bind as *mut c_void),
         slot(ffi::Py_tp_getattro, get_attribute as *mut c_void),
+        slot(ffi::Py_tp_setattro, set_attribute as *mut c_void),
         slot(ffi::Py_tp_repr, represent as *mut c_void),
         slot(ffi::Py_tp_members, ptr::from_mut(members).cast()),
         slot(ffi::Py_tp_getset, ptr::from_mut(properties).cast()),
@@ -368,6 +369,68 @@ unsafe extern "C" fn get_attribute(
             }
         }
     })
+}
+
+/// As for any object, but for `__code__`, which is that of the wrapped function.
+///
+/// `types.coroutine` assigns it to a generator function to make what that returns awaitable:
+/// what the wrapper returns must be so as well.
+unsafe extern "C" fn set_attribute(
+    object: *mut ffi::PyObject,
+    name: *mut ffi::PyObject,
+    value: *mut ffi::PyObject,
+) -> c_int {
+    let mut result = -1;
+    attached(|py| {
+        // SAFETY: valid objects, the first of our type, the last null to delete.
+        let (name_text, value_given, function, wrapper) = unsafe {
+            let layout = &*object.cast::<Layout>();
+            (
+                Bound::from_borrowed_ptr(py, name),
+                Bound::from_borrowed_ptr_or_opt(py, value),
+                (*layout.site).function.bind(py),
+                Bound::from_borrowed_ptr_or_opt(py, layout.wrapper),
+            )
+        };
+        let is_code = name_text.cast::<PyString>().is_ok_and(|name| name == "__code__");
+        let set = match value_given {
+            Some(code) if is_code && function.hasattr(intern!(py, "__code__")).unwrap_or(false) => {
+                set_code(function, wrapper.as_ref(), &code)
+            }
+            // SAFETY: as above.
+            _ => match unsafe { ffi::PyObject_GenericSetAttr(object, name, value) } {
+                0 => Ok(()),
+                _ => Err(PyErr::fetch(py)),
+            },
+        };
+        match set {
+            Ok(()) => result = 0,
+            Err(error) => error.restore(py),
+        }
+        ptr::null_mut()
+    });
+    result
+}
+
+fn set_code(
+    function: &Bound<'_, PyAny>,
+    wrapper: Option<&Bound<'_, PyAny>>,
+    code: &Bound<'_, PyAny>,
+) -> PyResult<()> {
+    const CO_ITERABLE_COROUTINE: u32 = 0x100;
+    let py = function.py();
+    function.setattr(intern!(py, "__code__"), code)?;
+    let flags = |code: &Bound<'_, PyAny>| code.getattr(intern!(py, "co_flags"))?.extract::<u32>();
+    if let Some(wrapper) = wrapper
+        && flags(code)? & CO_ITERABLE_COROUTINE != 0
+    {
+        let own = wrapper.getattr(intern!(py, "__code__"))?;
+        let changed = PyDict::new(py);
+        changed.set_item(intern!(py, "co_flags"), flags(&own)? | CO_ITERABLE_COROUTINE)?;
+        let own = own.call_method(intern!(py, "replace"), (), Some(&changed))?;
+        wrapper.setattr(intern!(py, "__code__"), own)?;
+    }
+    Ok(())
 }
 
 fn attribute<'py>(

@@ -34,6 +34,7 @@
 use pyo3::prelude::*;
 
 mod answer;
+mod async_generator;
 mod attributes;
 mod awaitable;
 mod call;
@@ -73,6 +74,8 @@ pub(crate) mod module {
 
     #[pymodule_export]
     use super::answer::{Answer, ProbeAnswer};
+    #[pymodule_export]
+    use super::async_generator::first_step;
     #[pymodule_export]
     use super::awaitable::{call_in_future, current_node, end_runtime, flush_future};
     #[pymodule_export]

@@ -27,6 +27,7 @@ use super::stack;
 /// While the user's function runs, nothing with a destructor and nothing that catches may be
 /// on this stack: up to CPython 3.13 the end of the interpreter ends daemon threads by
 /// `pthread_exit`, which unwinds through here and aborts the process if anything objects.
+/// So what is called from here is `extern "C"`: it cannot unwind, and needs nothing that catches.
 pub(super) unsafe extern "C" fn vectorcall(
     callable: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
@@ -44,7 +45,11 @@ pub(super) unsafe extern "C" fn vectorcall(
         Step::Forward(target) => call.forward(target),
         Step::Record(recording) => {
             let result = call.forward(recording.function);
-            conclude(&call, recording, result)
+            conclude(&call, &recording, result)
+        }
+        Step::Wrap { function, wrapper } => {
+            let generator = call.forward(function);
+            if generator.is_null() { generator } else { wrap(&call, wrapper, generator) }
         }
     };
     leave_level();
@@ -58,6 +63,11 @@ enum Step {
     /// Call this with the arguments as they came.
     Forward(*mut ffi::PyObject),
     Record(Recording),
+    /// Call the function for its generator, which `wrapper` will run.
+    Wrap {
+        function: *mut ffi::PyObject,
+        wrapper: *mut ffi::PyObject,
+    },
 }
 
 /// A recorded call while the function runs: nothing in here is dropped by itself.
@@ -74,7 +84,7 @@ struct Recording {
 }
 
 #[inline(never)]
-fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) {
+extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) {
     let result = attached(|py| {
         // SAFETY: the interpreter calls us with an object of our type, alive for the call;
         // its site is never null and lives as long.
@@ -91,7 +101,7 @@ fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) {
         };
         let overridden = plan.get().overridden;
         let runner = match layout.kind {
-            Kind::Plain if overridden => "sync_inner",
+            Kind::Plain | Kind::Generator if overridden => "sync_inner",
             Kind::Coroutine if overridden => "async_inner",
             Kind::Plain => match call::begin(py, core, plan.get(), site, || call.pack(py)) {
                 Ok(Call { node, token, began_as_root }) => {
@@ -108,8 +118,17 @@ fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) {
                 }
                 Err(error) => return raise(py, *error),
             },
-            Kind::Coroutine | Kind::Generator => {
+            // Cleared by the garbage collector, and called once more by a finalizer.
+            _ if layout.wrapper.is_null() => {
+                *step = Step::Forward(function);
+                return ptr::null_mut();
+            }
+            Kind::Coroutine => {
                 *step = Step::Forward(layout.wrapper);
+                return ptr::null_mut();
+            }
+            Kind::Generator => {
+                *step = Step::Wrap { function, wrapper: layout.wrapper };
                 return ptr::null_mut();
             }
         };
@@ -218,12 +237,40 @@ impl Arguments {
     }
 }
 
+/// Gives `generator`, an owned reference, to `wrapper` with the arguments it was made with.
+/// Nothing of either has run yet.
+#[inline(never)]
+extern "C" fn wrap(
+    arguments: &Arguments,
+    wrapper: *mut ffi::PyObject,
+    generator: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    attached(|py| {
+        // SAFETY: an owned reference; the pointers are the interpreter's, valid until our
+        // caller returns, and so is the wrapper, which belongs to the callable.
+        unsafe {
+            let generator = Bound::from_owned_ptr(py, generator);
+            let positional = usize::try_from(ffi::PyVectorcall_NARGS(arguments.count)).unwrap_or(0);
+            let named = match arguments.keyword_names {
+                names if names.is_null() => 0,
+                names => usize::try_from(ffi::PyTuple_GET_SIZE(names)).unwrap_or(0),
+            };
+            let mut all = Vec::with_capacity(1 + positional + named);
+            all.push(generator.as_ptr());
+            for index in 0..positional + named {
+                all.push(*arguments.first.add(index));
+            }
+            ffi::PyObject_Vectorcall(wrapper, all.as_ptr(), 1 + positional, arguments.keyword_names)
+        }
+    })
+}
+
 /// The end of a recorded call: `result` is an owned reference, or null with an exception
 /// raised. Returns the same, or null with what a hook or handler raised in its place.
 #[inline(never)]
-fn conclude(
+extern "C" fn conclude(
     arguments: &Arguments,
-    recording: Recording,
+    recording: &Recording,
     result: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     attached(|py| {

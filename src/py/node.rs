@@ -47,6 +47,9 @@ pub(crate) struct Running {
     pub(crate) began_as_root: bool,
     /// Arguments, for hooks.
     pub(crate) packed: (Py<PyTuple>, Py<PyDict>),
+    /// Given once the call is recorded and only asynchronous handlers remain to be awaited;
+    /// empty as soon as they are.
+    pub(crate) deliveries: Option<Py<PyList>>,
 }
 
 struct State {
@@ -515,6 +518,7 @@ impl Node {
                     visit.call(&running.token)?;
                     visit.call(&running.packed.0)?;
                     visit.call(&running.packed.1)?;
+                    visit.call(&running.deliveries)?;
                 }
                 Ok(state.place)
             })

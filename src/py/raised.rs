@@ -106,12 +106,16 @@ impl Handled {
         unsafe {
             let [class, value, traceback] = &mut top;
             ffi::PyErr_GetExcInfo(class, value, traceback);
+            // Get looks further out than Set reaches, through the callers of a coroutine or
+            // generator. What is still there afterwards is theirs, and not to be put back
+            // here; unless the same exception is handled here as well, which only shows by
+            // the reference that Set gave up.
+            let held = references_to(top[1]);
             ffi::PyErr_SetExcInfo(ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-            // Get looks further out than Set reaches, through the callers of a coroutine
-            // or generator. What is still there is theirs, and not to be put back here.
+            let given_up = references_to(top[1]) < held;
             let [class, value, traceback] = &mut below;
             ffi::PyErr_GetExcInfo(class, value, traceback);
-            let inherited = top[1] == below[1];
+            let inherited = top[1] == below[1] && !given_up;
             for reference in below {
                 ffi::Py_XDECREF(reference);
             }
@@ -129,6 +133,18 @@ impl Handled {
         // SAFETY: owned references or null, which Set takes.
         unsafe { ffi::PyErr_SetExcInfo(class, value, traceback) };
     }
+}
+
+/// How many references there are to `object`; none to a null pointer.
+///
+/// # Safety
+/// Null or a valid object, with the interpreter lock held.
+unsafe fn references_to(object: *mut ffi::PyObject) -> isize {
+    if object.is_null() {
+        return 0;
+    }
+    // SAFETY: a valid object.
+    unsafe { ffi::Py_REFCNT(object) }
 }
 
 /// True if an exception is being handled: what `sys.exc_info()` would show.

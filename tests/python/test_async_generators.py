@@ -9,6 +9,7 @@ import inspect
 import time
 
 import pytest
+from phanos import publisher
 from support import (
     CollectingHandler,
     assert_tree_at_rest,
@@ -214,6 +215,37 @@ def test_break_and_no_wait_is_finished_when_the_loop_ends(profiler, handler) -> 
 
     asyncio.run(outer())
     assert handler.methods() == [f"{ITEM}:outer", f"{ITEM}:outer.numbers"]
+    assert_tree_at_rest(profiler)
+
+
+@pytest.mark.parametrize("own_steps", [False, True])
+def test_a_loop_that_ends_closes_it_once(own_steps, profiler, handler) -> None:
+    class OwnExt(publisher.SyncExtProfiler):
+        def sync_inner(self, func, *args, **kwargs):
+            return super().sync_inner(func, *args, **kwargs)
+
+    if own_steps:
+        profiler.profile_ext = OwnExt(profiler)
+    reported: list[dict[str, object]] = []
+    kept, cleaned = [], []
+
+    @profiler.profile
+    async def numbers():
+        try:
+            yield 1
+        finally:
+            await asyncio.sleep(0)
+            cleaned.append(path_of(profiler))
+
+    async def main():
+        asyncio.get_running_loop().set_exception_handler(lambda _, what: reported.append(what))
+        kept.append(numbers())
+        assert await kept[0].__anext__() == 1
+
+    asyncio.run(main())
+    assert reported == []
+    assert cleaned == [f"{ITEM}:numbers"]
+    assert handler.methods() == [f"{ITEM}:numbers"]
     assert_tree_at_rest(profiler)
 
 

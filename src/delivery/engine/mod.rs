@@ -150,8 +150,9 @@ impl Engine {
             self.mind_disk(now);
             self.connect(now);
             self.send(now);
-            self.answer_flushes();
+            // Who flushed looks at the counts next.
             self.tell_counts();
+            self.answer_flushes();
             if let Some(answer) = self.next(now).await {
                 let kept = self.stop().await;
                 let _ = answer.try_send(kept);
@@ -496,8 +497,9 @@ impl Engine {
         {
             self.shared.failed("spool", &error);
         }
+        self.shared.give_up(Reason::Closed, lost.iter().map(Message::records).sum());
         for message in lost {
-            self.give_up(message, Reason::Closed);
+            self.forget(message, false);
         }
         self.tell_counts();
         self.shared.counters.set_state(State::Closed);

@@ -1,0 +1,270 @@
+"""Nodes are used again after their call; whoever still knows one sees nothing of that."""
+
+from __future__ import annotations
+
+import gc
+import inspect
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from phanos import publisher
+from phanos.tree import MethodTreeNode
+from support import CollectingHandler, assert_tree_at_rest, drive, make_profiler, path_of
+
+ITEM = __name__.rpartition(".")[2]
+
+
+@pytest.fixture
+def handler() -> CollectingHandler:
+    return CollectingHandler()
+
+
+@pytest.fixture
+def profiler(handler):
+    return make_profiler(handler)
+
+
+Run = Callable[[publisher.Profiler, Callable[[MethodTreeNode], Any]], Any]
+
+
+def in_function(profiler: publisher.Profiler, look: Callable[[MethodTreeNode], Any]) -> Any:
+    @profiler.profile
+    def body() -> Any:
+        return look(profiler.curr_node.get())
+
+    return body()
+
+
+def in_coroutine(profiler: publisher.Profiler, look: Callable[[MethodTreeNode], Any]) -> Any:
+    @profiler.profile
+    async def body() -> Any:
+        return look(profiler.curr_node.get())
+
+    return drive(body())
+
+
+def in_generator(profiler: publisher.Profiler, look: Callable[[MethodTreeNode], Any]) -> Any:
+    @profiler.profile
+    def body() -> Any:
+        yield look(profiler.curr_node.get())
+
+    [result] = body()
+    return result
+
+
+def in_async_generator(profiler: publisher.Profiler, look: Callable[[MethodTreeNode], Any]) -> Any:
+    @profiler.profile
+    async def body() -> Any:
+        yield look(profiler.curr_node.get())
+
+    async def consume() -> Any:
+        [result] = [item async for item in body()]
+        return result
+
+    return drive(consume())
+
+
+EVERY = pytest.mark.parametrize(
+    "run", [in_function, in_coroutine, in_generator, in_async_generator]
+)
+
+
+def pooled() -> list[MethodTreeNode]:
+    """Nodes that no Python object knows: those that wait to be used again."""
+    gc.collect()
+    known = [found for found in gc.get_objects() if type(found) is MethodTreeNode]
+    strangers = [
+        [one for one in gc.get_referrers(node) if one is not known and not inspect.isframe(one)]
+        for node in known
+    ]
+    return [node for node, others in zip(known, strangers, strict=True) if not others]
+
+
+def assert_fresh(profiler: publisher.Profiler, run: Run) -> None:
+    """The next call's node has nothing but what this call gave it."""
+
+    def look(node: MethodTreeNode) -> None:
+        assert node.ctx.value == f"{ITEM}:body"
+        assert node.ctx.method.__name__ == "body"
+        assert vars(node) == {}
+        assert node.parent is profiler.tree.root
+        assert node.children == []
+        assert node.logger is profiler.tree.root.logger
+
+    run(profiler, look)
+    assert_tree_at_rest(profiler)
+
+
+def test_ended_calls_make_no_new_nodes(profiler: Any) -> None:
+    def nothing(node: MethodTreeNode) -> None:
+        pass
+
+    for run in (in_function, in_coroutine, in_generator, in_async_generator):
+        run(profiler, nothing)
+    gc.collect()
+    before = sum(type(known) is MethodTreeNode for known in gc.get_objects())
+    for _ in range(500):
+        for run in (in_function, in_coroutine, in_generator, in_async_generator):
+            run(profiler, nothing)
+    assert sum(type(known) is MethodTreeNode for known in gc.get_objects()) == before
+
+
+@EVERY
+def test_a_node_that_is_kept_stays_what_it_was(run: Run, profiler: Any) -> None:
+    kept = [run(profiler, lambda node: node) for _ in range(100)]
+    assert len({id(node) for node in kept}) == 100
+    for node in kept:
+        assert node.ctx.value == f"{ITEM}:body"
+        assert node.parent is None
+        assert node.children == []
+    assert_fresh(profiler, run)
+
+
+@EVERY
+def test_what_was_changed_on_a_node_goes_with_its_call(run: Run, profiler: Any) -> None:
+    def change(node: Any) -> None:
+        node.mark = "changed"
+        node.logger = "changed"
+        node.ctx.value = "changed"
+
+    for _ in range(3):
+        run(profiler, change)
+    assert_fresh(profiler, run)
+
+
+@EVERY
+def test_a_context_that_is_kept_stays_what_it_was(run: Run, profiler: Any) -> None:
+    context = run(profiler, lambda node: node.ctx)
+    assert_fresh(profiler, run)
+    assert context.value == f"{ITEM}:body"
+    assert context.method.__name__ == "body"
+
+
+@EVERY
+def test_a_weak_reference_dies_with_its_call(run: Run, profiler: Any) -> None:
+    finalized: list[str] = []
+
+    def refer(node: MethodTreeNode) -> weakref.ref[MethodTreeNode]:
+        weakref.finalize(node, finalized.append, "finalized")
+        return weakref.ref(node)
+
+    references = [run(profiler, refer) for _ in range(10)]
+    gc.collect()
+    assert [reference() for reference in references] == [None] * 10
+    assert finalized == ["finalized"] * 10
+    assert_fresh(profiler, run)
+
+
+@EVERY
+def test_a_node_found_by_the_collector_is_left_to_the_finder(run: Run, profiler: Any) -> None:
+    def nothing(node: MethodTreeNode) -> None:
+        pass
+
+    run(profiler, nothing)
+    found = pooled()
+    assert found
+    current = run(profiler, id)
+    assert current not in {id(node) for node in found}
+    assert_fresh(profiler, run)
+
+
+@EVERY
+@pytest.mark.parametrize("how", ["attribute", "context", "logger", "weak reference", "child"])
+def test_a_node_changed_by_its_finder_is_not_used_again(run: Run, how: str, profiler: Any) -> None:
+    def nothing(node: MethodTreeNode) -> None:
+        pass
+
+    run(profiler, nothing)
+    references = []
+    found = pooled()
+    assert found
+    for known in found:
+        if how == "attribute":
+            known.mark = "found"  # type: ignore[attr-defined]
+        elif how == "context":
+            known.ctx.value = "found"
+        elif how == "logger":
+            known.logger = "found"  # type: ignore[assignment]
+        elif how == "child":
+            known.add_child(MethodTreeNode(nothing))
+        else:
+            references.append(weakref.ref(known))
+    del known, found
+    assert_fresh(profiler, run)
+
+
+def failed_with(profiler: publisher.Profiler, kind: str) -> BaseException:
+    @profiler.profile
+    async def body() -> None:
+        raise ValueError(kind)
+
+    @profiler.profile
+    def generator_body() -> Any:
+        raise ValueError(kind)
+        yield
+
+    run: Callable[[], Any] = lambda: drive(body())  # noqa: E731
+    if kind == "generator":
+        run = generator_body().__next__
+    with pytest.raises(ValueError, match=kind) as raised:
+        run()
+    return raised.value
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "generator"])
+def test_a_node_in_a_traceback_stays_what_it_was(kind: str, profiler: Any) -> None:
+    errors = [failed_with(profiler, kind) for _ in range(20)]
+    nodes = []
+    for error in errors:
+        traceback = error.__traceback__
+        while traceback is not None:
+            node = traceback.tb_frame.f_locals.get("node")
+            if isinstance(node, MethodTreeNode):
+                nodes.append(node)
+            traceback = traceback.tb_next
+    assert len({id(node) for node in nodes}) == 20
+    name = "body" if kind == "coroutine" else "generator_body"
+    for _ in range(3):
+        in_function(profiler, lambda node: None)
+        in_coroutine(profiler, lambda node: None)
+        for node in nodes:
+            assert node.ctx.value == f"{ITEM}:{name}"
+            assert node.ctx.method.__name__ == name
+            assert node.parent is None
+    assert_tree_at_rest(profiler)
+
+
+@EVERY
+def test_more_calls_at_once_than_nodes_are_pooled(run: Run, profiler: Any) -> None:
+    paths: list[str] = []
+
+    def descend(depth: int) -> Callable[[MethodTreeNode], None]:
+        def look(node: MethodTreeNode) -> None:
+            assert node is profiler.curr_node.get()
+            if depth:
+                run(profiler, descend(depth - 1))
+                assert node is profiler.curr_node.get()
+            paths.append(path_of(profiler))
+
+        return look
+
+    for _ in range(2):
+        paths.clear()
+        run(profiler, descend(20))
+        assert paths == [f"{ITEM}:{'.'.join(['body'] * depth)}" for depth in range(21, 0, -1)]
+    together = [in_flight(profiler) for _ in range(200)]
+    assert len({id(node) for _, node in together}) == 200
+    for generator, _ in together:
+        generator.close()
+    assert_fresh(profiler, run)
+
+
+def in_flight(profiler: publisher.Profiler) -> tuple[Any, MethodTreeNode]:
+    @profiler.profile
+    def body() -> Any:
+        yield profiler.curr_node.get()
+
+    generator = body()
+    return generator, next(generator)
