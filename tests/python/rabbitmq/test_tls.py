@@ -108,6 +108,13 @@ def test_a_certificate_is_shown(demanding_broker: Node, authority: Authority, ma
     assert handler.stats()["last_error"] is None
 
 
+def turned_away(made: Maker, **arguments: Any) -> str:
+    """Return what is said of a client certificate; what the broker says may get lost."""
+    with pytest.raises(RuntimeError, match=f"^{CANNOT}") as caught:
+        made(**arguments)
+    return str(caught.value.__cause__)
+
+
 def refused(made: Maker, **arguments: Any) -> str:
     with pytest.raises(RuntimeError) as caught:
         made(**arguments)
@@ -120,16 +127,16 @@ def test_no_certificate_where_one_is_demanded(
     demanding_broker: Node, authority: Authority, made: Maker
 ) -> None:
     options = {"ca_file": authority.file}
-    said = refused(made, port=demanding_broker.tls_port, ssl_options=options)
-    assert "CertificateRequired" in said
+    said = turned_away(made, port=demanding_broker.tls_port, ssl_options=options)
+    assert "CertificateRequired" in said or "another client certificate?" in said
 
 
 def test_a_certificate_of_a_stranger(
     demanding_broker: Node, authority: Authority, stranger: Authority, made: Maker
 ) -> None:
     options = {"ca_file": authority.file, **identity(stranger, "client")}
-    said = refused(made, port=demanding_broker.tls_port, ssl_options=options)
-    assert "UnknownCA" in said
+    said = turned_away(made, port=demanding_broker.tls_port, ssl_options=options)
+    assert "UnknownCA" in said or "another client certificate?" in said
 
 
 def test_a_broker_that_is_not_trusted(tls_broker: Node, stranger: Authority, made: Maker) -> None:
