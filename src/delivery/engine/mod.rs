@@ -330,6 +330,7 @@ impl Engine {
             number,
             since,
             attempts: 0,
+            refusals: 0,
             spooled: None,
             durable: false,
             ticket,
