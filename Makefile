@@ -53,7 +53,7 @@ say = @printf '\n\033[1m==> %s\033[0m\n' $(1)
 
 .PHONY: help
 help: ## list the verbs
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { sub(/:.*/, "", $$1); printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: versions
 versions: ## say which Python versions this machine has
@@ -125,11 +125,17 @@ test: lint test-rust test-python ## everything: lint, Rust tests, Python tests
 demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications and show what was recorded
 	@.venvs/demo/bin/python -m demo
 
+.PHONY: demo-rabbitmq
+demo-rabbitmq: .venvs/demo/.demo-rabbitmq .venvs/demo/.package .rabbitmq/.installed ## the same into a RabbitMQ of its own, which is killed meanwhile
+	@.venvs/demo/bin/python -m demo.rabbitmq
+
 .PHONY: bench
-bench: .venvs/$(DEFAULT)/.package .oracle/.oracle ## measure the core, and a profiled call beside phanos 0.3.2
+bench: .venvs/$(DEFAULT)/.package .oracle/.oracle .rabbitmq/.installed ## measure the core, and a profiled call beside phanos 0.3.2
 	$(CARGO) bench --locked --no-default-features
 	$(call say,"a profiled call beside phanos 0.3.2")
 	@$(DEFAULT_BIN)/python benches/python/overhead.py --oracle .oracle/bin/python
+	$(call say,"delivery to RabbitMQ beside phanos 0.3.2")
+	@$(DEFAULT_BIN)/python benches/python/rabbitmq.py --oracle .oracle/bin/python
 
 .PHONY: format
 format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
@@ -165,13 +171,17 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 	@mv $@.started $@
 
 # .venvs/3.11/.test: requirements/test.txt is installed in the environment of 3.11.
-.venvs/%/.test: requirements/test.txt requirements/demo.txt | .venvs/%/bin/python
+.venvs/%/.test: requirements/test.txt requirements/demo-rabbitmq.txt requirements/demo.txt \
+		| .venvs/%/bin/python
 	$(install_requirements)
 
 .venvs/%/.lint: requirements/lint.txt | .venvs/%/bin/python
 	$(install_requirements)
 
 .venvs/%/.demo: requirements/demo.txt | .venvs/%/bin/python
+	$(install_requirements)
+
+.venvs/%/.demo-rabbitmq: requirements/demo-rabbitmq.txt requirements/demo.txt | .venvs/%/bin/python
 	$(install_requirements)
 
 .oracle/bin/python:

@@ -30,6 +30,8 @@ class ProfilerParts(InstanceLoggerMixin):
     before_root_func: Hook | None
     after_root_func: Hook | None
 
+    _ready: bool
+    """False while parts change that belong together: there is no plan for them yet."""
     _core: ProfilerCore
     _courier: Courier
     _adapted_hooks: dict[str, Hook | None]
@@ -43,6 +45,10 @@ class ProfilerParts(InstanceLoggerMixin):
     def curr_node(self) -> contextvars.ContextVar[MethodTreeNode]:
         """The node of the profiled call under way here; the root of the tree outside of any."""
         return self._core.curr_node
+
+    def _refresh(self) -> None:
+        """Make the plan anew and put it in force."""
+        raise NotImplementedError
 
     def _report_failure(self, what: str, error: BaseException) -> None:
         """Log what a handler, hook or override raised: at once, then once a minute."""

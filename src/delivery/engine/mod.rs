@@ -165,8 +165,9 @@ impl Engine {
         self.mind_disk(now);
         self.connect(now);
         self.send(now);
-        self.answer_flushes();
+        // Who flushed looks at the counts next.
         self.tell_counts();
+        self.answer_flushes();
         if let Some(answer) = self.next(now).await {
             return Turn::Stopped(answer);
         }
