@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
+from certificates import Authority
 from faults.scene import Scene
 
 from tools.rabbitmq import Node
@@ -31,6 +32,14 @@ def cut_often(scene: Scene, times: int) -> None:
         scene.proxy.cut()
 
 
+def wait_for_threads_to_end(scene: Scene) -> None:
+    """Wait until no connection has a thread but those in use."""
+    end = time.monotonic() + DEADLINE_S
+    while (threads := scene.worker.threads(THREADS)) > HANDLERS:
+        assert time.monotonic() < end, f"{threads} threads of {HANDLERS} connections"
+        time.sleep(POLL_INTERVAL_S)
+
+
 def test_fifty_broken_connections_leave_no_threads_and_no_memory(
     broker: Node, tmp_path: Path
 ) -> None:
@@ -40,14 +49,31 @@ def test_fifty_broken_connections_leave_no_threads_and_no_memory(
         cut_often(scene, CUTS)
         scene.worker.wait_for_state("connected", DEADLINE_S)
         scene.record()
-        end = time.monotonic() + DEADLINE_S
-        while (threads := scene.worker.threads(THREADS)) > HANDLERS:
-            assert time.monotonic() < end, f"{threads} threads of {HANDLERS} connections"
-            time.sleep(POLL_INTERVAL_S)
+        wait_for_threads_to_end(scene)
         assert scene.worker.memory_bytes() - before < GROWTH_BYTES
         for stats in scene.worker.ask("stats"):
             assert stats["reconnects"] >= CUTS
         outcome = scene.settle("reconnects")
+    assert outcome.received == outcome.recorded
+
+
+def test_tls_connections_that_break_or_are_never_answered_leave_no_threads(
+    tls_broker: Node, authority: Authority, tmp_path: Path
+) -> None:
+    ssl_options = {"ca_file": str(authority.file), "server_hostname": "localhost"}
+    handler = {"ssl_options": ssl_options, "stack_timeout": 1, "retry_delay": 0.01}
+    with Scene(tls_broker, tmp_path, name="tls", handler=handler, tls=True) as scene:
+        cut_often(scene, WARMING_UP)
+        scene.proxy.half_open()
+        scene.proxy.cut()
+        scene.wait_for_attempts(3)
+        assert scene.worker.threads(THREADS) <= 2 * HANDLERS
+        scene.proxy.forward()
+        scene.proxy.cut()
+        scene.record()
+        scene.worker.wait_for_state("connected", DEADLINE_S)
+        wait_for_threads_to_end(scene)
+        outcome = scene.settle("tls")
     assert outcome.received == outcome.recorded
 
 

@@ -13,6 +13,19 @@ MESSAGE_LIMIT_BYTES = 600_000
 DEFAULT_MESSAGE_LIMIT_BYTES = 134_217_728
 
 
+@scenario("right to publish withdrawn, then given back")
+def right_withdrawn(scene: Scene) -> None:
+    scene.record()
+    scene.permit_writing(False)
+    # The broker knows for a while what a channel may do; a new one has to ask.
+    scene.node.close_all_connections("other rights")
+    scene.worker.wait_for_stats("retried", 1, COUNT_S)
+    scene.record(2.0)
+    assert "403" in scene.last_errors()
+    scene.permit_writing(True)
+    scene.record()
+
+
 @scenario(
     "queue full, messages refused, then drained",
     queue={"x-max-length": 20, "x-overflow": "reject-publish"},

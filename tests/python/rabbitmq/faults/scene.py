@@ -53,6 +53,7 @@ class Scene:
         handler: dict[str, Any] | None = None,
         queue: dict[str, Any] | None = None,
         consumer: bool = True,
+        tls: bool = False,
         patience: float = 1.0,
     ) -> None:
         self.node = node
@@ -64,7 +65,7 @@ class Scene:
         self._tally = Tally()
         self._waiting = threading.Event()
         self._began = time.monotonic()
-        self._proxy = Proxy(node.port)
+        self._proxy = Proxy(node.tls_port if tls else node.port)
         arguments = QUICK | {"exchange_name": self.exchange} | (handler or {})
         self._worker_arguments = (folder / f"{name}.log", CALLS_PER_S, arguments)
         self._stack = contextlib.ExitStack()
@@ -128,6 +129,11 @@ class Scene:
         """Have the broker refuse larger messages on channels opened from now on; close all."""
         self.node.ctl("eval", f"application:set_env(rabbit, max_message_size, {size}).")
         self.node.close_all_connections("another limit")
+
+    def permit_writing(self, on: bool) -> None:
+        """Let everybody publish, or nobody to the exchange; all may read and declare."""
+        write = ".*" if on else "amq.default|.*queue"
+        self.node.ctl("set_permissions", "guest", ".*", write, ".*")
 
     def replace_exchange(self, **properties: Any) -> None:
         """Delete the exchange and make one with other properties, before anybody else does."""
@@ -193,14 +199,18 @@ class Scene:
         self.worker.end()
         return outcome
 
+    def wait_for_records(self, count: int) -> None:
+        """Wait until the consumer has received so many."""
+        end = time.monotonic() + SETTLE_S
+        while (received := self._tally.read()) < count:
+            assert time.monotonic() < end, f"{received} of {count} records received"
+            self.wait(POLL_INTERVAL_S)
+
     def settle_without_worker(
         self, fault: str, measured: dict[str, Any], lost: dict[str, int]
     ) -> Outcome:
         """Wait until what a worker recorded that has ended is received or counted."""
-        end = time.monotonic() + SETTLE_S
-        while self._tally.read() + sum(lost.values()) < measured["records"]:
-            assert time.monotonic() < end, f"unaccounted: {measured}, lost {lost}"
-            self.wait(POLL_INTERVAL_S)
+        self.wait_for_records(measured["records"] - sum(lost.values()))
         return self.outcome(fault, measured, lost)
 
     def outcome(self, fault: str, measured: dict[str, Any], lost: dict[str, int]) -> Outcome:
