@@ -78,7 +78,7 @@ enum Turn {
 
 type Answered = (u64, lapin::Result<Confirmation>);
 type Answers = FuturesUnordered<Pin<Box<dyn Future<Output = Answered> + Send>>>;
-type Opening = Pin<Box<dyn Future<Output = Result<Link, Failure>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<Box<Link>, Failure>> + Send>>;
 
 enum Connection {
     /// Until then nothing is tried.
@@ -86,7 +86,7 @@ enum Connection {
         until: Instant,
     },
     Opening(Opening),
-    Up(Link),
+    Up(Box<Link>),
 }
 
 struct FlushWaiter {
@@ -295,14 +295,15 @@ impl Engine {
 
     /// The messages of `chunk`; none, if there is a mistake in making them.
     fn encoded(&self, chunk: &Chunk) -> Vec<Encoded> {
-        let mut encoded = Vec::new();
-        match catch_unwind(AssertUnwindSafe(|| encode(chunk, |message| encoded.push(message)))) {
-            Ok(()) => encoded,
-            Err(_) => {
-                self.shared.give_up(Reason::Failed, chunk.len() as u64);
-                Vec::new()
-            }
-        }
+        let encoded = catch_unwind(AssertUnwindSafe(|| {
+            let mut encoded = Vec::new();
+            encode(chunk, |message| encoded.push(message));
+            encoded
+        }));
+        encoded.unwrap_or_else(|_| {
+            self.shared.give_up(Reason::Failed, chunk.len() as u64);
+            Vec::new()
+        })
     }
 
     /// Queues a message; one without an id gets one.
@@ -388,7 +389,7 @@ impl Engine {
         {
             self.shared.counters.set_state(State::Connecting);
             let shared = Arc::clone(&self.shared);
-            let opening = async move { Link::open(&shared.settings).await };
+            let opening = async move { Link::open(&shared.settings).await.map(Box::new) };
             self.connection = Connection::Opening(Box::pin(opening));
         }
     }
@@ -418,7 +419,7 @@ impl Engine {
         }
     }
 
-    fn opened(&mut self, link: Link) {
+    fn opened(&mut self, link: Box<Link>) {
         let now = Instant::now();
         self.connection = Connection::Up(link);
         self.blocked = None;
@@ -544,7 +545,7 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 
 /// What a connection can come up with.
 enum Happening {
-    Opened(Result<Link, Failure>),
+    Opened(Result<Box<Link>, Failure>),
     Event(Option<Event>),
 }
 
