@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 HOST = "127.0.0.1"
 PORT = 5672
@@ -205,7 +205,7 @@ def _socket_timeout(name: str, value: Any) -> float:
 def _mapping(name: str, value: Any) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, got {value!r}")
-    return value
+    return cast("dict[Any, Any]", value)
 
 
 def _client_properties(name: str, value: Any) -> dict[str, str]:

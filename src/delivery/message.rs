@@ -44,7 +44,11 @@ impl Envelope {
     /// The routing key, cut where AMQP cannot carry more.
     pub(super) fn short_routing_key(&self) -> ShortString {
         let key = &*self.routing_key;
-        ShortString::from(&key[..key.floor_char_boundary(SHORT_STRING_BYTES)])
+        let mut end = key.len().min(SHORT_STRING_BYTES);
+        while !key.is_char_boundary(end) {
+            end -= 1;
+        }
+        ShortString::from(&key[..end])
     }
 }
 
