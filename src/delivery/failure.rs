@@ -1,6 +1,7 @@
 //! What can go wrong with a broker, in words a user can act on. No password is in any.
 
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use lapin::ErrorKind;
@@ -23,10 +24,28 @@ impl Failure {
         Self::Unreachable(format!("{}: {what} took longer than {after:?}", settings.target()))
     }
 
+    /// What a TLS handshake failed with.
+    pub(super) fn of_tls(error: &io::Error, settings: &Settings) -> Self {
+        // rustls speaks of what it got; of what the network did, the error's kind.
+        if !is_of_tls(error) {
+            return Self::Unreachable(format!("{}: TLS: {error}", settings.target()));
+        }
+        let said = error.to_string();
+        let hint = if said.contains("InvalidContentType") {
+            "the other side does not speak TLS: "
+        } else {
+            ""
+        };
+        Self::Refused(format!("{}: TLS: {hint}{said}", settings.target()))
+    }
+
     /// What a handshake or a declaration failed with.
     pub(super) fn of_opening(error: &lapin::Error, settings: &Settings) -> Self {
-        let ErrorKind::ProtocolError(said) = error.kind() else {
-            return Self::Unreachable(format!("{}: {}", settings.target(), plain(error)));
+        let said = match error.kind() {
+            ErrorKind::ProtocolError(said) => said,
+            // Clients learn only after the handshake that their certificate is refused.
+            ErrorKind::IOError(error) if is_of_tls(error) => return Self::of_tls(error, settings),
+            _ => return Self::Unreachable(format!("{}: {}", settings.target(), plain(error))),
         };
         let (code, text) = (said.get_id(), said.get_message().as_str());
         let hint = match code {
@@ -47,6 +66,10 @@ impl Failure {
     pub(super) fn of_use(error: &lapin::Error) -> Self {
         Self::Lost(plain(error))
     }
+}
+
+fn is_of_tls(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
 }
 
 /// True if the broker ended a channel or connection over what it was sent, and not over how
