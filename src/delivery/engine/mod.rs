@@ -511,10 +511,6 @@ impl Engine {
         while let Some((chunk, number)) = self.shared.buffer.take() {
             self.add_chunk(&chunk, number, now);
         }
-        let down = Connection::Down { until: now };
-        if let Connection::Up(link) = std::mem::replace(&mut self.connection, down) {
-            link.close(GOODBYE).await;
-        }
         let lost = self.leave_on_disk();
         let kept = lost.is_empty();
         if let Some(spool) = self.spool.take()
@@ -531,6 +527,10 @@ impl Engine {
         self.shared.counters.set_state(State::Closed);
         for waiter in self.flushes.drain(..) {
             let _ = waiter.answer.try_send(false);
+        }
+        // Last: nobody may have the time to wait for a broker that does not answer.
+        if let Connection::Up(link) = self.connection {
+            link.close(GOODBYE).await;
         }
         kept
     }
