@@ -130,6 +130,21 @@ demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications and
 demo-rabbitmq: .venvs/demo/.demo-rabbitmq .venvs/demo/.package .rabbitmq/.installed ## the same into a RabbitMQ of its own, which is killed meanwhile
 	@.venvs/demo/bin/python -m demo.rabbitmq
 
+# How long `make soak` goes on, in seconds.
+SOAK_S := 300
+FAULTS := PYTHONPATH=tests/python/rabbitmq:. $(DEFAULT_BIN)/python -m faults
+BROKER_NEEDS := .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.package .rabbitmq/.installed
+
+.PHONY: faults
+faults: $(BROKER_NEEDS) ## break broker and network, one fault at a time: the table in the README
+	$(call say,"faults")
+	@$(FAULTS) --write README.md
+
+.PHONY: soak
+soak: $(BROKER_NEEDS) ## the same at random, for SOAK_S seconds; SEED=... repeats a run
+	$(call say,"faults at random")
+	@$(FAULTS) --soak $(SOAK_S) $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench
 bench: .venvs/$(DEFAULT)/.package .oracle/.oracle .rabbitmq/.installed ## measure the core, and a profiled call beside phanos 0.3.2
 	$(CARGO) bench --locked --no-default-features
