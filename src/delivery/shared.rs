@@ -1,5 +1,6 @@
 //! What callers and the network side of one handler share.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::buffer::Buffer;
@@ -14,6 +15,8 @@ pub(super) struct Shared {
     pub(super) buffer: Buffer,
     pub(super) counters: Counters,
     pub(super) notices: Notices,
+    /// Messages that were ever made, by whichever network side.
+    made: AtomicU64,
 }
 
 impl Shared {
@@ -24,7 +27,14 @@ impl Shared {
             settings,
             counters: Counters::default(),
             notices: Notices::default(),
+            made: AtomicU64::new(0),
         }
+    }
+
+    /// An id that no other message has, nor had before the handler was closed and went on.
+    pub(super) fn next_message_id(&self) -> Box<str> {
+        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{}-{number}", self.worker).into()
     }
 
     /// Counts records that are given up, and has it told.
