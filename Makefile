@@ -92,7 +92,7 @@ lint-python: .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint .venvs/$(DEFAULT)/.
 .PHONY: test-rust
 test-rust: versions ## test the core without Python, then with it
 	$(call say,"cargo test")
-	$(CARGO) test --locked --quiet --no-default-features
+	$(CARGO) test --locked --quiet --no-default-features --features amqp
 	@library="$(PYTHON_LIBRARY)"; \
 	if test -z "$$library"; then \
 		echo "not run with Python: $(call interpreter,$(DEFAULT)) has no library to link with"; \

@@ -61,7 +61,8 @@ impl CallGate {
                 Ok(true)
             }
             (interrupted, deliveries) => {
-                let queued = deliveries.map_or(Ok(()), |deliveries| call::queue(py, plan.get(), &deliveries));
+                let queued = deliveries
+                    .map_or(Ok(()), |deliveries| call::queue(py, plan.get(), &deliveries));
                 call::close(py, self.site.core.get(), &call);
                 if !failed {
                     // Known to the wrapper that calls us, by a variable and an argument. That

@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::{Confirmation, Event};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{sleep_until, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep_until;
 
 use super::backoff::Backoff;
 use super::chunk::Chunk;
@@ -117,7 +118,7 @@ impl Engine {
         let now = Instant::now();
         let settings = &shared.settings;
         let spool =
-            settings.spool.as_ref().map(|spool| Spool::new(settings, spool, shared.worker.clone()));
+            settings.spool.as_ref().map(|spool| Spool::new(settings, spool, &shared.unique_id()));
         Self {
             backoff: Backoff::new(settings.retry_delay),
             spool,
@@ -271,14 +272,21 @@ impl Engine {
         let mut encoded = Vec::new();
         encode(chunk, |message| encoded.push(message));
         for message in encoded {
+            let (metric, job) = (message.metric.name(), message.metric.job());
+            if let Some(sequence) = self.outbox.extend(metric, job, &message.body, message.records)
+            {
+                add(&self.shared.counters.outstanding, u64::from(message.records));
+                self.mark_unspooled(since, sequence);
+                continue;
+            }
             let envelope = Envelope {
                 id: "".into(),
-                routing_key: message.metric.job().into(),
-                metric: message.metric.name().into(),
+                routing_key: job.into(),
+                metric: metric.into(),
                 worker: self.shared.worker.clone(),
                 records: message.records,
             };
-            self.add(envelope, message.body.into(), Some(number), since, None);
+            self.add(envelope, message.body, Some(number), since, None);
         }
     }
 
@@ -286,39 +294,47 @@ impl Engine {
     fn add(
         &mut self,
         mut envelope: Envelope,
-        body: Arc<[u8]>,
+        body: Vec<u8>,
         number: Option<u64>,
         since: Instant,
         ticket: Option<Ticket>,
     ) {
         let sequence = self.outbox.next_sequence();
         if envelope.id.is_empty() {
-            envelope.id = format!("{}-{sequence}", self.shared.worker).into();
+            envelope.id = self.shared.unique_id();
         }
         add(&self.shared.counters.outstanding, u64::from(envelope.records));
         if ticket.is_some() {
             self.tickets += 1;
-        } else if self.spool.is_some() {
-            self.unspooled.push_back((since, sequence));
+        } else {
+            self.mark_unspooled(since, sequence);
         }
         self.outbox.add(Message {
             sequence,
             envelope: Arc::new(envelope),
-            body: Body::Memory(body),
+            body: Body::Memory(Arc::new(body)),
             number,
             since,
             attempts: 0,
+            // Records of the buffer may join others of the buffer.
+            open: number.is_some(),
             spooled: None,
-            durable: false,
             ticket,
         });
+    }
+
+    /// There is something new in a message that the disk may have to take.
+    fn mark_unspooled(&mut self, since: Instant, sequence: u64) {
+        if self.spool.is_some() {
+            self.unspooled.push_back((since, sequence));
+        }
     }
 
     fn obey(&mut self, command: Command) {
         let now = Instant::now();
         match command {
             Command::Publish { envelope, body, ticket } => {
-                self.add(envelope, body.into(), None, now, Some(ticket));
+                self.add(envelope, body, None, now, Some(ticket));
             }
             Command::Flush { answer } => {
                 self.flushes.push(FlushWaiter {
@@ -481,23 +497,26 @@ impl Engine {
     async fn stop(mut self) -> bool {
         self.answers = Answers::new();
         let now = Instant::now();
-        while let Some((chunk, number)) = self.shared.buffer.take() {
-            self.add_chunk(&chunk, number, now);
-        }
         let down = Connection::Down { until: now };
         if let Connection::Up(link) = std::mem::replace(&mut self.connection, down) {
             link.close(GOODBYE).await;
         }
-        let lost = self.leave_on_disk();
-        let kept = lost.is_empty();
-        if let Some(spool) = self.spool.take()
-            && let Ok(Err(error)) =
-                timeout(self.shared.settings.stack_timeout, spool.finish()).await
-        {
-            self.shared.failed("spool", &error);
-        }
+        self.outbox.put_all_back();
+        self.leave_on_disk(now + self.shared.settings.stack_timeout).await;
+        let lost = self.outbox.remove_waiting(|message| !message.is_durable());
+        let mut kept = lost.is_empty();
         for message in lost {
             self.give_up(message, Reason::Closed);
+        }
+        while let Some((chunk, _)) = self.shared.buffer.take() {
+            kept = false;
+            self.shared.give_up(Reason::Closed, chunk.len() as u64);
+        }
+        for message in self.outbox.remove_waiting(|_| true) {
+            subtract(&self.shared.counters.outstanding, message.records());
+        }
+        if let Some(spool) = self.spool.take() {
+            let _ = spawn_blocking(move || spool.finish()).await;
         }
         self.tell_counts();
         self.shared.counters.set_state(State::Closed);
