@@ -310,20 +310,23 @@ impl Spool {
         if self.loading.is_some() {
             return;
         }
-        let empty = self.slots.extract_if(.., |id, slot| {
-            slot.held == 0
-                && (*id != OWN || (slot.changes.put.is_empty() && slot.size > KEPT_BYTES))
-        });
-        for (_, slot) in empty {
+        let unused = |id: u32, slot: &Slot| {
+            slot.held == 0 && (id != OWN || (slot.changes.put.is_empty() && slot.size > KEPT_BYTES))
+        };
+        for slot in self.take_slots(unused) {
             spawn_blocking(move || delete(slot));
         }
     }
 
-    /// Removes the own file, if nothing is in it.
+    /// Removes the files that nothing is in, the own one too.
     pub(super) fn finish(mut self) {
-        for (_, slot) in self.slots.extract_if(.., |_, slot| slot.held == 0) {
-            delete(slot);
-        }
+        self.take_slots(|_, slot| slot.held == 0).into_iter().for_each(delete);
+    }
+
+    fn take_slots(&mut self, wanted: impl Fn(u32, &Slot) -> bool) -> Vec<Slot> {
+        let ids = self.slots.iter().filter(|(id, slot)| wanted(**id, slot)).map(|(id, _)| *id);
+        let ids: Vec<u32> = ids.collect();
+        ids.iter().filter_map(|id| self.slots.remove(id)).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::time::timeout_at;
 use super::super::message::Spooled;
 use super::super::spool::GRACE;
 use super::super::store::Stored;
-use super::{Body, Done, Engine, Message, Reason, add, disk_done, earlier, subtract};
+use super::{Body, Done, Engine, Message, Reason, Spool, add, disk_done, earlier, subtract};
 
 /// What one look-up in the spool brings back, at most.
 const LOAD_BYTES: usize = 1024 * 1024;
@@ -167,7 +167,7 @@ impl Engine {
         for message in self.outbox.waiting_mut().filter(|message| message.ticket.is_none()) {
             spool.put(message);
         }
-        while self.spool.as_ref().is_some_and(|spool| spool.is_behind()) {
+        while self.spool.as_ref().is_some_and(Spool::is_behind) {
             if let Some(spool) = &mut self.spool {
                 spool.advance(Instant::now());
             }

@@ -42,11 +42,11 @@ fn what_goes_in_comes_out_in_order_and_numbered() {
 fn a_full_buffer_lets_the_oldest_go() {
     const LIMIT: usize = 4096;
     let buffer = Buffer::new(LIMIT);
-    let pushed = 1000;
+    let pushed: u32 = 1000;
     let dropped: u64 = (0..pushed).map(|value| push(&buffer, f64::from(value))).sum();
     let held = buffer.records();
     assert!(dropped > 0 && held > 0);
-    assert_eq!(dropped + held, u64::from(pushed as u32));
+    assert_eq!(dropped + held, u64::from(pushed));
     assert_eq!(buffer.oldest_number(), Some(dropped));
     let mut left = Vec::new();
     let mut bytes = 0;
@@ -134,7 +134,9 @@ fn nothing_is_lost_or_counted_twice_among_threads() {
                 })
             })
             .collect();
-        producers.into_iter().for_each(|producer| producer.join().expect("a producer"));
+        for producer in producers {
+            producer.join().expect("a producer");
+        }
         done.store(true, Ordering::Release);
         consumer.join().expect("the consumer")
     });

@@ -121,7 +121,7 @@ fn what_is_no_spool_is_left_alone_and_told() {
 #[test]
 fn a_file_cut_short_is_left_alone_and_told() {
     let directory = Directory::new();
-    let path = written(directory.path(), "worker", &put(1, &[&[b'x'; 100_000]]));
+    let path = written(directory.path(), "worker", &put(1, &[&vec![b'x'; 100_000]]));
     let whole = fs::metadata(&path).expect("there").len();
     fs::File::options().write(true).open(&path).expect("open").set_len(whole / 2).expect("cut");
     let found = adopt(directory.path());
