@@ -11,11 +11,7 @@ from phanos.handlers import StreamHandler
 from demo import shop, weather
 from demo.call_tree import CallTreeHandler
 from demo.serving import request, serve_asgi, serve_wsgi
-
-
-def title(text: str) -> None:
-    """Print a section's title."""
-    print(f"\n{text}\n{'─' * len(text)}", flush=True)
+from demo.titles import title
 
 
 def send(address: str, path: str, method: str = "GET", body: str | None = None) -> None:

@@ -16,6 +16,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from machine import processor
+
 HERE = Path(__file__).parent
 ROUNDS = 5
 """How often the two packages answer, one after the other."""
@@ -46,15 +48,6 @@ def ask(python: str) -> dict[str, float]:
 
 def smallest(answers: list[dict[str, float]]) -> dict[str, float]:
     return {case: min(answer[case] for answer in answers) for case in answers[0]}
-
-
-def processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{names[0]}, {len(names)} cores" if names else platform.machine()
 
 
 def main() -> None:

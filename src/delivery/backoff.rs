@@ -26,7 +26,7 @@ impl Backoff {
     pub(super) fn next(&mut self) -> Duration {
         let full = self.first.saturating_mul(1 << self.attempt.min(16)).min(LONGEST);
         self.attempt = self.attempt.saturating_add(1);
-        full - full.mul_f64(chance() / 2.0)
+        full.mul_f64(1.0 - chance() / 2.0)
     }
 }
 

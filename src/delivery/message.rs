@@ -44,7 +44,11 @@ impl Envelope {
     /// The routing key, cut where AMQP cannot carry more.
     pub(super) fn short_routing_key(&self) -> ShortString {
         let key = &*self.routing_key;
-        ShortString::from(&key[..key.floor_char_boundary(SHORT_STRING_BYTES)])
+        let mut end = key.len().min(SHORT_STRING_BYTES);
+        while !key.is_char_boundary(end) {
+            end -= 1;
+        }
+        ShortString::from(&key[..end])
     }
 }
 
@@ -86,6 +90,8 @@ pub(super) struct Message {
     pub(super) since: Instant,
     /// How often it was sent.
     pub(super) attempts: u32,
+    /// How often the broker closed the channel when only this message was under way.
+    pub(super) refusals: u32,
     /// The newest message of its metric, which records may join that come before it is sent.
     pub(super) open: bool,
     /// Set as soon as the spool was told of it.

@@ -18,6 +18,7 @@
 //! | `engine`   | the network side |
 //! | `outbox`   | messages to be sent or confirmed |
 //! | `link`     | one connection |
+//! | `kit`      | the runtime under it |
 //! | `failure`  | what goes wrong with it, in words |
 //! | `backoff`  | pauses between attempts |
 //! | `routing`  | whether anybody receives what is sent |
@@ -35,6 +36,7 @@ mod encode;
 mod engine;
 mod failure;
 pub mod fork;
+mod kit;
 mod link;
 mod locked_file;
 mod message;

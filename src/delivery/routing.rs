@@ -80,7 +80,7 @@ mod tests {
         assert!(routing.returned(start));
         assert!(routing.is_lost());
         assert_eq!(routing.next_probe(), Some(start + PROBE_EVERY));
-        assert!(routing.returned(start + PATIENCE - Duration::from_millis(1)));
+        assert!(routing.returned(start + PATIENCE / 2));
         assert!(!routing.returned(start + PATIENCE));
         assert_eq!(routing, Routing::Unknown);
     }

@@ -281,19 +281,3 @@ def test_signature_takes_what_0_3_2_took(dotted: str) -> None:
         given.name for given in added if given.default is given.empty and given.kind not in variadic
     ]
     assert required == [], f"{dotted}{actual} demands arguments that 0.3.2 did not know"
-
-
-RABBITMQ_CLASSES = [
-    (publisher.ImpProfHandler, {"handler_name": "rabbit"}),
-    (publisher.AsyncImpProfHandler, {"handler_name": "rabbit"}),
-    (messaging.BlockingPublisher, {}),
-    (messaging.AsyncioPublisher, {}),
-]
-
-
-@pytest.mark.parametrize(("cls", "arguments"), RABBITMQ_CLASSES)
-def test_constructing_a_rabbitmq_class_says_it_is_not_in_this_release(
-    cls: type, arguments: dict[str, str]
-) -> None:
-    with pytest.raises(NotImplementedError, match=r"(?i)rabbitmq.*release"):
-        cls(**arguments)

@@ -100,6 +100,7 @@ impl Engine {
             number: None,
             since: Instant::now(),
             attempts: 0,
+            refusals: 0,
             open: false,
             spooled: Some(spooled),
             ticket: None,

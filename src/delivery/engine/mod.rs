@@ -5,12 +5,15 @@
 //! |-----------|---------|
 //! | `answers` | sending, and what the broker answers |
 //! | `disk`    | messages that go to the spool and come back |
+//! | `rounds`  | round after round until the end, whatever happens in one |
 
 mod answers;
 mod disk;
+mod rounds;
 
 use std::collections::{HashSet, VecDeque};
 use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -25,7 +28,7 @@ use tokio::time::sleep_until;
 
 use super::backoff::Backoff;
 use super::chunk::Chunk;
-use super::encode::encode;
+use super::encode::{Encoded, encode};
 use super::failure::Failure;
 use super::link::Link;
 use super::message::{Body, Envelope, Message};
@@ -59,12 +62,27 @@ pub(super) enum Command {
     /// End; records that are left go to the spool or are given up. The answer is true if
     /// none had to be given up.
     Stop { answer: SyncSender<bool> },
+    /// Panic.
+    #[cfg(test)]
+    Fail,
+}
+
+/// What came of a round.
+enum Turn {
+    /// Another one follows.
+    Done,
+    /// Somebody wants the end.
+    Stopped(SyncSender<bool>),
+    /// Nobody is left who could want anything.
+    Abandoned,
 }
 
 type Answered = (u64, lapin::Result<Confirmation>);
 type Answers = FuturesUnordered<Pin<Box<dyn Future<Output = Answered> + Send>>>;
 type Opening = Pin<Box<dyn Future<Output = Result<Link, Failure>> + Send>>;
 
+// There is one per handler.
+#[allow(clippy::large_enum_variant)]
 enum Connection {
     /// Until then nothing is tried.
     Down {
@@ -143,28 +161,25 @@ impl Engine {
         }
     }
 
-    /// Works until it is told to stop, or nobody is left to tell it.
-    pub(super) async fn run(mut self) {
-        loop {
-            let now = Instant::now();
-            self.collect(now);
-            self.mind_disk(now);
-            self.connect(now);
-            self.send(now);
-            self.answer_flushes();
-            self.tell_counts();
-            if let Some(answer) = self.next(now).await {
-                let kept = self.stop().await;
-                let _ = answer.try_send(kept);
-                return;
-            }
-            let now = Instant::now();
-            self.check_deadlines(now);
-            if self.ending.is_some_and(|end| end <= now || self.is_done()) {
-                self.stop().await;
-                return;
-            }
+    /// One round of everything there is to do.
+    async fn turn(&mut self) -> Turn {
+        let now = Instant::now();
+        self.collect(now);
+        self.mind_disk(now);
+        self.connect(now);
+        self.send(now);
+        // Who flushed looks at the counts next.
+        self.tell_counts();
+        self.answer_flushes();
+        if let Some(answer) = self.next(now).await {
+            return Turn::Stopped(answer);
         }
+        let now = Instant::now();
+        self.check_deadlines(now);
+        if self.ending.is_some_and(|end| end <= now || self.is_done()) {
+            return Turn::Abandoned;
+        }
+        Turn::Done
     }
 
     fn tell_counts(&self) {
@@ -269,9 +284,7 @@ impl Engine {
     /// `number` is that of the chunk's first record.
     fn add_chunk(&mut self, chunk: &Chunk, number: u64, now: Instant) {
         let since = chunk.since.unwrap_or(now);
-        let mut encoded = Vec::new();
-        encode(chunk, |message| encoded.push(message));
-        for message in encoded {
+        for message in self.encoded(chunk) {
             let (metric, job) = (message.metric.name(), message.metric.job());
             if let Some(sequence) = self.outbox.extend(metric, job, &message.body, message.records)
             {
@@ -288,6 +301,17 @@ impl Engine {
             };
             self.add(envelope, message.body, Some(number), since, None);
         }
+    }
+
+    /// The messages of `chunk`; none, if there is a mistake in making them.
+    fn encoded(&self, chunk: &Chunk) -> Vec<Encoded> {
+        let mut encoded = Vec::new();
+        let encode = || encode(chunk, |message| encoded.push(message));
+        if catch_unwind(AssertUnwindSafe(encode)).is_err() {
+            self.shared.give_up(Reason::Failed, chunk.len() as u64);
+            return Vec::new();
+        }
+        encoded
     }
 
     /// Queues a message; one without an id gets one.
@@ -316,6 +340,7 @@ impl Engine {
             number,
             since,
             attempts: 0,
+            refusals: 0,
             // Records of the buffer may join others of the buffer.
             open: number.is_some(),
             spooled: None,
@@ -346,6 +371,8 @@ impl Engine {
             }
             // Handled where it arrives.
             Command::Stop { .. } => {}
+            #[cfg(test)]
+            Command::Fail => panic!("told to"),
         }
     }
 
@@ -504,14 +531,14 @@ impl Engine {
         self.outbox.put_all_back();
         self.leave_on_disk(now + self.shared.settings.stack_timeout).await;
         let lost = self.outbox.remove_waiting(|message| !message.is_durable());
-        let mut kept = lost.is_empty();
+        let mut records = lost.iter().map(Message::records).sum();
         for message in lost {
-            self.give_up(message, Reason::Closed);
+            self.forget(message, false);
         }
         while let Some((chunk, _)) = self.shared.buffer.take() {
-            kept = false;
-            self.shared.give_up(Reason::Closed, chunk.len() as u64);
+            records += chunk.len() as u64;
         }
+        self.shared.give_up(Reason::Closed, records);
         for message in self.outbox.remove_waiting(|_| true) {
             subtract(&self.shared.counters.outstanding, message.records());
         }
@@ -523,7 +550,7 @@ impl Engine {
         for waiter in self.flushes.drain(..) {
             let _ = waiter.answer.try_send(false);
         }
-        kept
+        records == 0
     }
 }
 
@@ -535,6 +562,7 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 }
 
 /// What a connection can come up with.
+#[allow(clippy::large_enum_variant)]
 enum Happening {
     Opened(Result<Link, Failure>),
     Event(Option<Event>),

@@ -45,6 +45,7 @@ pub(super) fn message(sequence: u64) -> Message {
         number: Some(sequence),
         since: Instant::now(),
         attempts: 0,
+        refusals: 0,
         open: true,
         spooled: None,
         ticket: None,

@@ -1,0 +1,1 @@
+"""The same two servers with their records going to RabbitMQ, which is killed meanwhile."""
