@@ -15,8 +15,7 @@ pub(super) struct Shared {
     pub(super) buffer: Buffer,
     pub(super) counters: Counters,
     pub(super) notices: Notices,
-    /// Messages that were ever made, by whichever network side.
-    made: AtomicU64,
+    last_id: AtomicU64,
 }
 
 impl Shared {
@@ -27,13 +26,13 @@ impl Shared {
             settings,
             counters: Counters::default(),
             notices: Notices::default(),
-            made: AtomicU64::new(0),
+            last_id: AtomicU64::new(0),
         }
     }
 
-    /// An id that no other message has, nor had before the handler was closed and went on.
-    pub(super) fn next_message_id(&self) -> Box<str> {
-        let number = self.made.fetch_add(1, Ordering::Relaxed) + 1;
+    /// A name that nothing else has, in this process or another.
+    pub(super) fn unique_id(&self) -> Box<str> {
+        let number = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         format!("{}-{number}", self.worker).into()
     }
 
