@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +12,8 @@ import pytest
 from faults.limits import DROPPED, EXIT_S, STATE_S
 from faults.scenario import heal
 from faults.scene import Scene
+from proxy import Proxy
+from receiver import Receiver
 
 from tools.rabbitmq import Node
 
@@ -55,3 +60,54 @@ def test_a_program_ends_and_tells_what_it_could_not_deliver(
         assert 0 < lost < recorded, log
         # What was with the broker may have arrived all the same.
         scene.wait_for_records(recorded - lost)
+
+
+FOUR_HANDLERS = """
+import sys
+from phanos.handlers import ImpProfHandler
+from phanos.publisher import Profiler
+
+silent_port, port, calls = map(int, sys.argv[1:])
+profiler = Profiler()
+profiler.config(job="ending")
+
+@profiler.profile
+def call() -> None: ...
+
+for name, of in (("silent", silent_port), ("first", port), ("second", port), ("third", port)):
+    profiler.add_handler(ImpProfHandler(name, port=of, exchange_name=f"profiling.ending.{name}"))
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(calls):
+    call()
+"""
+
+
+@pytest.mark.timeout(120)
+def test_handlers_that_cannot_deliver_take_no_time_from_those_that_can(
+    broker: Node, proxy: Proxy
+) -> None:
+    calls = 100
+    names = ("first", "second", "third")
+    with contextlib.ExitStack() as stack:
+        receivers = [
+            stack.enter_context(Receiver(broker.port, exchange=f"profiling.ending.{name}"))
+            for name in names
+        ]
+        arguments = [
+            sys.executable,
+            "-c",
+            FOUR_HANDLERS,
+            *map(str, (proxy.port, broker.port, calls)),
+        ]
+        program = subprocess.Popen(
+            arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        stack.callback(program.kill)
+        assert program.stdout is not None
+        assert program.stdout.readline() == b"ready\n"
+        proxy.half_open()
+        _, errors = program.communicate(b"go\n", timeout=30)
+        assert program.returncode == 0, errors
+        for receiver in receivers:
+            assert len(receiver.wait_for_records(calls)) == calls
