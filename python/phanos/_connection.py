@@ -20,6 +20,8 @@ BUFFER_BYTES = 64 * 1024 * 1024
 """Memory for records that wait for the broker: about 2.5 million of them."""
 SPOOL_BYTES = 1024 * 1024 * 1024
 """Disk for records that wait for the broker, where a spool directory is given."""
+SPOOL_ADOPT_S = 10.0
+"""How often files of dead processes are looked for, in seconds."""
 
 _GUEST = "guest"
 
@@ -163,7 +165,7 @@ def spool_of(directory: Any, size: Any) -> tuple[str | None, int]:
         return None, size
     if not isinstance(directory, (str, os.PathLike)):
         raise TypeError(f"spool_directory must be a path, got {directory!r}")
-    return os.path.abspath(os.fspath(cast("str | os.PathLike[str]", directory))), size
+    return os.path.abspath(os.fspath(directory)), size
 
 
 def short_text(name: str, value: Any) -> str:
@@ -242,10 +244,14 @@ def _socket_timeout(name: str, value: Any) -> float:
     return seconds
 
 
-def _client_properties(name: str, value: Any) -> dict[str, str]:
+def _mapping(name: str, value: Any) -> Mapping[Any, Any]:
     if not isinstance(value, Mapping):
         raise TypeError(f"{name} must be a dict, got {value!r}")
-    given: dict[Any, Any] = dict(cast("Any", value))
+    return cast("dict[Any, Any]", value)
+
+
+def _client_properties(name: str, value: Any) -> dict[str, str]:
+    given = _mapping(name, value)
     for key, text in given.items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise ValueError(f"{name}: only a str by a str can be sent, got {key!r}: {text!r}")
@@ -259,9 +265,7 @@ _SSL_OPTIONS = ("ca_file", "cert_file", "key_file", "server_hostname")
 
 
 def _tcp_options(name: str, value: Any) -> dict[str, int]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a dict, got {value!r}")
-    given: dict[Any, Any] = dict(cast("Any", value))
+    given = _mapping(name, value)
     unknown = [key for key in given if key not in _TCP_OPTIONS]
     if unknown:
         raise ValueError(f"{name}: expected of {', '.join(_TCP_OPTIONS)}, got {unknown}")
@@ -278,7 +282,7 @@ def _ssl_options(name: str, value: Any) -> dict[str, str | None] | None:
             f"{name}: {type(value).__name__} cannot be honoured: connections are made outside of "
             f"Python; give True, or a dict of {', '.join(_SSL_OPTIONS)}"
         )
-    given: dict[Any, Any] = dict(cast("Any", value))
+    given = _mapping(name, value)
     unknown = [key for key in given if key not in _SSL_OPTIONS]
     if unknown:
         raise ValueError(
@@ -291,7 +295,7 @@ def _ssl_options(name: str, value: Any) -> dict[str, str | None] | None:
             continue
         if not isinstance(text, (str, os.PathLike)):
             raise TypeError(f"{name}: {key} must be a str, got {text!r}")
-        checked[key] = _text(f"{name}: {key}", os.fspath(cast("str | os.PathLike[str]", text)))
+        checked[key] = _text(f"{name}: {key}", os.fspath(text))
     return checked
 
 

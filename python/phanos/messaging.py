@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from . import _registry
+from . import _connection, _registry
 from ._connection import (
     BUFFER_BYTES,
     EXCHANGE_NAME,
@@ -137,6 +137,7 @@ class BasePublisher(ABC):
             buffer_bytes=buffer_bytes,
             spool_directory=spool_directory,
             spool_bytes=spool_bytes,
+            spool_adopt_s=_connection.SPOOL_ADOPT_S,
             **native_arguments(self.connection_parameters, password_of(password)),
         )
         _registry.add_publisher(self)
@@ -197,14 +198,13 @@ class BasePublisher(ABC):
         sent_s = unsent_s + min(parameters.blocked_connection_timeout, 3600.0)
         return self._delivery.publish(records, self.logger, unsent_s, sent_s)
 
-    def _exit(self, timeout_s: float) -> bool:
-        """Deliver what waits and end the network side: at the end of the interpreter."""
-        end = time.monotonic() + timeout_s
-        done = self._delivery.flush().wait(timeout_s)
-        # What is left then is on disk, or counted.
-        stopped = self._delivery.stop().wait(max(end - time.monotonic(), 0.2))
-        self._log_notices()
-        return bool(done) and bool(stopped)
+    def _flushing(self) -> Answer:
+        """Begin to deliver what waits."""
+        return self._delivery.flush()
+
+    def _stopping(self) -> Answer:
+        """Begin to end the network side."""
+        return self._delivery.stop()
 
 
 class BlockingPublisher(BasePublisher):

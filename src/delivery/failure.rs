@@ -45,6 +45,14 @@ impl Failure {
             ErrorKind::ProtocolError(said) => said,
             // Clients learn only after the handshake that their certificate is refused.
             ErrorKind::IOError(error) if is_of_tls(error) => return Self::of_tls(error, settings),
+            // What the broker said of it may be lost when it hangs up.
+            ErrorKind::IOError(error) if settings.tls.is_some() => {
+                return Self::Unreachable(format!(
+                    "{}: after the TLS handshake (does the broker ask for another client \
+                     certificate?): {error}",
+                    settings.target()
+                ));
+            }
             _ => return Self::Unreachable(format!("{}: {}", settings.target(), plain(error))),
         };
         let (code, text) = (said.get_id(), said.get_message().as_str());

@@ -17,7 +17,7 @@ HEAD = (
     "slowest call",
     "loop lag",
 )
-BEGIN, END = "<!-- faults: `make faults` -->", "<!-- /faults -->"
+BEGIN, END = "<!-- faults -->", "<!-- /faults -->"
 
 
 def cells(outcome: Outcome) -> tuple[str, ...]:
