@@ -258,6 +258,7 @@ class Delivery:
         buffer_bytes: int,
         spool_directory: str | None,
         spool_bytes: int,
+        spool_adopt_s: float,
     ) -> Delivery: ...
     @property
     def state(self) -> str:

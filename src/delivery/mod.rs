@@ -18,10 +18,12 @@
 //! | `engine`   | the network side |
 //! | `outbox`   | messages to be sent or confirmed |
 //! | `link`     | one connection |
+//! | `kit`      | the runtime under it |
 //! | `failure`  | what goes wrong with it, in words |
 //! | `backoff`  | pauses between attempts |
 //! | `routing`  | whether anybody receives what is sent |
 //! | `spool`    | messages on disk, and `store`, one file of them |
+//! | `locked_file` | a file that one process holds |
 //! | `stats`    | what became of all records |
 //! | `notices`  | what there is to log |
 //! | `shared`   | what both sides see |
@@ -34,7 +36,9 @@ mod encode;
 mod engine;
 mod failure;
 pub mod fork;
+mod kit;
 mod link;
+mod locked_file;
 mod message;
 mod notices;
 mod outbox;
@@ -48,6 +52,10 @@ mod stats;
 mod store;
 mod ticket;
 mod tls;
+
+#[cfg(test)]
+#[path = "../../tests/rust/delivery/mod.rs"]
+mod tests;
 
 pub use chunk::{Chunk, Content, Other};
 pub use failure::Failure;

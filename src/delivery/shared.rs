@@ -1,5 +1,6 @@
 //! What callers and the network side of one handler share.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::buffer::Buffer;
@@ -14,6 +15,7 @@ pub(super) struct Shared {
     pub(super) buffer: Buffer,
     pub(super) counters: Counters,
     pub(super) notices: Notices,
+    last_id: AtomicU64,
 }
 
 impl Shared {
@@ -24,7 +26,14 @@ impl Shared {
             settings,
             counters: Counters::default(),
             notices: Notices::default(),
+            last_id: AtomicU64::new(0),
         }
+    }
+
+    /// A name that nothing else has, in this process or another.
+    pub(super) fn unique_id(&self) -> Box<str> {
+        let number = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{}-{number}", self.worker).into()
     }
 
     /// Counts records that are given up, and has it told.
@@ -39,12 +48,14 @@ impl Shared {
                 "the broker took them and no queue got them: nobody consumes from the exchange"
             }
             Reason::Refused => "the broker closes the channel over them",
+            Reason::Failed => "a mistake in phanos; please report it",
             Reason::Spool => "the spool is full or cannot be read",
             // Whoever withdrew or closed knows.
             Reason::Withdrawn => return,
             Reason::Closed => "the handler was closed before they could be delivered",
         };
-        let text = format!("{records} records dropped: {why}");
+        // Most lines of a kind are left out, so each tells all that came before it.
+        let text = format!("{} records dropped: {why}", self.counters.dropped(reason));
         self.notices.tell(Level::Warning, reason.name(), &text);
     }
 

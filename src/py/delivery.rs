@@ -115,7 +115,7 @@ impl Delivery {
         *, host, port, user, password, virtual_host, exchange, exchange_type, heartbeat,
         blocked_timeout_s, attempts, retry_delay_s, socket_timeout_s, stack_timeout_s,
         channel_max, frame_max, locale, client_properties, tcp, tls, buffer_bytes,
-        spool_directory, spool_bytes
+        spool_directory, spool_bytes, spool_adopt_s
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -141,6 +141,7 @@ impl Delivery {
         buffer_bytes: usize,
         spool_directory: Option<PathBuf>,
         spool_bytes: u64,
+        spool_adopt_s: f64,
     ) -> PyResult<Self> {
         let (user_timeout_ms, idle_s, interval_s, keep_count) = tcp;
         let tls = tls.map(|(ca, certificate, key, server_name)| {
@@ -149,6 +150,12 @@ impl Delivery {
         let tls = tls.transpose().map_err(|error| {
             PyValueError::new_err(format!("ssl_options cannot be honoured: {error}"))
         })?;
+        let adopt_every = seconds("spool_adopt_s", spool_adopt_s)?;
+        let spool = spool_directory.map(|directory| SpoolSettings {
+            directory,
+            max_bytes: spool_bytes,
+            adopt_every,
+        });
         let settings = Settings {
             host,
             port,
@@ -175,8 +182,7 @@ impl Delivery {
             },
             tls,
             buffer_bytes,
-            spool: spool_directory
-                .map(|directory| SpoolSettings { directory, max_bytes: spool_bytes }),
+            spool,
         };
         let sender = Arc::new(Sender::new(settings.clone()));
         Ok(Self { settings, sender: GilCell::new(Ours::new(sender)) })

@@ -27,6 +27,9 @@
 //! | `wire`      | batches as they go to a broker |
 //! | `handover`  | from columns to handlers |
 //! | `user_code` | calls of what users wrote, on threads that the end may take |
+//! | `delivery`  | a handler's way to RabbitMQ, made of the next two |
+//! | `outgoing`  | rows and dicts, put into its buffer |
+//! | `answer`    | what its network side answers, waited for or looked for |
 //! | `raised`    | the exception in flight, set aside and put back |
 //! | `attributes` | attributes that users set on nodes and contexts |
 //! | `gil_cell`  | state guarded by the interpreter lock |

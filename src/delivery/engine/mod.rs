@@ -5,12 +5,15 @@
 //! |-----------|---------|
 //! | `answers` | sending, and what the broker answers |
 //! | `disk`    | messages that go to the spool and come back |
+//! | `rounds`  | round after round until the end, whatever happens in one |
 
 mod answers;
 mod disk;
+mod rounds;
 
 use std::collections::{HashSet, VecDeque};
 use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -20,11 +23,12 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::{Confirmation, Event};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{sleep_until, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep_until;
 
 use super::backoff::Backoff;
 use super::chunk::Chunk;
-use super::encode::encode;
+use super::encode::{Encoded, encode};
 use super::failure::Failure;
 use super::link::Link;
 use super::message::{Body, Envelope, Message};
@@ -58,19 +62,34 @@ pub(super) enum Command {
     /// End; records that are left go to the spool or are given up. The answer is true if
     /// none had to be given up.
     Stop { answer: SyncSender<bool> },
+    /// Panic.
+    #[cfg(test)]
+    Fail,
+}
+
+/// What came of a round.
+enum Turn {
+    /// Another one follows.
+    Done,
+    /// Somebody wants the end.
+    Stopped(SyncSender<bool>),
+    /// Nobody is left who could want anything.
+    Abandoned,
 }
 
 type Answered = (u64, lapin::Result<Confirmation>);
 type Answers = FuturesUnordered<Pin<Box<dyn Future<Output = Answered> + Send>>>;
-type Opening = Pin<Box<dyn Future<Output = Result<Link, Failure>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<Box<Link>, Failure>> + Send>>;
 
+// There is one per handler.
+#[allow(clippy::large_enum_variant)]
 enum Connection {
     /// Until then nothing is tried.
     Down {
         until: Instant,
     },
     Opening(Opening),
-    Up(Link),
+    Up(Box<Link>),
 }
 
 struct FlushWaiter {
@@ -117,7 +136,7 @@ impl Engine {
         let now = Instant::now();
         let settings = &shared.settings;
         let spool =
-            settings.spool.as_ref().map(|spool| Spool::new(settings, spool, shared.worker.clone()));
+            settings.spool.as_ref().map(|spool| Spool::new(settings, spool, &shared.unique_id()));
         Self {
             backoff: Backoff::new(settings.retry_delay),
             spool,
@@ -142,29 +161,25 @@ impl Engine {
         }
     }
 
-    /// Works until it is told to stop, or nobody is left to tell it.
-    pub(super) async fn run(mut self) {
-        loop {
-            let now = Instant::now();
-            self.collect(now);
-            self.mind_disk(now);
-            self.connect(now);
-            self.send(now);
-            // Who flushed looks at the counts next.
-            self.tell_counts();
-            self.answer_flushes();
-            if let Some(answer) = self.next(now).await {
-                let kept = self.stop().await;
-                let _ = answer.try_send(kept);
-                return;
-            }
-            let now = Instant::now();
-            self.check_deadlines(now);
-            if self.ending.is_some_and(|end| end <= now || self.is_done()) {
-                self.stop().await;
-                return;
-            }
+    /// One round of everything there is to do.
+    async fn turn(&mut self) -> Turn {
+        let now = Instant::now();
+        self.collect(now);
+        self.mind_disk(now);
+        self.connect(now);
+        self.send(now);
+        // Who flushed looks at the counts next.
+        self.tell_counts();
+        self.answer_flushes();
+        if let Some(answer) = self.next(now).await {
+            return Turn::Stopped(answer);
         }
+        let now = Instant::now();
+        self.check_deadlines(now);
+        if self.ending.is_some_and(|end| end <= now || self.is_done()) {
+            return Turn::Abandoned;
+        }
+        Turn::Done
     }
 
     fn tell_counts(&self) {
@@ -269,57 +284,83 @@ impl Engine {
     /// `number` is that of the chunk's first record.
     fn add_chunk(&mut self, chunk: &Chunk, number: u64, now: Instant) {
         let since = chunk.since.unwrap_or(now);
-        let mut encoded = Vec::new();
-        encode(chunk, |message| encoded.push(message));
-        for message in encoded {
+        for message in self.encoded(chunk) {
+            let (metric, job) = (message.metric.name(), message.metric.job());
+            if let Some(sequence) = self.outbox.extend(metric, job, &message.body, message.records)
+            {
+                add(&self.shared.counters.outstanding, u64::from(message.records));
+                self.mark_unspooled(since, sequence);
+                continue;
+            }
             let envelope = Envelope {
                 id: "".into(),
-                routing_key: message.metric.job().into(),
-                metric: message.metric.name().into(),
+                routing_key: job.into(),
+                metric: metric.into(),
                 worker: self.shared.worker.clone(),
                 records: message.records,
             };
-            self.add(envelope, message.body.into(), Some(number), since, None);
+            self.add(envelope, message.body, Some(number), since, None);
         }
+    }
+
+    /// The messages of `chunk`; none, if there is a mistake in making them.
+    fn encoded(&self, chunk: &Chunk) -> Vec<Encoded> {
+        let mut encoded = Vec::new();
+        let encode = || encode(chunk, |message| encoded.push(message));
+        if catch_unwind(AssertUnwindSafe(encode)).is_err() {
+            self.shared.give_up(Reason::Failed, chunk.len() as u64);
+            return Vec::new();
+        }
+        encoded
     }
 
     /// Queues a message; one without an id gets one.
     fn add(
         &mut self,
         mut envelope: Envelope,
-        body: Arc<[u8]>,
+        body: Vec<u8>,
         number: Option<u64>,
         since: Instant,
         ticket: Option<Ticket>,
     ) {
         let sequence = self.outbox.next_sequence();
         if envelope.id.is_empty() {
-            envelope.id = format!("{}-{sequence}", self.shared.worker).into();
+            envelope.id = self.shared.unique_id();
         }
         add(&self.shared.counters.outstanding, u64::from(envelope.records));
         if ticket.is_some() {
             self.tickets += 1;
-        } else if self.spool.is_some() {
-            self.unspooled.push_back((since, sequence));
+        } else {
+            self.mark_unspooled(since, sequence);
         }
         self.outbox.add(Message {
             sequence,
             envelope: Arc::new(envelope),
-            body: Body::Memory(body),
+            body: Body::Memory(Arc::new(body)),
             number,
             since,
             attempts: 0,
+            refusals: 0,
+            // Records of the buffer may join others of the buffer.
+            open: number.is_some(),
             spooled: None,
-            durable: false,
             ticket,
         });
+    }
+
+    /// There is something new in a message that the disk may have to take.
+    fn mark_unspooled(&mut self, since: Instant, sequence: u64) {
+        if self.spool.is_some() {
+            self.unspooled.push_back((since, sequence));
+        }
     }
 
     fn obey(&mut self, command: Command) {
         let now = Instant::now();
         match command {
             Command::Publish { envelope, body, ticket } => {
-                self.add(envelope, body.into(), None, now, Some(ticket));
+                self.add(envelope, body, None, now, Some(ticket));
+                self.hurry(now);
             }
             Command::Flush { answer } => {
                 self.flushes.push(FlushWaiter {
@@ -331,6 +372,8 @@ impl Engine {
             }
             // Handled where it arrives.
             Command::Stop { .. } => {}
+            #[cfg(test)]
+            Command::Fail => panic!("told to"),
         }
     }
 
@@ -363,7 +406,7 @@ impl Engine {
         {
             self.shared.counters.set_state(State::Connecting);
             let shared = Arc::clone(&self.shared);
-            let opening = async move { Link::open(&shared.settings).await };
+            let opening = async move { Link::open(&shared.settings).await.map(Box::new) };
             self.connection = Connection::Opening(Box::pin(opening));
         }
     }
@@ -393,7 +436,7 @@ impl Engine {
         }
     }
 
-    fn opened(&mut self, link: Link) {
+    fn opened(&mut self, link: Box<Link>) {
         let now = Instant::now();
         self.connection = Connection::Up(link);
         self.blocked = None;
@@ -407,13 +450,24 @@ impl Engine {
         }
     }
 
+    /// Somebody waits for an answer, and not for long.
+    fn hurry(&mut self, now: Instant) {
+        if let Connection::Down { until } = &mut self.connection {
+            *until = now.min(*until);
+        }
+    }
+
     /// Gives the connection up; what was under way is sent again over the next one.
     fn disconnect(&mut self, failure: &Failure) {
         self.answers = Answers::new();
         self.returned.clear();
         self.blocked = None;
         self.outbox.put_all_back();
-        self.connection = Connection::Down { until: Instant::now() + self.backoff.next() };
+        let mut pause = self.backoff.next();
+        if self.tickets > 0 {
+            pause = pause.min(self.backoff.shortest());
+        }
+        self.connection = Connection::Down { until: Instant::now() + pause };
         self.shared.counters.set_state(State::Connecting);
         let kind = match failure {
             Failure::Unreachable(_) => "unreachable",
@@ -482,31 +536,33 @@ impl Engine {
     async fn stop(mut self) -> bool {
         self.answers = Answers::new();
         let now = Instant::now();
-        while let Some((chunk, number)) = self.shared.buffer.take() {
-            self.add_chunk(&chunk, number, now);
-        }
-        let down = Connection::Down { until: now };
-        if let Connection::Up(link) = std::mem::replace(&mut self.connection, down) {
-            link.close(GOODBYE).await;
-        }
-        let lost = self.leave_on_disk();
-        let kept = lost.is_empty();
-        if let Some(spool) = self.spool.take()
-            && let Ok(Err(error)) =
-                timeout(self.shared.settings.stack_timeout, spool.finish()).await
-        {
-            self.shared.failed("spool", &error);
-        }
-        self.shared.give_up(Reason::Closed, lost.iter().map(Message::records).sum());
+        self.outbox.put_all_back();
+        self.leave_on_disk(now + self.shared.settings.stack_timeout).await;
+        let lost = self.outbox.remove_waiting(|message| !message.is_durable());
+        let mut records = lost.iter().map(Message::records).sum();
         for message in lost {
             self.forget(message, false);
+        }
+        while let Some((chunk, _)) = self.shared.buffer.take() {
+            records += chunk.len() as u64;
+        }
+        self.shared.give_up(Reason::Closed, records);
+        for message in self.outbox.remove_waiting(|_| true) {
+            subtract(&self.shared.counters.outstanding, message.records());
+        }
+        if let Some(spool) = self.spool.take() {
+            let _ = spawn_blocking(move || spool.finish()).await;
         }
         self.tell_counts();
         self.shared.counters.set_state(State::Closed);
         for waiter in self.flushes.drain(..) {
             let _ = waiter.answer.try_send(false);
         }
-        kept
+        // Last: nobody may have the time to wait for a broker that does not answer.
+        if let Connection::Up(link) = self.connection {
+            link.close(GOODBYE).await;
+        }
+        records == 0
     }
 }
 
@@ -518,8 +574,9 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 }
 
 /// What a connection can come up with.
+#[allow(clippy::large_enum_variant)]
 enum Happening {
-    Opened(Result<Link, Failure>),
+    Opened(Result<Box<Link>, Failure>),
     Event(Option<Event>),
 }
 

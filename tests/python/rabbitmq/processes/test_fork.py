@@ -207,9 +207,7 @@ def test_during_a_probe_in_another_thread(
     expect(received, {"own": 4})
 
 
-def test_during_a_flush(
-    program: Callable[..., Program], received: Receiver, proxy: Proxy
-) -> None:
+def test_during_a_flush(program: Callable[..., Program], received: Receiver, proxy: Proxy) -> None:
     running = program(IN_FLUSH, port=proxy.port)
     running.wait_for("connected")
     proxy.half_open()

@@ -152,9 +152,7 @@ def test_process_pool_executor(
     expect(received, {"task": 200})
 
 
-def test_a_child_that_exits_in_a_call(
-    program: Callable[..., Program], received: Receiver
-) -> None:
+def test_a_child_that_exits_in_a_call(program: Callable[..., Program], received: Receiver) -> None:
     program(FAILING_CHILD).end_clean()
     expect(received, {"failing": 1})
 
