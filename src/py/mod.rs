@@ -33,6 +33,7 @@
 //! | `raised`    | the exception in flight, set aside and put back |
 //! | `attributes` | attributes that users set on nodes and contexts |
 //! | `gil_cell`  | state guarded by the interpreter lock |
+//! | `interpreter` | whether this is the main one |
 //! | `awaitable` | futures that users await, on a runtime of the process |
 
 use pyo3::prelude::*;
@@ -50,6 +51,7 @@ mod gate;
 mod gil_cell;
 mod handover;
 mod head;
+mod interpreter;
 mod json_dataclass;
 mod json_moment;
 mod json_value;
@@ -110,6 +112,7 @@ pub(crate) mod module {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::interpreter::check_main(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -55,7 +55,7 @@ fn warn(py: Python<'_>, logger: Option<&Bound<'_, PyAny>>, line: &str) -> PyResu
         Some(logger) => logger.clone(),
         None => py.import(intern!(py, "logging"))?.call_method1("getLogger", ("phanos",))?,
     };
-    let line = PyString::new(py, &line);
+    let line = PyString::new(py, line);
     user_code::call_method(&logger, intern!(py, "warning"), &[intern!(py, "%s"), &line])?;
     Ok(())
 }

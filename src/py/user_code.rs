@@ -114,7 +114,7 @@ pub(super) fn call_packed<'py>(
     args: &Bound<'py, PyTuple>,
     kwargs: Option<&Bound<'py, PyDict>>,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let kwargs = kwargs.map_or(ptr::null_mut(), |kwargs| kwargs.as_ptr());
+    let kwargs = kwargs.map_or(ptr::null_mut(), Bound::as_ptr);
     // SAFETY: as above.
     unsafe {
         let result = stopping(|| hidden(&CALL)(callable.as_ptr(), args.as_ptr(), kwargs));
