@@ -64,7 +64,7 @@ versions: ## say which Python versions this machine has
 	@echo "  default  $(DEFAULT)"
 
 .PHONY: build
-build: versions ## build and install the package for every Python version found
+build: versions .venvs/$(DEFAULT)/.package ## build and install the package for every Python version found
 	@+$(MAKE) --silent --no-print-directory --jobs=$$(nproc) $(VERSIONS:%=.venvs/%/.package)
 
 .PHONY: lint
@@ -76,6 +76,7 @@ lint-rust:
 	cargo fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
+	$(CARGO) clippy --locked --all-targets --no-default-features --features amqp -- -D warnings
 
 # stubtest does not object to a private module that has no stub, hence the line above it.
 .PHONY: lint-python
@@ -92,7 +93,7 @@ lint-python: .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint .venvs/$(DEFAULT)/.
 .PHONY: test-rust
 test-rust: versions ## test the core without Python, then with it
 	$(call say,"cargo test")
-	$(CARGO) test --locked --quiet --no-default-features
+	$(CARGO) test --locked --quiet --no-default-features --features amqp
 	@library="$(PYTHON_LIBRARY)"; \
 	if test -z "$$library"; then \
 		echo "not run with Python: $(call interpreter,$(DEFAULT)) has no library to link with"; \
@@ -129,6 +130,21 @@ demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications and
 demo-rabbitmq: .venvs/demo/.demo-rabbitmq .venvs/demo/.package .rabbitmq/.installed ## the same into a RabbitMQ of its own, which is killed meanwhile
 	@.venvs/demo/bin/python -m demo.rabbitmq
 
+# How long `make soak` goes on, in seconds.
+SOAK_S := 300
+FAULTS := PYTHONPATH=tests/python/rabbitmq:. $(DEFAULT_BIN)/python -m faults
+BROKER_NEEDS := .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.package .rabbitmq/.installed
+
+.PHONY: faults
+faults: $(BROKER_NEEDS) ## break broker and network, one fault at a time: the table in the README
+	$(call say,"faults")
+	@$(FAULTS) --write README.md
+
+.PHONY: soak
+soak: $(BROKER_NEEDS) ## the same at random, for SOAK_S seconds; SEED=... repeats a run
+	$(call say,"faults at random")
+	@$(FAULTS) --soak $(SOAK_S) $(if $(SEED),--seed $(SEED))
+
 .PHONY: bench
 bench: .venvs/$(DEFAULT)/.package .oracle/.oracle .rabbitmq/.installed ## measure the core, and a profiled call beside phanos 0.3.2
 	$(CARGO) bench --locked --no-default-features
@@ -162,10 +178,13 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 
 # As a user installs it. Each version has its own target directory: PyO3 is compiled for one
 # version at a time, and a shared directory would compile it anew at every change of version.
+# They begin as copies of the default one's, in which all crates but PyO3 are compiled already.
 # The stamp bears the time of the start: a source edited meanwhile counts as changed.
 .venvs/%/.package: $(SOURCES) | .venvs/%/bin/python
 	@printf '==> pip install . into .venvs/%s\n' $*
 	@touch $@.started
+	@test -d target/$(or $(filter $(SUPPORTED),$*),$(DEFAULT)) || \
+		test ! -d target/$(DEFAULT) || cp -a target/$(DEFAULT) target/$*
 	@CARGO_TARGET_DIR=$(CURDIR)/target/$(or $(filter $(SUPPORTED),$*),$(DEFAULT)) \
 		.venvs/$*/bin/python $(PIP_INSTALL) --force-reinstall .
 	@mv $@.started $@

@@ -6,12 +6,14 @@
 //! | module       | what is in it | knows |
 //! |--------------|---------------|-------|
 //! | [`core`]     | paths, tree, values, records, columns | nothing but itself |
+//! | [`delivery`] | from a bounded buffer to a RabbitMQ that has confirmed | lapin, tokio |
 //! | `clock`      | the clock that calls are timed with | quanta |
-//! | `runtime`    | the Tokio runtime of this process | tokio |
+//! | `runtime`    | the Tokio runtimes of this process | tokio |
 //! | `py`         | Python objects around all of these; the module `phanos._phanos` | PyO3 |
 //!
-//! Dependencies point one way: `core` <- `py` <- the Python package. Without the feature
-//! `python` the crate is `core` alone and needs no interpreter.
+//! Dependencies point one way: `core` <- `delivery` <- `py` <- the Python package. Without the
+//! feature `python` the crate needs no interpreter: it is `core` alone, or with the feature
+//! `amqp` `core` and `delivery`.
 //!
 //! # A call, from its decorator to a handler
 //!
@@ -22,8 +24,9 @@
 //!    `py::gate` at its turning points.
 //! 4. `py::call::finish` pushes a record into the metric's columns (`py::metric`,
 //!    `core::column`), runs hooks and, at the end of a root, starts `py::handover`.
-//! 5. `py::handover` takes all columns, writes text (`core::record`) for built-in handlers
-//!    and makes dicts for those written in Python.
+//! 5. `py::handover` takes all columns, writes text (`core::record`) for built-in handlers,
+//!    puts rows into the buffer of those for RabbitMQ and makes dicts for those written in
+//!    Python.
 //! 6. `py::call::close` takes the node away and puts the `ContextVar` back.
 
 // Named by its role in the layout; `std::core` is not needed here.

@@ -63,8 +63,7 @@ def _flush_at_exit() -> None:
     end = time.monotonic() + AT_EXIT_S
     for listener in _registry.alive():
         listener._exit()
-    for sending in _registry.publishers():
-        sending._exit(max(end - time.monotonic(), 0.0))
+    _registry.end_publishers(end)
     end_deliveries(max(end - time.monotonic(), 0.2))
     end_runtime(max(end - time.monotonic(), 0.2))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -51,7 +52,7 @@ class BaseHandler(ABC):
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         super().__setattr__(attribute, value)
-        if attribute in ("handle", "formatter", "publisher"):
+        if attribute in ("handle", "formatter", "publisher", "synchronous"):
             _registry.changed(self)
 
 
@@ -99,6 +100,14 @@ def log_error_profiling(
         logger: where the text goes.
         records: the batch.
     """
-    if any(record["labels"].get("error_raised") in (True, "True") for record in records):
+    if not logger.isEnabledFor(logging.DEBUG):
+        return
+    if any(_raised(record) for record in records):
         lines = (formatter.record_to_str(name, record) for record in records)
         logger.debug("%s", "\n".join(lines))
+
+
+def _raised(record: Record) -> bool:
+    # Users' own records may lack labels.
+    labels: Any = record.get("labels") or {}
+    return labels.get("error_raised") in (True, "True")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
 HOST = "127.0.0.1"
@@ -29,13 +29,12 @@ class ConnectionParameters:
     """
     How a broker is reached; attributes are named as pika names them.
 
-    `password` is in no text form.
+    The password is not here, where whoever prints an object's attributes would find it.
     """
 
     host: str
     port: int
     user: str
-    password: str = field(repr=False)
     virtual_host: str
     heartbeat: int
     blocked_connection_timeout: float
@@ -56,7 +55,6 @@ def connection_parameters(
     host: str,
     port: int,
     user: str | None,
-    password: str | None,
     heartbeat: int | None,
     timeout: float | None,
     retry_delay: float,
@@ -79,10 +77,9 @@ def connection_parameters(
         )
     checked = {name: check(name, further.get(name)) for name, check in _FURTHER.items()}
     return ConnectionParameters(
-        host=_text("host", host),
-        port=_whole("port", int(port) if isinstance(port, str) and port.isdigit() else port, 65535),
+        host=_host(host),
+        port=_whole("port", int(port) if _is_number(port) else port, 65535),
         user=_GUEST if user is None else _text("user", user),
-        password=_GUEST if password is None else _secret(password),
         heartbeat=0 if heartbeat is None else _whole("heartbeat", heartbeat, 65535),
         blocked_connection_timeout=_timeout("timeout", timeout),
         connection_attempts=max(_whole("retry", retry, 2**31), 1),
@@ -91,7 +88,7 @@ def connection_parameters(
     )
 
 
-def native_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
+def native_arguments(parameters: ConnectionParameters, password: str) -> dict[str, Any]:
     """Return the arguments of the native `Delivery` that say how a broker is reached."""
     tcp = tuple(parameters.tcp_options.get(name) for name in _TCP_OPTIONS)
     ssl = parameters.ssl_options
@@ -99,7 +96,7 @@ def native_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
         "host": parameters.host,
         "port": parameters.port,
         "user": parameters.user,
-        "password": parameters.password,
+        "password": password,
         "virtual_host": parameters.virtual_host,
         "heartbeat": parameters.heartbeat,
         "blocked_timeout_s": parameters.blocked_connection_timeout,
@@ -116,6 +113,23 @@ def native_arguments(parameters: ConnectionParameters) -> dict[str, Any]:
     }
 
 
+def password_of(given: Any) -> str:
+    """
+    Return the password, checked; None means guest. No error shows it.
+
+    Raises:
+        TypeError: not a str.
+        ValueError: it cannot be sent.
+    """
+    if given is None:
+        return _GUEST
+    if not isinstance(given, str):
+        raise TypeError(f"password must be a str, got {type(given).__name__}")
+    if not _is_sendable(given):
+        raise ValueError("password must be without NUL and lone surrogates")
+    return str(given)
+
+
 def exchange_type_of(given: Any) -> str:
     """
     Return the name of an exchange type, given as a name or as an enum member of one.
@@ -123,7 +137,7 @@ def exchange_type_of(given: Any) -> str:
     Raises:
         TypeError: neither.
     """
-    return _text("exchange_type", getattr(given, "value", given))
+    return short_text("exchange_type", getattr(given, "value", given))
 
 
 def buffer_bytes_of(given: Any) -> int:
@@ -134,10 +148,7 @@ def buffer_bytes_of(given: Any) -> int:
         TypeError: not an int.
         ValueError: less than 1.
     """
-    size = _whole("buffer_bytes", given, 2**62)
-    if size < 1:
-        raise ValueError(f"buffer_bytes must be at least 1, got {size}")
-    return size
+    return _whole("buffer_bytes", given, 2**62, 1)
 
 
 def spool_of(directory: Any, size: Any) -> tuple[str | None, int]:
@@ -155,23 +166,49 @@ def spool_of(directory: Any, size: Any) -> tuple[str | None, int]:
     return os.path.abspath(os.fspath(directory)), size
 
 
+def short_text(name: str, value: Any) -> str:
+    """
+    Return a text that AMQP has 255 bytes for, checked.
+
+    Raises:
+        TypeError: not a str.
+        ValueError: longer, or not to be encoded.
+    """
+    text = _text(name, value)
+    size = len(text.encode())
+    if size > _SHORT_BYTES:
+        raise ValueError(f"{name} must have at most {_SHORT_BYTES} bytes, got {size}")
+    return text
+
+
 def _text(name: str, value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, got {value!r}")
+    if not _is_sendable(value):
+        raise ValueError(f"{name} must be without NUL and lone surrogates, got {value!r}")
     return str(value)
 
 
-def _secret(value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"password must be a str, got {type(value).__name__}")
-    return str(value)
+def _host(value: Any) -> str:
+    # Not shown where a URL may have a password in it.
+    if isinstance(value, str) and any(mark in value for mark in "/@"):
+        raise ValueError("host must be a host name or an address, got a URL or the like")
+    return _text("host", value)
 
 
-def _whole(name: str, value: Any, most: int) -> int:
+def _is_number(value: Any) -> bool:
+    return isinstance(value, str) and value.isascii() and value.isdecimal()
+
+
+def _is_sendable(text: str) -> bool:
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
+def _whole(name: str, value: Any, most: int, least: int = 0) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be an int, got {value!r}")
-    if not 0 <= value <= most:
-        raise ValueError(f"{name} must be from 0 to {most}, got {value}")
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be from {least} to {most}, got {value}")
     return int(value)
 
 
@@ -189,6 +226,9 @@ def _timeout(name: str, value: Any) -> float:
 
 
 _LONGEST_S = 10.0 * 365 * 24 * 3600
+_SHORT_BYTES = 255
+# As AMQP 0.9.1 and pika have them.
+_SMALLEST_FRAME, _LARGEST_FRAME = 4096, 131_072
 
 
 def _optional(check: Callable[[str, Any], Any], default: Any) -> Callable[[str, Any], Any]:
@@ -213,6 +253,8 @@ def _client_properties(name: str, value: Any) -> dict[str, str]:
     for key, text in given.items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise ValueError(f"{name}: only a str by a str can be sent, got {key!r}: {text!r}")
+        short_text(f"{name}: a key", key)
+        _text(f"{name}: {key}", text)
     return dict(given)
 
 
@@ -251,15 +293,17 @@ def _ssl_options(name: str, value: Any) -> dict[str, str | None] | None:
             continue
         if not isinstance(text, (str, os.PathLike)):
             raise TypeError(f"{name}: {key} must be a str, got {text!r}")
-        checked[key] = os.fspath(text)
+        checked[key] = _text(f"{name}: {key}", os.fspath(text))
     return checked
 
 
 _FURTHER: dict[str, Callable[[str, Any], Any]] = {
-    "virtual_host": _optional(_text, "/"),
-    "channel_max": _optional(lambda name, value: _whole(name, value, 65535), None),
-    "frame_max": _optional(lambda name, value: _whole(name, value, 2**31), None),
-    "locale": _optional(_text, "en_US"),
+    "virtual_host": _optional(short_text, "/"),
+    "channel_max": _optional(lambda name, value: _whole(name, value, 65535, 1), None),
+    "frame_max": _optional(
+        lambda name, value: _whole(name, value, _LARGEST_FRAME, _SMALLEST_FRAME), None
+    ),
+    "locale": _optional(short_text, "en_US"),
     "client_properties": _optional(_client_properties, {}),
     "socket_timeout": _optional(_socket_timeout, 10.0),
     "stack_timeout": _optional(_socket_timeout, 15.0),

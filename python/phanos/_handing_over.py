@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ._delivery import Delivery
@@ -9,7 +10,9 @@ from ._overridden import overridden
 from ._parts import ProfilerParts
 from ._phanos import flush_future
 from ._plan import RECORD_METHODS
+from ._rabbitmq import RabbitMQHandler
 from ._settings import checked_timeout
+from .messaging import answered
 from .metrics import MetricWrapper
 
 
@@ -32,11 +35,18 @@ class HandingOver(ProfilerParts):
             timeout_s: seconds to wait for handlers that deliver in the background.
 
         Returns True if nothing is left; batches for asynchronous handlers are left if no
-        event loop has delivered them yet (see `aflush`).
+        event loop has delivered them yet (see `aflush`), and records for RabbitMQ if the broker
+        has not confirmed them.
         """
         checked_timeout(timeout_s)
+        end = time.monotonic() + timeout_s
         self._hand_over()
-        return self._core.waiting == 0 and self._courier.waiting == 0
+        # All at once: a broker that is away takes no time from the others.
+        answers = [(handler, handler._flushed()) for handler in self._to_rabbitmq()]
+        delivered = [bool(answer.wait(_left(end))) for _, answer in answers]
+        for handler, _ in answers:
+            handler._log_notices()
+        return all(delivered) and self._core.waiting == 0 and self._courier.waiting == 0
 
     async def aflush(self, timeout_s: float = 5.0) -> bool:
         """
@@ -48,12 +58,26 @@ class HandingOver(ProfilerParts):
         Returns True if nothing is left.
         """
         checked_timeout(timeout_s)
+        end = time.monotonic() + timeout_s
         done: bool = await flush_future(self._core, self._aflush(), timeout_s)
-        return done and self._core.waiting == 0 and self._courier.waiting == 0
+        answers = [(handler, handler._flushed()) for handler in self._to_rabbitmq()]
+        delivered = [bool(await answered(answer, _left(end))) for _, answer in answers]
+        for handler, _ in answers:
+            handler._log_notices()
+        return done and all(delivered) and self._core.waiting == 0 and self._courier.waiting == 0
 
     async def _aflush(self) -> None:
         self._hand_over()
         await self._courier.flush()
+
+    def _to_rabbitmq(self) -> list[RabbitMQHandler[Any]]:
+        handlers: list[Any] = list(self.handlers.values())
+        # One whose constructor was replaced may have no network side.
+        return [
+            handler
+            for handler in handlers
+            if hasattr(handler, "_network") and isinstance(handler, RabbitMQHandler)
+        ]
 
     def _hand_over(self) -> None:
         deliveries = self._core.hand_over()
@@ -94,3 +118,7 @@ class HandingOver(ProfilerParts):
             metric._forget_inherited()
         self._core.forget_inherited()
         self._courier.abandoned()
+
+
+def _left(end: float) -> float:
+    return max(end - time.monotonic(), 0.0)

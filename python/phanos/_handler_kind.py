@@ -58,7 +58,7 @@ def direct_delivery(handler: Any) -> Delivery | None:
             and not overridden(handler.publisher, publisher, ("publish",))
             and not handler.synchronous
         ):
-            return handler.publisher._delivery
+            return handler._delivery
     return None
 
 

@@ -126,6 +126,8 @@ class Profiler(Configuring, ProfiledCalls, metaclass=ProfilerType):
         self._owned = metrics
 
     def _component_changed(self, component: object) -> None:
-        parts: Iterable[Any] = (*self.handlers.values(), *self.metrics.values())
+        handlers = tuple(self.handlers.values())
+        publishers = (getattr(handler, "publisher", None) for handler in handlers)
+        parts: Iterable[Any] = (*handlers, *publishers, *self.metrics.values())
         if any(component is part for part in parts):
             self._refresh()

@@ -24,6 +24,7 @@ from ._connection import (
     SPOOL_BYTES,
     TIMEOUT_S,
 )
+from ._phanos import Answer, Delivery
 from ._settings import checked_timeout
 from .messaging import (
     AsyncioPublisher,
@@ -52,6 +53,8 @@ class RabbitMQHandler(Generic[Publisher]):
     formatter: OutputFormatter
     publisher: Publisher
     synchronous: bool
+    _network: Delivery
+    """The network side of the publisher that the handler made."""
 
     def _set_up(
         self,
@@ -66,6 +69,7 @@ class RabbitMQHandler(Generic[Publisher]):
         self.formatter = OutputFormatter()
         self.publisher = publisher(logger=logger or "phanos.publisher", **arguments)
         self.logger = self.publisher.logger
+        self._network = self.publisher._delivery
 
     def stats(self) -> dict[str, Any]:
         """
@@ -79,18 +83,28 @@ class RabbitMQHandler(Generic[Publisher]):
         `reconnects`; `last_error`: text or None; `state`: idle, connecting, connected, blocked
         or closed; `queue_age_s`: for how long the oldest record has been waiting, in seconds.
         """
-        return self.publisher.stats()
+        return self._delivery.stats()
 
     def _take(self, records: list[Record], profiler_name: str) -> None:
         """Put a batch down for the network side."""
         if not records:
             return
-        self.publisher._delivery.push(profiler_name, records, self.logger)
+        self._delivery.push(profiler_name, records, self.logger)
         log_error_profiling(profiler_name, self.formatter, self.logger, records)
         self._log_notices()
 
+    @property
+    def _delivery(self) -> Delivery:
+        """The network side of the publisher in place; a user's own publisher may have none."""
+        delivery = getattr(self.publisher, "_delivery", None)
+        return delivery if isinstance(delivery, Delivery) else self._network
+
+    def _flushed(self) -> Answer:
+        """Return what tells when nothing handed over so far waits any longer."""
+        return self._delivery.flush()
+
     def _log_notices(self) -> None:
-        for level, text in self.publisher._delivery.take_notices():
+        for level, text in self._delivery.take_notices():
             self.logger.log(level, "%s - %s", self.handler_name, text)
 
     def _created(self) -> None:
@@ -106,8 +120,11 @@ class RabbitMQHandler(Generic[Publisher]):
         return RuntimeError(CANNOT_CONNECT)
 
     def _owns_publishing(self) -> bool:
-        """Tell whether somebody put a publisher of their own in place."""
-        return type(self.publisher) not in (BlockingPublisher, AsyncioPublisher)
+        """Tell whether somebody put a publisher of their own in place, or changed this one."""
+        publisher: Any = self.publisher
+        return type(publisher) not in (BlockingPublisher, AsyncioPublisher) or (
+            "publish" in vars(publisher)
+        )
 
 
 class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
@@ -176,7 +193,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
             spool_bytes=spool_bytes,
             **kwargs,
         )
-        failure = self.publisher._delivery.probe().wait()
+        failure = self._delivery.probe().wait()
         if failure is not None:
             refused, text = failure
             error = RabbitMQRefusedError(text) if refused else RabbitMQError(text)
@@ -190,7 +207,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
             return
         self._take(records, profiler_name)
         if self.synchronous:
-            self.publisher._delivery.flush().wait(CONFIRM_S)
+            self._flushed().wait(CONFIRM_S)
             self._log_notices()
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -204,7 +221,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         there is nothing to wait for.
         """
         checked_timeout(timeout)
-        done = self.publisher._delivery.flush().wait(timeout)
+        done = self._flushed().wait(timeout)
         self._log_notices()
         return bool(done)
 
@@ -219,8 +236,8 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         """
         checked_timeout(timeout)
         end = time.monotonic() + timeout
-        self.publisher._delivery.flush().wait(timeout)
-        stopped = self.publisher._delivery.stop().wait(max(end - time.monotonic(), _GOODBYE_S))
+        self._flushed().wait(timeout)
+        stopped = self._delivery.stop().wait(max(end - time.monotonic(), _GOODBYE_S))
         self._log_notices()
         return bool(stopped)
 
@@ -315,7 +332,7 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
             **kwargs,
         )
         try:
-            await probe(handler.publisher._delivery)
+            await probe(handler._delivery)
         except RabbitMQError as error:
             raise handler._not_created(error) from error
         handler._created()
@@ -328,13 +345,13 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
             return
         self._take(records, profiler_name)
         if self.synchronous:
-            await answered(self.publisher._delivery.flush(), CONFIRM_S)
+            await answered(self._flushed(), CONFIRM_S)
             self._log_notices()
 
     async def flush(self, timeout: float = 5.0) -> bool:
         """Await that nothing waits any longer; see `ImpProfHandler.flush`."""
         checked_timeout(timeout)
-        done = await answered(self.publisher._delivery.flush(), timeout)
+        done = await answered(self._flushed(), timeout)
         self._log_notices()
         return bool(done)
 
@@ -342,9 +359,9 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
         """Deliver what waits and disconnect; see `ImpProfHandler.close`."""
         checked_timeout(timeout)
         end = time.monotonic() + timeout
-        await answered(self.publisher._delivery.flush(), timeout)
+        await answered(self._flushed(), timeout)
         patience = max(end - time.monotonic(), _GOODBYE_S)
-        stopped = await answered(self.publisher._delivery.stop(), patience)
+        stopped = await answered(self._delivery.stop(), patience)
         self._log_notices()
         return bool(stopped)
 

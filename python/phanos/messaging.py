@@ -30,6 +30,8 @@ from ._connection import (
     connection_parameters,
     exchange_type_of,
     native_arguments,
+    password_of,
+    short_text,
     spool_of,
 )
 from ._phanos import Answer, Delivery
@@ -117,16 +119,13 @@ class BasePublisher(ABC):
             host=host,
             port=port,
             user=user,
-            password=password,
             heartbeat=heartbeat,
             timeout=timeout,
             retry_delay=retry_delay,
             retry=retry,
             further=kwargs,
         )
-        if not isinstance(exchange_name, str):
-            raise TypeError(f"exchange_name must be a str, got {exchange_name!r}")
-        self.exchange_name = exchange_name
+        self.exchange_name = short_text("exchange_name", exchange_name)
         self.exchange_type = exchange_type_of(exchange_type)
         self.retry = retry
         self.logger = _logger_of(logger)
@@ -138,9 +137,14 @@ class BasePublisher(ABC):
             buffer_bytes=buffer_bytes,
             spool_directory=spool_directory,
             spool_bytes=spool_bytes,
-            **native_arguments(self.connection_parameters),
+            **native_arguments(self.connection_parameters, password_of(password)),
         )
         _registry.add_publisher(self)
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        super().__setattr__(attribute, value)
+        if attribute == "publish":
+            _registry.changed(self)
 
     def __bool__(self) -> bool:
         return self.is_connected() and self._is_bound()
@@ -193,14 +197,13 @@ class BasePublisher(ABC):
         sent_s = unsent_s + min(parameters.blocked_connection_timeout, 3600.0)
         return self._delivery.publish(records, self.logger, unsent_s, sent_s)
 
-    def _exit(self, timeout_s: float) -> bool:
-        """Deliver what waits and end the network side: at the end of the interpreter."""
-        end = time.monotonic() + timeout_s
-        done = self._delivery.flush().wait(timeout_s)
-        # What is left then is on disk, or counted.
-        stopped = self._delivery.stop().wait(max(end - time.monotonic(), 0.2))
-        self._log_notices()
-        return bool(done) and bool(stopped)
+    def _flushing(self) -> Answer:
+        """Begin to deliver what waits."""
+        return self._delivery.flush()
+
+    def _stopping(self) -> Answer:
+        """Begin to end the network side."""
+        return self._delivery.stop()
 
 
 class BlockingPublisher(BasePublisher):
@@ -361,6 +364,6 @@ def _logger_of(logger: LoggerLike | str | None) -> LoggerLike:
         return logging.getLogger("phanos.messaging")
     if isinstance(logger, str):
         return logging.getLogger(logger)
-    if not callable(getattr(logger, "log", None)):
+    if not all(callable(getattr(logger, name, None)) for name in ("log", "isEnabledFor")):
         raise TypeError(f"logger must be a logger or the name of one, got {logger!r}")
     return logger

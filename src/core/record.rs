@@ -14,7 +14,7 @@ use super::value::{Value, write_on_one_line};
 #[derive(Clone, Debug)]
 pub struct Metric {
     name: Box<str>,
-    /// Text form of the job.
+    /// The job; of one that is no string, the text form.
     job: Box<str>,
     /// A line of text up to the context.
     line_head: Box<str>,
@@ -53,7 +53,10 @@ impl Metric {
             tail.into()
         });
         let mut job_text = String::new();
-        job.write_text(&mut job_text);
+        match job {
+            Value::Text(text) => job_text.push_str(text),
+            other => other.write_text(&mut job_text),
+        }
         let mut json_middle = Vec::new();
         for (key, value) in [("metric", kind), ("units", units), ("job", job)] {
             json_middle.push(b',');
@@ -81,7 +84,7 @@ impl Metric {
         &self.name
     }
 
-    /// Text form of the job, by which messages are routed.
+    /// The job, by which messages are routed; of one that is no string, the text form.
     pub fn job(&self) -> &str {
         &self.job
     }

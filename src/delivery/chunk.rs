@@ -90,6 +90,17 @@ impl Chunk {
         u32::try_from(index).unwrap_or(u32::MAX)
     }
 
+    /// The number for whole records of the metric `name` that are routed by `job`.
+    pub fn metric_of_json(&mut self, name: &str, job: &str) -> u32 {
+        let known = |metric: &Arc<Metric>| metric.name() == name && metric.job() == job;
+        let known = self.metrics.iter().rposition(known);
+        match known {
+            Some(index) => u32::try_from(index).unwrap_or(u32::MAX),
+            // The rest is in the records.
+            None => self.metric(&Arc::new(Metric::new(name, "", "", job))),
+        }
+    }
+
     /// The slot of a context's text: `known`, if that is a slot of this chunk, else a new
     /// one for the text that `write` gives.
     pub fn text(&mut self, known: TextSlot, write: impl FnOnce(&mut String)) -> TextSlot {

@@ -11,8 +11,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use async_compat::CompatExt;
-use async_rs::TokioRuntime;
+use async_rs::Runtime;
 use futures_util::{Stream, StreamExt};
 use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeclareOptions};
 use lapin::tcp::AsyncTcpStream;
@@ -21,11 +20,11 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Event, ExchangeKind};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
-use tokio::runtime::Handle;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::failure::Failure;
+use super::kit::{self, Kit};
 use super::message::Envelope;
 use super::settings::Settings;
 
@@ -56,7 +55,7 @@ impl Link {
         let stream = encrypted(settings, stream).await?;
         let connection = Connection::connector(
             uri(settings),
-            TokioRuntime::tokio_with_handle(Handle::current()),
+            Kit::current(),
             hand_out_once(stream),
             properties(settings),
         );
@@ -167,22 +166,22 @@ fn keep_alive(settings: &Settings, stream: &TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-type Transport = AsyncTcpStream<async_compat::Compat<TcpStream>>;
+type Transport = AsyncTcpStream<kit::Socket>;
 
 async fn encrypted(settings: &Settings, stream: TcpStream) -> Result<Transport, Failure> {
-    let stream = AsyncTcpStream::Plain(stream.compat());
+    let stream = AsyncTcpStream::Plain(kit::Socket(stream));
     let Some(tls) = &settings.tls else { return Ok(stream) };
     let name = tls.server_name.as_deref().unwrap_or(&settings.host);
     stream
         .into_rustls(&tls.connector, name)
         .await
-        .map_err(|error| Failure::Refused(format!("{}: TLS: {error}", settings.target())))
+        .map_err(|error| Failure::of_tls(&error, settings))
 }
 
 /// lapin asks for a stream each time it connects; it connects once.
 fn hand_out_once(
     stream: Transport,
-) -> impl AsyncFn(AMQPUri, TokioRuntime) -> lapin::Result<Transport> + Send + Sync + 'static {
+) -> impl AsyncFn(AMQPUri, Runtime<Kit>) -> lapin::Result<Transport> + Send + Sync + 'static {
     let slot = Mutex::new(Some(stream));
     async move |_, _| {
         let taken = slot.lock().unwrap_or_else(PoisonError::into_inner).take();

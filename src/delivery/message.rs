@@ -80,6 +80,8 @@ pub(super) struct Message {
     pub(super) since: Instant,
     /// How often it was sent.
     pub(super) attempts: u32,
+    /// How often the broker closed the channel when only this message was under way.
+    pub(super) refusals: u32,
     /// Set as soon as the spool was told of it.
     pub(super) spooled: Option<SpoolKey>,
     /// The spool has written it.

@@ -18,6 +18,7 @@
 //! | `engine`   | the network side |
 //! | `outbox`   | messages to be sent or confirmed |
 //! | `link`     | one connection |
+//! | `kit`      | the runtime under it |
 //! | `failure`  | what goes wrong with it, in words |
 //! | `backoff`  | pauses between attempts |
 //! | `routing`  | whether anybody receives what is sent |
@@ -34,6 +35,7 @@ mod encode;
 mod engine;
 mod failure;
 pub mod fork;
+mod kit;
 mod link;
 mod message;
 mod notices;

@@ -39,12 +39,14 @@ impl Shared {
                 "the broker took them and no queue got them: nobody consumes from the exchange"
             }
             Reason::Refused => "the broker closes the channel over them",
+            Reason::Failed => "a mistake in phanos; please report it",
             Reason::Spool => "the spool is full or cannot be read",
             // Whoever withdrew or closed knows.
             Reason::Withdrawn => return,
             Reason::Closed => "the handler was closed before they could be delivered",
         };
-        let text = format!("{records} records dropped: {why}");
+        // Most lines of a kind are left out, so each tells all that came before it.
+        let text = format!("{} records dropped: {why}", self.counters.dropped(reason));
         self.notices.tell(Level::Warning, reason.name(), &text);
     }
 

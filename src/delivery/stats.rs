@@ -19,11 +19,20 @@ pub enum Reason {
     Withdrawn,
     /// The handler was closed before they could be delivered.
     Closed,
+    /// Making messages of them failed, which is a mistake in here.
+    Failed,
 }
 
 impl Reason {
-    pub const ALL: [Self; 6] =
-        [Self::Full, Self::Unroutable, Self::Refused, Self::Spool, Self::Withdrawn, Self::Closed];
+    pub const ALL: [Self; 7] = [
+        Self::Full,
+        Self::Unroutable,
+        Self::Refused,
+        Self::Spool,
+        Self::Withdrawn,
+        Self::Closed,
+        Self::Failed,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -33,6 +42,7 @@ impl Reason {
             Self::Spool => "spool",
             Self::Withdrawn => "withdrawn",
             Self::Closed => "closed",
+            Self::Failed => "failed",
         }
     }
 }
@@ -116,6 +126,11 @@ pub struct Stats {
 impl Counters {
     pub(super) fn drop(&self, reason: Reason, records: u64) {
         add(&self.dropped[reason as usize], records);
+    }
+
+    /// Records given up so far for that reason.
+    pub(super) fn dropped(&self, reason: Reason) -> u64 {
+        get(&self.dropped[reason as usize])
     }
 
     pub(super) fn set_state(&self, state: State) {

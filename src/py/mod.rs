@@ -26,6 +26,9 @@
 //! | `refused`   | what JSON cannot hold, told once |
 //! | `wire`      | batches as they go to a broker |
 //! | `handover`  | from columns to handlers |
+//! | `delivery`  | a handler's way to RabbitMQ, made of the next two |
+//! | `outgoing`  | rows and dicts, put into its buffer |
+//! | `answer`    | what its network side answers, waited for or looked for |
 //! | `raised`    | the exception in flight, set aside and put back |
 //! | `attributes` | attributes that users set on nodes and contexts |
 //! | `gil_cell`  | state guarded by the interpreter lock |

@@ -111,32 +111,28 @@ fn converted(
     (path, Content::Other(Box::new(other)))
 }
 
-/// Takes records as Python handlers get them.
+/// Takes records as Python handlers get them; the job of the first routes them all.
 ///
-/// Errors: `KeyError` or `TypeError` for a record without a job; nothing is taken then.
+/// Errors: `KeyError` or `TypeError` if the first has no job; nothing is taken then.
 pub(super) fn push_dicts(
     sender: &Sender,
     name: &str,
     records: &Bound<'_, PyAny>,
     refused: &mut Refused,
 ) -> PyResult<()> {
+    let mut job = None;
     let mut rows = Vec::new();
     for record in records.try_iter()? {
         let record = record?;
-        rows.push((job_of(&record)?, record_to_json(&record, refused)));
+        if job.is_none() {
+            job = Some(job_of(&record)?);
+        }
+        rows.push(record_to_json(&record, refused));
     }
+    let Some(job) = job else { return Ok(()) };
     sender.push(|chunk| {
-        let mut last: Option<(String, u32)> = None;
-        for (job, record) in rows {
-            let number = match &last {
-                Some((known, number)) if *known == job => *number,
-                _ => {
-                    // Only name and job count: the record itself is JSON already.
-                    let number = chunk.metric(&Arc::new(record::Metric::new(name, "", "", &job)));
-                    last = Some((job, number));
-                    number
-                }
-            };
+        let number = chunk.metric_of_json(name, &job);
+        for record in rows {
             let json = Other::Json { record, error_raised: false };
             chunk.push(number, TextSlot::default(), Content::Other(Box::new(json)));
         }

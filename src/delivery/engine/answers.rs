@@ -10,6 +10,7 @@ use futures_util::stream::StreamExt;
 use lapin::Confirmation;
 use lapin::message::BasicReturnMessage;
 
+use super::super::failure::blames_message;
 use super::super::message::METRIC_HEADER;
 use super::{
     Answered, Body, Connection, Engine, Envelope, Failure, Message, Reason, add, subtract,
@@ -17,7 +18,8 @@ use super::{
 
 /// After the broker refused a message for now (a full queue, say).
 const NACK_PAUSE: Duration = Duration::from_millis(100);
-/// A message over which the broker closed the channel so often is the reason for it.
+/// A message over which the broker closed the channel so often, being the only one under way, is
+/// the reason for it.
 const REFUSALS: u32 = 3;
 
 impl Engine {
@@ -163,7 +165,7 @@ impl Engine {
 
     /// The channel or the connection ended under a message.
     fn broken(&mut self, sequence: u64, error: &lapin::Error) {
-        if error.is_amqp_soft_error() {
+        if blames_message(error) {
             self.suspect(sequence);
         }
         self.disconnect(&Failure::of_use(error));
@@ -176,8 +178,9 @@ impl Engine {
         if !std::mem::replace(&mut self.suspicious, true) || !alone {
             return;
         }
-        let Some(message) = self.outbox.answered(sequence) else { return };
-        if message.attempts > REFUSALS {
+        let Some(mut message) = self.outbox.answered(sequence) else { return };
+        message.refusals += 1;
+        if message.refusals >= REFUSALS {
             self.suspicious = false;
             self.give_up(message, Reason::Refused);
         } else {

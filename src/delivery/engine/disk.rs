@@ -89,6 +89,7 @@ impl Engine {
                         number: None,
                         since: Instant::now(),
                         attempts: 0,
+                        refusals: 0,
                         spooled: Some(key),
                         durable: true,
                         ticket: None,

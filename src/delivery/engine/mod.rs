@@ -5,12 +5,15 @@
 //! |-----------|---------|
 //! | `answers` | sending, and what the broker answers |
 //! | `disk`    | messages that go to the spool and come back |
+//! | `rounds`  | round after round until the end, whatever happens in one |
 
 mod answers;
 mod disk;
+mod rounds;
 
 use std::collections::{HashSet, VecDeque};
 use std::future::{Future, pending};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,7 +27,7 @@ use tokio::time::{sleep_until, timeout};
 
 use super::backoff::Backoff;
 use super::chunk::Chunk;
-use super::encode::encode;
+use super::encode::{Encoded, encode};
 use super::failure::Failure;
 use super::link::Link;
 use super::message::{Body, Envelope, Message};
@@ -58,11 +61,24 @@ pub(super) enum Command {
     /// End; records that are left go to the spool or are given up. The answer is true if
     /// none had to be given up.
     Stop { answer: SyncSender<bool> },
+    /// Panic.
+    #[cfg(test)]
+    Fail,
+}
+
+/// What came of a round.
+enum Turn {
+    /// Another one follows.
+    Done,
+    /// Somebody wants the end.
+    Stopped(SyncSender<bool>),
+    /// Nobody is left who could want anything.
+    Abandoned,
 }
 
 type Answered = (u64, lapin::Result<Confirmation>);
 type Answers = FuturesUnordered<Pin<Box<dyn Future<Output = Answered> + Send>>>;
-type Opening = Pin<Box<dyn Future<Output = Result<Link, Failure>> + Send>>;
+type Opening = Pin<Box<dyn Future<Output = Result<Box<Link>, Failure>> + Send>>;
 
 enum Connection {
     /// Until then nothing is tried.
@@ -70,7 +86,7 @@ enum Connection {
         until: Instant,
     },
     Opening(Opening),
-    Up(Link),
+    Up(Box<Link>),
 }
 
 struct FlushWaiter {
@@ -142,28 +158,25 @@ impl Engine {
         }
     }
 
-    /// Works until it is told to stop, or nobody is left to tell it.
-    pub(super) async fn run(mut self) {
-        loop {
-            let now = Instant::now();
-            self.collect(now);
-            self.mind_disk(now);
-            self.connect(now);
-            self.send(now);
-            self.answer_flushes();
-            self.tell_counts();
-            if let Some(answer) = self.next(now).await {
-                let kept = self.stop().await;
-                let _ = answer.try_send(kept);
-                return;
-            }
-            let now = Instant::now();
-            self.check_deadlines(now);
-            if self.ending.is_some_and(|end| end <= now || self.is_done()) {
-                self.stop().await;
-                return;
-            }
+    /// One round of everything there is to do.
+    async fn turn(&mut self) -> Turn {
+        let now = Instant::now();
+        self.collect(now);
+        self.mind_disk(now);
+        self.connect(now);
+        self.send(now);
+        // Who flushed looks at the counts next.
+        self.tell_counts();
+        self.answer_flushes();
+        if let Some(answer) = self.next(now).await {
+            return Turn::Stopped(answer);
         }
+        let now = Instant::now();
+        self.check_deadlines(now);
+        if self.ending.is_some_and(|end| end <= now || self.is_done()) {
+            return Turn::Abandoned;
+        }
+        Turn::Done
     }
 
     fn tell_counts(&self) {
@@ -268,9 +281,7 @@ impl Engine {
     /// `number` is that of the chunk's first record.
     fn add_chunk(&mut self, chunk: &Chunk, number: u64, now: Instant) {
         let since = chunk.since.unwrap_or(now);
-        let mut encoded = Vec::new();
-        encode(chunk, |message| encoded.push(message));
-        for message in encoded {
+        for message in self.encoded(chunk) {
             let envelope = Envelope {
                 id: "".into(),
                 routing_key: message.metric.job().into(),
@@ -280,6 +291,19 @@ impl Engine {
             };
             self.add(envelope, message.body.into(), Some(number), since, None);
         }
+    }
+
+    /// The messages of `chunk`; none, if there is a mistake in making them.
+    fn encoded(&self, chunk: &Chunk) -> Vec<Encoded> {
+        let encoded = catch_unwind(AssertUnwindSafe(|| {
+            let mut encoded = Vec::new();
+            encode(chunk, |message| encoded.push(message));
+            encoded
+        }));
+        encoded.unwrap_or_else(|_| {
+            self.shared.give_up(Reason::Failed, chunk.len() as u64);
+            Vec::new()
+        })
     }
 
     /// Queues a message; one without an id gets one.
@@ -308,6 +332,7 @@ impl Engine {
             number,
             since,
             attempts: 0,
+            refusals: 0,
             spooled: None,
             durable: false,
             ticket,
@@ -330,6 +355,8 @@ impl Engine {
             }
             // Handled where it arrives.
             Command::Stop { .. } => {}
+            #[cfg(test)]
+            Command::Fail => panic!("told to"),
         }
     }
 
@@ -362,7 +389,7 @@ impl Engine {
         {
             self.shared.counters.set_state(State::Connecting);
             let shared = Arc::clone(&self.shared);
-            let opening = async move { Link::open(&shared.settings).await };
+            let opening = async move { Link::open(&shared.settings).await.map(Box::new) };
             self.connection = Connection::Opening(Box::pin(opening));
         }
     }
@@ -392,7 +419,7 @@ impl Engine {
         }
     }
 
-    fn opened(&mut self, link: Link) {
+    fn opened(&mut self, link: Box<Link>) {
         let now = Instant::now();
         self.connection = Connection::Up(link);
         self.blocked = None;
@@ -484,10 +511,6 @@ impl Engine {
         while let Some((chunk, number)) = self.shared.buffer.take() {
             self.add_chunk(&chunk, number, now);
         }
-        let down = Connection::Down { until: now };
-        if let Connection::Up(link) = std::mem::replace(&mut self.connection, down) {
-            link.close(GOODBYE).await;
-        }
         let lost = self.leave_on_disk();
         let kept = lost.is_empty();
         if let Some(spool) = self.spool.take()
@@ -496,13 +519,18 @@ impl Engine {
         {
             self.shared.failed("spool", &error);
         }
+        self.shared.give_up(Reason::Closed, lost.iter().map(Message::records).sum());
         for message in lost {
-            self.give_up(message, Reason::Closed);
+            self.forget(message, false);
         }
         self.tell_counts();
         self.shared.counters.set_state(State::Closed);
         for waiter in self.flushes.drain(..) {
             let _ = waiter.answer.try_send(false);
+        }
+        // Last: nobody may have the time to wait for a broker that does not answer.
+        if let Connection::Up(link) = self.connection {
+            link.close(GOODBYE).await;
         }
         kept
     }
@@ -517,7 +545,7 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 
 /// What a connection can come up with.
 enum Happening {
-    Opened(Result<Link, Failure>),
+    Opened(Result<Box<Link>, Failure>),
     Event(Option<Event>),
 }
 

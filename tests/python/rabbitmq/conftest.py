@@ -57,6 +57,13 @@ def own_broker(tmp_path: Path) -> Iterator[Node]:
 
 
 @pytest.fixture(scope="session")
+def broken_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """The node that tests break and mend one after the other; each leaves it well."""
+    with Node(tmp_path_factory.mktemp("broken-broker")) as node:
+        yield node
+
+
+@pytest.fixture(scope="session")
 def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
     """Who vouches for `tls_broker`."""
     return Authority(tmp_path_factory.mktemp("authority"))

@@ -132,14 +132,18 @@ class Link:
     async def run(self) -> None:
         """Forward both ways until both are at their end or one fails."""
         proxy = self._proxy
+        pumps: list[asyncio.Task[None]] = []
         try:
             await proxy._loop.sock_connect(self._broker, (HOST, proxy._target))
-            await asyncio.gather(
-                self._pump(self._client, self._broker), self._pump(self._broker, self._client)
-            )
+            ways = [(self._client, self._broker), (self._broker, self._client)]
+            pumps = [proxy._loop.create_task(self._pump(*way)) for way in ways]
+            await asyncio.gather(*pumps)
         except OSError:
             self.reset = True
         finally:
+            # First, since the loop would take the next socket of that number for this one.
+            for pump in pumps:
+                await ended(pump)
             self._close(self._client)
             self._close(self._broker)
 

@@ -56,6 +56,7 @@ class Source:
     Attributes:
         queue: name of a durable queue, which keeps messages while no receiver is there, or None
             for a queue that lives as long as one connection of the receiver.
+        queue_arguments: further properties of the queue, such as its type.
     """
 
     port: int
@@ -65,6 +66,7 @@ class Source:
     exchange: str = EXCHANGE
     exchange_type: str = "fanout"
     queue: str | None = None
+    queue_arguments: dict[str, Any] | None = None
     tls: ssl.SSLContext | None = None
 
     def connect(self) -> BlockingConnection:
@@ -84,7 +86,9 @@ class Source:
     def declare_queue(self, channel: BlockingChannel) -> str:
         """Make the queue; return its name."""
         own = self.queue is None
-        answer = channel.queue_declare(self.queue or "", durable=not own, exclusive=own)
+        answer = channel.queue_declare(
+            self.queue or "", durable=not own, exclusive=own, arguments=self.queue_arguments
+        )
         name: str = answer.method.queue
         return name
 

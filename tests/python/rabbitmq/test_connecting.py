@@ -1,0 +1,246 @@
+"""A handler that is made tries its connection out: what it says, how long it tries, what stays."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pika
+import pytest
+from phanos import messaging, publisher
+from proxy import Proxy
+from running import running
+from support import run_python
+from threads import native_threads, wait_until_gone
+
+from tools.rabbitmq import Node
+from tools.rabbitmq.ports import HOST, free_ports
+
+CANNOT = "Cannot connect to RabbitMQ"
+# For what takes no time but the machine's.
+AT_ONCE_S = 1.0
+# Long enough for a wait for it to be noticed.
+DELAY_S = 5.0
+LAG_S = 0.1
+Maker = Callable[..., Any]
+
+
+def sync_handler(**arguments: Any) -> publisher.ImpProfHandler:
+    return publisher.ImpProfHandler("rabbit", **arguments)
+
+
+def async_handler(**arguments: Any) -> publisher.AsyncImpProfHandler:
+    return asyncio.run(publisher.AsyncImpProfHandler.create("rabbit", **arguments))
+
+
+MAKERS = [sync_handler, async_handler]
+
+
+@pytest.fixture(params=MAKERS)
+def made(request: pytest.FixtureRequest) -> Maker:
+    """Make either handler."""
+    maker: Maker = request.param
+    return maker
+
+
+@pytest.fixture
+def closed_port() -> int:
+    (port,) = free_ports(1)
+    return port
+
+
+@pytest.fixture
+def channel(broker: Node) -> Any:
+    with pika.BlockingConnection(pika.ConnectionParameters(HOST, broker.port)) as connection:
+        yield connection.channel()
+
+
+def test_success_is_logged(made: Maker, broker: Node, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    handler = made(port=broker.port)
+    name = type(handler).__name__
+    assert caplog.record_tuples == [("phanos.publisher", 20, f"{name} created successfully")]
+    assert not handler.publisher.is_connected()
+    assert handler.stats()["state"] == "idle"
+
+
+def test_nobody_there(made: Maker, closed_port: int, caplog: pytest.LogCaptureFixture) -> None:
+    with pytest.raises(RuntimeError) as caught:
+        made(port=closed_port, logger="told")
+    assert str(caught.value) == CANNOT
+    assert isinstance(caught.value.__cause__, messaging.NETWORK_ERRORS)
+    assert "refused" in str(caught.value.__cause__)
+    [(logger, level, message)] = caplog.record_tuples
+    assert (logger, level) == ("told", 40)
+    assert "ImpProfHandler cannot connect to RabbitMQ because of " in message
+    assert f"{HOST}:{closed_port}" in message
+
+
+@pytest.mark.parametrize(
+    ("retry", "retry_delay", "least_s"), [(0, DELAY_S, 0), (1, DELAY_S, 0), (3, 0.2, 0.4)]
+)
+def test_as_many_attempts_as_given(
+    made: Maker, closed_port: int, retry: int, retry_delay: float, least_s: float
+) -> None:
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match=f"^{CANNOT}$"):
+        made(port=closed_port, retry=retry, retry_delay=retry_delay)
+    assert least_s <= time.monotonic() - start < least_s + AT_ONCE_S
+
+
+def test_it_is_there_at_the_second_attempt(made: Maker, proxy: Proxy) -> None:
+    proxy.half_open()
+    arguments = {"port": proxy.port, "retry": 1000, "retry_delay": 0.01, "stack_timeout": 0.05}
+    with pytest.raises(RuntimeError, match=f"^{CANNOT}$"):
+        made(**{**arguments, "retry": 2})
+    assert proxy.accepted == 2
+    proxy.cut()
+    proxy.forward()
+    made(**{**arguments, "stack_timeout": 5})
+
+
+def test_nobody_answers(made: Maker, proxy: Proxy) -> None:
+    proxy.half_open()
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match=f"^{CANNOT}$") as caught:
+        made(port=proxy.port, retry=2, retry_delay=0.1, stack_timeout=0.3)
+    assert 0.7 <= time.monotonic() - start < 0.7 + 2 * AT_ONCE_S
+    assert "the handshake took longer than 300ms" in str(caught.value.__cause__)
+
+
+def refused(made: Maker, **arguments: Any) -> str:
+    """Return what is said when the broker says no, which it is asked once."""
+    start = time.monotonic()
+    with pytest.raises(RuntimeError, match=f"^{CANNOT}: ") as caught:
+        made(retry=3, retry_delay=DELAY_S, **arguments)
+    assert time.monotonic() - start < DELAY_S
+    assert isinstance(caught.value.__cause__, messaging.NETWORK_ERRORS)
+    return str(caught.value)
+
+
+def test_wrong_password(made: Maker, broker: Node) -> None:
+    said = refused(made, port=broker.port, password="sesame")
+    assert 'user "guest" was refused: 403 ACCESS_REFUSED' in said
+    assert "sesame" not in said
+
+
+def test_wrong_user(made: Maker, broker: Node) -> None:
+    said = refused(made, port=broker.port, user="nobody")
+    assert 'user "nobody" was refused: 403 ACCESS_REFUSED' in said
+
+
+def test_wrong_virtual_host(made: Maker, broker: Node) -> None:
+    said = refused(made, port=broker.port, virtual_host="nowhere")
+    assert 'virtual host "nowhere" was refused: 530 NOT_ALLOWED' in said
+
+
+@pytest.mark.parametrize(
+    "existing",
+    [
+        {"exchange_type": "topic"},
+        {"exchange_type": "fanout", "durable": True},
+        {"exchange_type": "fanout", "auto_delete": True},
+        {"exchange_type": "fanout", "arguments": {"alternate-exchange": "amq.fanout"}},
+    ],
+)
+def test_another_exchange_of_that_name(
+    made: Maker, broker: Node, channel: Any, existing: dict[str, Any]
+) -> None:
+    channel.exchange_declare("taken", **existing)
+    try:
+        said = refused(made, port=broker.port, exchange_name="taken")
+        assert 'exchange "taken" exists with other properties than type "fanout"' in said
+        assert "406 PRECONDITION_FAILED" in said
+    finally:
+        channel.exchange_delete("taken")
+
+
+def test_an_exchange_of_unknown_type(made: Maker, broker: Node) -> None:
+    said = refused(made, port=broker.port, exchange_name="odd", exchange_type="nonsense")
+    assert 'exchange type "nonsense" was refused: 503 COMMAND_INVALID' in said
+
+
+@pytest.mark.parametrize("kind", ["direct", "fanout", "headers", "topic"])
+def test_every_type_of_exchange(made: Maker, broker: Node, channel: Any, kind: str) -> None:
+    made(port=broker.port, exchange_name=f"of-{kind}", exchange_type=kind)
+    channel.exchange_declare(f"of-{kind}", kind)
+    channel.exchange_delete(f"of-{kind}")
+
+
+def test_another_virtual_host(made: Maker, broker: Node) -> None:
+    broker.ctl("add_vhost", "another")
+    try:
+        broker.ctl("set_permissions", "--vhost", "another", "guest", "", "", "")
+        said = refused(made, port=broker.port, virtual_host="another")
+        assert "access to exchange 'profiling' in vhost 'another' refused" in said
+        broker.ctl("set_permissions", "--vhost", "another", "guest", ".*", ".*", ".*")
+        made(port=broker.port, virtual_host="another")
+    finally:
+        broker.ctl("delete_vhost", "another")
+
+
+def test_no_thread_is_left(made: Maker, broker: Node, closed_port: int) -> None:
+    # Threads of asyncio's own that it keeps.
+    made(port=broker.port)
+    before = native_threads()
+    made(port=broker.port)
+    with pytest.raises(RuntimeError):
+        made(port=closed_port, retry=1)
+    with pytest.raises(RuntimeError):
+        made(port=broker.port, password="sesame")
+    wait_until_gone(before)
+
+
+@pytest.mark.every_version
+def test_forking_after_the_constructor_warns_of_nothing(broker: Node) -> None:
+    done = run_python(
+        f"""
+        import os
+        from phanos.publisher import ImpProfHandler
+        from support import wait_until
+        handler = ImpProfHandler("rabbit", port={broker.port})
+        wait_until(lambda: len(os.listdir("/proc/self/task")) == 1, "one thread")
+        child = os.fork()
+        if not child:
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+        """
+    )
+    assert done.stderr == ""
+
+
+@running
+async def test_create_leaves_the_loop_free(proxy: Proxy) -> None:
+    proxy.half_open()
+    longest = 0.0
+    arguments: dict[str, Any] = {"port": proxy.port, "retry": 2, "stack_timeout": 0.3}
+    creating = asyncio.ensure_future(publisher.AsyncImpProfHandler.create("rabbit", **arguments))
+    while not creating.done():
+        start = time.monotonic()
+        await asyncio.sleep(0.001)
+        longest = max(longest, time.monotonic() - start)
+    with pytest.raises(RuntimeError, match=f"^{CANNOT}$"):
+        await creating
+    assert longest < LAG_S
+
+
+@running
+async def test_create_can_be_cancelled(proxy: Proxy) -> None:
+    before = native_threads()
+    proxy.half_open()
+    start = time.monotonic()
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(
+            publisher.AsyncImpProfHandler.create("rabbit", port=proxy.port), timeout=0.1
+        )
+    assert time.monotonic() - start < 0.1 + AT_ONCE_S
+    wait_until_gone(before)
+
+
+def test_made_directly_it_connects_nowhere(closed_port: int) -> None:
+    before = native_threads()
+    handler = publisher.AsyncImpProfHandler("rabbit", port=closed_port)
+    assert handler.stats()["state"] == "idle"
+    assert native_threads() == before
