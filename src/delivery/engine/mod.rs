@@ -28,6 +28,7 @@ use tokio::time::{sleep_until, timeout};
 use super::backoff::Backoff;
 use super::chunk::Chunk;
 use super::encode::{Encoded, encode};
+use super::exit::Occupied;
 use super::failure::Failure;
 use super::link::Link;
 use super::message::{Body, Envelope, Message};
@@ -103,6 +104,8 @@ pub(super) struct Engine {
     connection: Connection,
     backoff: Backoff,
     outbox: Outbox,
+    /// Whether there are messages that somebody can receive.
+    occupied: Occupied,
     answers: Answers,
     routing: Routing,
     spool: Option<Spool>,
@@ -141,6 +144,7 @@ impl Engine {
             commands,
             connection: Connection::Down { until: now },
             outbox: Outbox::default(),
+            occupied: Occupied::default(),
             answers: Answers::new(),
             routing: Routing::Unknown,
             unspooled: VecDeque::new(),
@@ -179,7 +183,9 @@ impl Engine {
         Turn::Done
     }
 
-    fn tell_counts(&self) {
+    fn tell_counts(&mut self) {
+        self.occupied.set(self.outbox.messages().next().is_some() && !self.routing.is_lost());
+        self.shared.buffer.tell_empty();
         let counters = &self.shared.counters;
         counters.in_flight.store(self.outbox.in_flight_records(), Ordering::Relaxed);
         // By sequence, hence nearly by age.

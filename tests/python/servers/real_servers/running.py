@@ -7,11 +7,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients import Clients
-from ledger import Ledger, lines_of
+from .clients import Clients
+from .ledger import Ledger, lines_of
 from receiver import Receiver
-from rows import WATCHED, Row, Scene
-from server import Server
+from .rows import WATCHED, Row, Scene
+from .server import Server
 
 from tools.rabbitmq.ports import free_ports
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from rows import ROWS, Row
-from running import run
+from .rows import ROWS, Row
+from .running import run
 
 QUICK = [row for row in ROWS if row.quick]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pika
-from clients import Answered, Failed, Log
+from .clients import Answered, Failed, Log
 from receiver import EXCHANGE, Receiver
 
 from tools.rabbitmq.ports import HOST

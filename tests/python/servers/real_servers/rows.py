@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from clients import Answered, Clients, ask, leave
-from ledger import Killed, Ledger
-from server import Server, module
+from .clients import Answered, Clients, ask, leave
+from .ledger import Killed, Ledger
+from .server import Server, module
 
 from tools.rabbitmq.ports import HOST
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from clients import Failed, ask
+from .clients import Failed, ask
 
 APPS = Path(__file__).parent / "apps"
 START_S = 60.0

@@ -13,14 +13,10 @@ import tempfile
 import traceback
 from pathlib import Path
 
-HERE = Path(__file__).parent
-REPOSITORY = HERE.parents[3]
-sys.path[:0] = [str(REPOSITORY), str(HERE.parents[1] / "rabbitmq")]
+from tools.rabbitmq import Node
 
-from rows import ROWS, Row  # noqa: E402
-from running import Outcome, run  # noqa: E402
-
-from tools.rabbitmq import Node  # noqa: E402
+from .rows import ROWS, Row
+from .running import Outcome, run
 
 HEAD = (
     "| environment | phanos | answered | dropped | recorded | received | wrong path | lost "
