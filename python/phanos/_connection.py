@@ -20,6 +20,8 @@ BUFFER_BYTES = 64 * 1024 * 1024
 """Memory for records that wait for the broker: about 2.5 million of them."""
 SPOOL_BYTES = 1024 * 1024 * 1024
 """Disk for records that wait for the broker, where a spool directory is given."""
+SPOOL_ADOPT_S = 10.0
+"""How often files of dead processes are looked for, in seconds."""
 
 _GUEST = "guest"
 

@@ -257,6 +257,7 @@ class Delivery:
         buffer_bytes: int,
         spool_directory: str | None,
         spool_bytes: int,
+        spool_adopt_s: float,
     ) -> Delivery: ...
     @property
     def state(self) -> str:
@@ -289,7 +290,7 @@ class Delivery:
         """Return lines to log: `(level, text)`."""
 
 def end_deliveries(timeout_s: float) -> None:
-    """End all network sides for good, at the end of the interpreter."""
+    """End all network sides, at the end of the interpreter."""
 
 @final
 class Plan:

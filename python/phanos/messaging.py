@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from . import _registry
+from . import _connection, _registry
 from ._connection import (
     BUFFER_BYTES,
     EXCHANGE_NAME,
@@ -137,6 +137,7 @@ class BasePublisher(ABC):
             buffer_bytes=buffer_bytes,
             spool_directory=spool_directory,
             spool_bytes=spool_bytes,
+            spool_adopt_s=_connection.SPOOL_ADOPT_S,
             **native_arguments(self.connection_parameters, password_of(password)),
         )
         _registry.add_publisher(self)

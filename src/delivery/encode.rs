@@ -9,7 +9,7 @@ use crate::core::record::Metric;
 use super::chunk::{Chunk, Content, Entry, Other};
 
 /// A message is closed beyond it.
-const BODY_BYTES: usize = 256 * 1024;
+pub(super) const BODY_BYTES: usize = 256 * 1024;
 
 /// A message's body and what it is made of.
 pub(super) struct Encoded {
@@ -49,6 +49,13 @@ pub(super) fn encode(chunk: &Chunk, mut emit: impl FnMut(Encoded)) {
             emit(Encoded { metric: Arc::clone(metric), body, records });
         }
     }
+}
+
+/// Adds the records of one JSON array to those of another; neither is empty.
+pub(super) fn join(body: &mut Vec<u8>, more: &[u8]) {
+    body.pop();
+    body.push(b',');
+    body.extend_from_slice(&more[1..]);
 }
 
 /// A record up to its labels.

@@ -81,7 +81,7 @@ impl Link {
     pub(super) fn publish(
         &self,
         envelope: &Envelope,
-        body: Arc<[u8]>,
+        body: Arc<Vec<u8>>,
     ) -> impl Future<Output = lapin::Result<Confirmation>> + Send + 'static {
         let channel = self.channel.clone();
         let exchange = self.exchange.clone();

@@ -55,18 +55,28 @@ impl Envelope {
 /// Where the body is.
 #[derive(Clone, Debug)]
 pub(super) enum Body {
-    Memory(Arc<[u8]>),
+    Memory(Arc<Vec<u8>>),
     /// In the spool only.
     Spool {
-        bytes: u32,
+        bytes: usize,
     },
 }
 
-/// A key in a spool: which store, and which message in it.
+/// What a spool has of a message. It gets the bytes piece by piece, as the message grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct SpoolKey {
+pub(super) struct Spooled {
+    /// Which store.
     pub(super) store: u32,
+    /// Which message in it.
     pub(super) number: u64,
+    /// Pieces that the spool was told of, and how many of them are on disk.
+    pub(super) pieces: u32,
+    pub(super) written: u32,
+    /// Bytes and records in all these pieces.
+    pub(super) bytes: usize,
+    pub(super) records: u32,
+    /// Records counted as being on disk.
+    pub(super) counted: u32,
 }
 
 #[derive(Debug)]
@@ -82,10 +92,10 @@ pub(super) struct Message {
     pub(super) attempts: u32,
     /// How often the broker closed the channel when only this message was under way.
     pub(super) refusals: u32,
+    /// The newest message of its metric, which records may join that come before it is sent.
+    pub(super) open: bool,
     /// Set as soon as the spool was told of it.
-    pub(super) spooled: Option<SpoolKey>,
-    /// The spool has written it.
-    pub(super) durable: bool,
+    pub(super) spooled: Option<Spooled>,
     /// Whoever waits for this very message.
     pub(super) ticket: Option<Ticket>,
 }
@@ -95,11 +105,19 @@ impl Message {
         u64::from(self.envelope.records)
     }
 
+    /// True if all of it is on disk.
+    pub(super) fn is_durable(&self) -> bool {
+        self.spooled.is_some_and(|spooled| {
+            // The closing bracket is not written.
+            spooled.written == spooled.pieces && spooled.bytes + 1 == self.body_bytes()
+        })
+    }
+
     /// Bytes of the body, wherever it is.
     pub(super) fn body_bytes(&self) -> usize {
         match &self.body {
             Body::Memory(body) => body.len(),
-            Body::Spool { bytes } => *bytes as usize,
+            Body::Spool { bytes } => *bytes,
         }
     }
 

@@ -23,6 +23,7 @@
 //! | `backoff`  | pauses between attempts |
 //! | `routing`  | whether anybody receives what is sent |
 //! | `spool`    | messages on disk, and `store`, one file of them |
+//! | `locked_file` | a file that one process holds |
 //! | `stats`    | what became of all records |
 //! | `notices`  | what there is to log |
 //! | `shared`   | what both sides see |
@@ -39,6 +40,7 @@ mod failure;
 pub mod fork;
 mod kit;
 mod link;
+mod locked_file;
 mod message;
 mod notices;
 mod outbox;
@@ -52,6 +54,10 @@ mod stats;
 mod store;
 mod ticket;
 mod tls;
+
+#[cfg(test)]
+#[path = "../../tests/rust/delivery/mod.rs"]
+mod tests;
 
 pub use chunk::{Chunk, Content, Other};
 pub use failure::Failure;

@@ -1,9 +1,11 @@
 //! Messages that wait to be sent or to be confirmed, and what is in whose hands.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::message::Message;
+use super::encode::{BODY_BYTES, join};
+use super::message::{Body, Message};
 
 /// Messages on their way to the broker at most.
 const WINDOW_MESSAGES: usize = 256;
@@ -12,6 +14,8 @@ const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes that wait here for their turn, beyond which records stay in the buffer, where they
 /// take less.
 const WAITING_BYTES: usize = 4 * 1024 * 1024;
+/// How far back a metric's newest message is looked for: more metrics than a program has.
+const NEWEST: usize = 256;
 
 #[derive(Default)]
 pub(super) struct Outbox {
@@ -55,6 +59,59 @@ impl Outbox {
     pub(super) fn add(&mut self, message: Message) {
         self.waiting_bytes += message.memory();
         self.waiting.push_back(message);
+    }
+
+    /// Adds records to the newest message of their metric, if that may still grow; returns its
+    /// sequence. `body` is the JSON array of the records.
+    pub(super) fn extend(
+        &mut self,
+        metric: &str,
+        routing_key: &str,
+        body: &[u8],
+        records: u32,
+    ) -> Option<u64> {
+        let newest = self.waiting.iter_mut().rev().take(NEWEST).find(|message| {
+            let envelope = &message.envelope;
+            message.ticket.is_none()
+                && (&*envelope.metric, &*envelope.routing_key) == (metric, routing_key)
+        })?;
+        // Once sent it bears its name for good.
+        let may_grow = newest.open && newest.attempts == 0;
+        if let Body::Memory(held) = &mut newest.body
+            && may_grow
+            && held.len() + body.len() <= BODY_BYTES
+        {
+            join(Arc::make_mut(held), body);
+            self.waiting_bytes += body.len() - 1;
+            Arc::make_mut(&mut newest.envelope).records += records;
+            return Some(newest.sequence);
+        }
+        newest.open = false;
+        None
+    }
+
+    /// Lets go of bodies that are on disk as well, until no more than may be is in memory. The
+    /// newest first: the oldest are sent next. Those that may still grow stay if they can.
+    pub(super) fn shed(&mut self) {
+        for open in [false, true] {
+            for message in self.waiting.iter_mut().rev() {
+                if self.waiting_bytes < WAITING_BYTES {
+                    return;
+                }
+                if message.open <= open && message.is_durable() {
+                    self.waiting_bytes -= message.memory();
+                    message.body = Body::Spool { bytes: message.body_bytes() };
+                }
+            }
+        }
+    }
+
+    /// Takes out the oldest waiting message that is in the spool.
+    pub(super) fn take_oldest_spooled(&mut self) -> Option<Message> {
+        let place = self.waiting.iter().position(|message| message.spooled.is_some())?;
+        let message = self.waiting.remove(place)?;
+        self.waiting_bytes -= message.memory();
+        Some(message)
     }
 
     /// True if the next message may be sent now.
@@ -131,8 +188,9 @@ impl Outbox {
         self.in_flight.values().map(|sent| &sent.message).chain(&self.waiting)
     }
 
-    pub(super) fn messages_mut(&mut self) -> impl Iterator<Item = &mut Message> {
-        self.in_flight.values_mut().map(|sent| &mut sent.message).chain(&mut self.waiting)
+    /// Those that wait, to be changed in what takes no memory.
+    pub(super) fn waiting_mut(&mut self) -> impl Iterator<Item = &mut Message> {
+        self.waiting.iter_mut()
     }
 
     pub(super) fn sent_messages_mut(&mut self) -> impl Iterator<Item = &mut Message> {
@@ -179,12 +237,5 @@ impl Outbox {
             }
         }
         removed
-    }
-
-    /// Takes everything out.
-    pub(super) fn empty(&mut self) -> Vec<Message> {
-        self.put_all_back();
-        self.waiting_bytes = 0;
-        std::mem::take(&mut self.waiting).into()
     }
 }

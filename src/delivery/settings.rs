@@ -75,7 +75,10 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub struct SpoolSettings {
     pub directory: PathBuf,
+    /// Of all bodies; the file takes up to half as much again.
     pub max_bytes: u64,
+    /// How often files of dead processes are looked for.
+    pub adopt_every: Duration,
 }
 
 impl Settings {

@@ -1,5 +1,6 @@
 //! What callers and the network side of one handler share.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::buffer::Buffer;
@@ -14,6 +15,7 @@ pub(super) struct Shared {
     pub(super) buffer: Buffer,
     pub(super) counters: Counters,
     pub(super) notices: Notices,
+    last_id: AtomicU64,
 }
 
 impl Shared {
@@ -24,7 +26,14 @@ impl Shared {
             settings,
             counters: Counters::default(),
             notices: Notices::default(),
+            last_id: AtomicU64::new(0),
         }
+    }
+
+    /// A name that nothing else has, in this process or another.
+    pub(super) fn unique_id(&self) -> Box<str> {
+        let number = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{}-{number}", self.worker).into()
     }
 
     /// Counts records that are given up, and has it told.

@@ -3,7 +3,6 @@
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -26,9 +25,6 @@ use super::refused::Refused;
 /// The runtime of all deliveries. Not the one of awaited futures, whose tasks may wait for
 /// the interpreter: nothing that delivers ever does.
 static RUNTIME: GilCell<Option<Arc<OfProcess>>> = GilCell::new(None);
-
-/// Set at the end of the interpreter: nothing is started any more.
-static ENDED: AtomicBool = AtomicBool::new(false);
 
 /// The sender of the process that made it.
 struct Owned {
@@ -109,9 +105,6 @@ impl Delivery {
 
 fn start(py: Python<'_>, sender: &Sender) -> PyResult<()> {
     let started = sender.start(|| {
-        if ENDED.load(Ordering::Relaxed) {
-            return Err(std::io::Error::other("the interpreter is ending"));
-        }
         RUNTIME.with(py, of_this_process).runtime().map(|runtime| runtime.handle().clone())
     });
     started.map_err(|error| {
@@ -136,7 +129,7 @@ impl Delivery {
         *, host, port, user, password, virtual_host, exchange, exchange_type, heartbeat,
         blocked_timeout_s, attempts, retry_delay_s, socket_timeout_s, stack_timeout_s,
         channel_max, frame_max, locale, client_properties, tcp, tls, buffer_bytes,
-        spool_directory, spool_bytes
+        spool_directory, spool_bytes, spool_adopt_s
     ))]
     #[allow(clippy::too_many_arguments)]
     fn new(
@@ -162,6 +155,7 @@ impl Delivery {
         buffer_bytes: usize,
         spool_directory: Option<PathBuf>,
         spool_bytes: u64,
+        spool_adopt_s: f64,
     ) -> PyResult<Self> {
         let (user_timeout_ms, idle_s, interval_s, keep_count) = tcp;
         let tls = tls.map(|(ca, certificate, key, server_name)| {
@@ -170,6 +164,12 @@ impl Delivery {
         let tls = tls.transpose().map_err(|error| {
             PyValueError::new_err(format!("ssl_options cannot be honoured: {error}"))
         })?;
+        let adopt_every = seconds("spool_adopt_s", spool_adopt_s)?;
+        let spool = spool_directory.map(|directory| SpoolSettings {
+            directory,
+            max_bytes: spool_bytes,
+            adopt_every,
+        });
         let settings = Settings {
             host,
             port,
@@ -196,8 +196,7 @@ impl Delivery {
             },
             tls,
             buffer_bytes,
-            spool: spool_directory
-                .map(|directory| SpoolSettings { directory, max_bytes: spool_bytes }),
+            spool,
         };
         Ok(Self { owned: GilCell::new(Owned::new(settings)) })
     }
@@ -317,10 +316,10 @@ pub(crate) fn told(failure: Failure) -> (bool, String) {
     (matches!(failure, Failure::Refused(_)), failure.to_string())
 }
 
-/// Ends the runtime of all deliveries for good.
+/// Ends the runtime of all deliveries. What a thread hands over later, on its last instructions
+/// while the interpreter ends, starts one anew, and `exit` waits for it a moment.
 #[pyfunction]
 pub(crate) fn end_deliveries(py: Python<'_>, timeout_s: f64) {
-    ENDED.store(true, Ordering::Relaxed);
     let ours = RUNTIME.replace(py, None);
     let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
     py.detach(|| end(ours, patience));

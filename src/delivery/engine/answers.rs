@@ -121,7 +121,7 @@ impl Engine {
             worker: self.shared.worker.clone(),
             records,
         };
-        self.add(envelope, back.delivery.data.as_slice().into(), None, now, None);
+        self.add(envelope, back.delivery.data.clone(), None, now, None);
     }
 
     fn acked(&mut self, sequence: u64) {

@@ -1,15 +1,19 @@
 //! Messages that go to the spool and come back.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+//! Messages that go to the spool and come back.
 
+use std::sync::Arc;
+use std::time::Instant;
+
+use tokio::time::timeout_at;
+
+use super::super::message::Spooled;
 use super::super::spool::GRACE;
-use super::{Body, Done, Engine, Message, Reason, add, earlier, subtract};
+use super::super::store::Stored;
+use super::{Body, Done, Engine, Message, Reason, Spool, add, disk_done, earlier, subtract};
 
 /// What one look-up in the spool brings back, at most.
 const LOAD_BYTES: usize = 1024 * 1024;
-/// After the disk failed, memory has to do for so long.
-const DISK_PAUSE: Duration = Duration::from_secs(5);
 
 impl Engine {
     /// Hands the spool what it should keep, and lets it get on.
@@ -19,28 +23,22 @@ impl Engine {
             && since + GRACE <= now
         {
             self.unspooled.pop_front();
-            let counters = &self.shared.counters;
-            self.outbox.change(sequence, |message| {
-                if message.spooled.is_none()
-                    && let Body::Memory(body) = &message.body
-                {
-                    let body = Arc::clone(body);
-                    spool.put(message, body);
-                    add(&counters.spooled, message.records());
-                }
-            });
+            self.outbox.change(sequence, |message| spool.put(message));
         }
         let mut too_many = Vec::new();
         while spool.is_over_full()
-            && self.outbox.next().is_some_and(|message| message.spooled.is_some())
-            && let Some(oldest) = self.outbox.take_next()
-            && let Some(key) = oldest.spooled
+            && let Some(mut oldest) = self.outbox.take_oldest_spooled()
         {
-            spool.remove(key, oldest.body_bytes());
-            subtract(&self.shared.counters.spooled, oldest.records());
-            too_many.push(Message { spooled: None, ..oldest });
+            if let Some(spooled) = oldest.spooled.take() {
+                spool.remove(spooled);
+                subtract(&self.shared.counters.spooled, u64::from(spooled.counted));
+            }
+            too_many.push(oldest);
         }
         spool.advance(now);
+        if self.outbox.is_full() {
+            self.outbox.shed();
+        }
         for message in too_many {
             self.give_up(message, Reason::Spool);
         }
@@ -48,9 +46,9 @@ impl Engine {
 
     /// When the spool has something to do at the latest.
     pub(super) fn disk_deadline(&self) -> Option<Instant> {
-        let spool = self.spool.as_ref().filter(|spool| !spool.is_busy())?;
+        let spool = self.spool.as_ref()?;
         let unspooled = self.unspooled.front().map(|(since, _)| *since + GRACE);
-        earlier(unspooled, Some(spool.next_look()))
+        earlier(unspooled, spool.deadline())
     }
 
     /// Has the bodies brought back that are sent next.
@@ -59,9 +57,9 @@ impl Engine {
         let mut wanted = Vec::new();
         let mut bytes = 0;
         for message in self.outbox.messages() {
-            if let (Body::Spool { bytes: size }, Some(key)) = (&message.body, message.spooled) {
-                wanted.push((message.sequence, key));
-                bytes += *size as usize;
+            if let (Body::Spool { bytes: size }, Some(spooled)) = (&message.body, message.spooled) {
+                wanted.push((message.sequence, spooled));
+                bytes += *size;
                 if bytes >= LOAD_BYTES {
                     break;
                 }
@@ -72,52 +70,62 @@ impl Engine {
 
     pub(super) fn handle_disk(&mut self, done: Done) {
         match done {
-            Done::Written(sequences) => self.written(sequences),
+            Done::Written(pieces) => self.written(pieces),
             Done::Loaded(loaded) => self.loaded(loaded),
-            Done::Adopted(messages) => {
-                for (key, stored) in messages {
-                    let records = u64::from(stored.envelope.records);
-                    let counters = &self.shared.counters;
-                    add(&counters.adopted, records);
-                    add(&counters.outstanding, records);
-                    add(&counters.spooled, records);
-                    let sequence = self.outbox.next_sequence();
-                    self.outbox.add(Message {
-                        sequence,
-                        envelope: Arc::new(stored.envelope),
-                        body: Body::Spool { bytes: stored.body_bytes },
-                        number: None,
-                        since: Instant::now(),
-                        attempts: 0,
-                        refusals: 0,
-                        spooled: Some(key),
-                        durable: true,
-                        ticket: None,
-                    });
+            Done::Looked { adopted, refused } => {
+                if !refused.is_empty() {
+                    let text = format!("{}; left as it is", refused.join("; "));
+                    self.shared.failed("spool file", &text);
+                }
+                for (spooled, stored) in adopted {
+                    self.adopt(spooled, stored);
                 }
             }
-            Done::Failed(error) => self.disk_failed(&error),
+            // What was to be written is tried again; memory has to do meanwhile.
+            Done::Failed(error) => self.shared.failed("spool", &error),
         }
     }
 
-    fn written(&mut self, sequences: Vec<u64>) {
-        for sequence in sequences {
-            let full = self.outbox.is_full();
+    fn adopt(&mut self, spooled: Spooled, stored: Stored) {
+        let counters = &self.shared.counters;
+        let records = u64::from(stored.envelope.records);
+        for counter in [&counters.adopted, &counters.outstanding, &counters.spooled] {
+            add(counter, records);
+        }
+        let sequence = self.outbox.next_sequence();
+        self.outbox.add(Message {
+            sequence,
+            envelope: Arc::new(stored.envelope),
+            body: Body::Spool { bytes: stored.body_bytes },
+            number: None,
+            since: Instant::now(),
+            attempts: 0,
+            refusals: 0,
+            open: false,
+            spooled: Some(spooled),
+            ticket: None,
+        });
+    }
+
+    fn written(&mut self, pieces: Vec<(u64, u32)>) {
+        let counters = &self.shared.counters;
+        for (sequence, piece) in pieces {
             self.outbox.change(sequence, |message| {
-                message.durable = true;
-                if full && let Body::Memory(body) = &message.body {
-                    let bytes = u32::try_from(body.len()).unwrap_or(u32::MAX);
-                    message.body = Body::Spool { bytes };
+                let Some(spooled) = &mut message.spooled else { return };
+                spooled.written = spooled.written.max(piece + 1);
+                if spooled.written == spooled.pieces {
+                    add(&counters.spooled, u64::from(spooled.records - spooled.counted));
+                    spooled.counted = spooled.records;
                 }
             });
         }
     }
 
-    fn loaded(&mut self, loaded: Vec<(u64, Result<Arc<[u8]>, String>)>) {
+    fn loaded(&mut self, loaded: Vec<(u64, Result<Vec<u8>, String>)>) {
         for (sequence, body) in loaded {
             match body {
                 Ok(body) => self.outbox.change(sequence, |message| {
-                    message.body = Body::Memory(body);
+                    message.body = Body::Memory(Arc::new(body));
                 }),
                 Err(error) => {
                     self.shared.failed("spool", &error);
@@ -129,50 +137,50 @@ impl Engine {
         }
     }
 
-    /// Memory has to do until the disk is well again.
-    fn disk_failed(&mut self, error: &str) {
-        self.shared.failed("spool", error);
-        let Some(spool) = &mut self.spool else { return };
-        let again = Instant::now() + DISK_PAUSE;
-        let counters = &self.shared.counters;
-        let unspooled = &mut self.unspooled;
-        for message in self.outbox.messages_mut() {
-            if !message.durable
-                && let Some(key) = message.spooled.take()
-            {
-                spool.remove(key, message.body_bytes());
-                subtract(&counters.spooled, message.records());
-                unspooled.push_back((again, message.sequence));
-            }
-        }
-    }
-
     /// A message needs the disk no longer.
     pub(super) fn unspool(&mut self, message: &Message) {
-        if let (Some(spool), Some(key)) = (&mut self.spool, message.spooled) {
-            spool.remove(key, message.body_bytes());
-            subtract(&self.shared.counters.spooled, message.records());
+        if let (Some(spool), Some(spooled)) = (&mut self.spool, message.spooled) {
+            spool.remove(spooled);
+            subtract(&self.shared.counters.spooled, u64::from(spooled.counted));
         }
     }
 
-    /// Leaves to the spool what it can take; returns the rest.
-    pub(super) fn leave_on_disk(&mut self) -> Vec<Message> {
-        let mut rest = Vec::new();
-        for mut message in self.outbox.empty() {
-            match (&mut self.spool, &message.body) {
-                (Some(_), _) if message.spooled.is_some() => {}
-                (Some(spool), Body::Memory(body)) if message.ticket.is_none() => {
-                    let body = Arc::clone(body);
-                    spool.put(&mut message, body);
-                    add(&self.shared.counters.spooled, message.records());
-                }
-                _ => {
-                    rest.push(message);
-                    continue;
-                }
+    /// Leaves to the disk all that it takes until `end`, what is in the buffer included.
+    pub(super) async fn leave_on_disk(&mut self, end: Instant) {
+        let Some(spool) = &mut self.spool else { return };
+        spool.try_again();
+        loop {
+            while !self.outbox.is_full()
+                && let Some((chunk, number)) = self.shared.buffer.take()
+            {
+                self.add_chunk(&chunk, number, Instant::now());
             }
-            subtract(&self.shared.counters.outstanding, message.records());
+            if !self.save(end).await || self.shared.buffer.records() == 0 {
+                return;
+            }
+            self.outbox.shed();
         }
-        rest
+    }
+
+    /// Writes all messages; false if the disk failed, or took too long.
+    async fn save(&mut self, end: Instant) -> bool {
+        let Some(spool) = &mut self.spool else { return false };
+        for message in self.outbox.waiting_mut().filter(|message| message.ticket.is_none()) {
+            spool.put(message);
+        }
+        while self.spool.as_ref().is_some_and(Spool::is_behind) {
+            if let Some(spool) = &mut self.spool {
+                spool.advance(Instant::now());
+            }
+            let Ok(done) = timeout_at(end.into(), disk_done(&mut self.spool)).await else {
+                return false;
+            };
+            let failed = matches!(done, Done::Failed(_));
+            self.handle_disk(done);
+            if failed {
+                return false;
+            }
+        }
+        true
     }
 }

@@ -23,7 +23,8 @@ use std::time::{Duration, Instant};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use lapin::{Confirmation, Event};
 use tokio::sync::mpsc::UnboundedReceiver;
-use tokio::time::{sleep_until, timeout};
+use tokio::task::spawn_blocking;
+use tokio::time::sleep_until;
 
 use super::backoff::Backoff;
 use super::chunk::Chunk;
@@ -81,6 +82,8 @@ type Answered = (u64, lapin::Result<Confirmation>);
 type Answers = FuturesUnordered<Pin<Box<dyn Future<Output = Answered> + Send>>>;
 type Opening = Pin<Box<dyn Future<Output = Result<Box<Link>, Failure>> + Send>>;
 
+// There is one per handler.
+#[allow(clippy::large_enum_variant)]
 enum Connection {
     /// Until then nothing is tried.
     Down {
@@ -136,7 +139,7 @@ impl Engine {
         let now = Instant::now();
         let settings = &shared.settings;
         let spool =
-            settings.spool.as_ref().map(|spool| Spool::new(settings, spool, shared.worker.clone()));
+            settings.spool.as_ref().map(|spool| Spool::new(settings, spool, &shared.unique_id()));
         Self {
             backoff: Backoff::new(settings.retry_delay),
             spool,
@@ -288,68 +291,81 @@ impl Engine {
     fn add_chunk(&mut self, chunk: &Chunk, number: u64, now: Instant) {
         let since = chunk.since.unwrap_or(now);
         for message in self.encoded(chunk) {
+            let (metric, job) = (message.metric.name(), message.metric.job());
+            if let Some(sequence) = self.outbox.extend(metric, job, &message.body, message.records)
+            {
+                add(&self.shared.counters.outstanding, u64::from(message.records));
+                self.mark_unspooled(since, sequence);
+                continue;
+            }
             let envelope = Envelope {
                 id: "".into(),
-                routing_key: message.metric.job().into(),
-                metric: message.metric.name().into(),
+                routing_key: job.into(),
+                metric: metric.into(),
                 worker: self.shared.worker.clone(),
                 records: message.records,
             };
-            self.add(envelope, message.body.into(), Some(number), since, None);
+            self.add(envelope, message.body, Some(number), since, None);
         }
     }
 
     /// The messages of `chunk`; none, if there is a mistake in making them.
     fn encoded(&self, chunk: &Chunk) -> Vec<Encoded> {
-        let encoded = catch_unwind(AssertUnwindSafe(|| {
-            let mut encoded = Vec::new();
-            encode(chunk, |message| encoded.push(message));
-            encoded
-        }));
-        encoded.unwrap_or_else(|_| {
+        let mut encoded = Vec::new();
+        let encode = || encode(chunk, |message| encoded.push(message));
+        if catch_unwind(AssertUnwindSafe(encode)).is_err() {
             self.shared.give_up(Reason::Failed, chunk.len() as u64);
-            Vec::new()
-        })
+            return Vec::new();
+        }
+        encoded
     }
 
     /// Queues a message; one without an id gets one.
     fn add(
         &mut self,
         mut envelope: Envelope,
-        body: Arc<[u8]>,
+        body: Vec<u8>,
         number: Option<u64>,
         since: Instant,
         ticket: Option<Ticket>,
     ) {
         let sequence = self.outbox.next_sequence();
         if envelope.id.is_empty() {
-            envelope.id = format!("{}-{sequence}", self.shared.worker).into();
+            envelope.id = self.shared.unique_id();
         }
         add(&self.shared.counters.outstanding, u64::from(envelope.records));
         if ticket.is_some() {
             self.tickets += 1;
-        } else if self.spool.is_some() {
-            self.unspooled.push_back((since, sequence));
+        } else {
+            self.mark_unspooled(since, sequence);
         }
         self.outbox.add(Message {
             sequence,
             envelope: Arc::new(envelope),
-            body: Body::Memory(body),
+            body: Body::Memory(Arc::new(body)),
             number,
             since,
             attempts: 0,
             refusals: 0,
+            // Records of the buffer may join others of the buffer.
+            open: number.is_some(),
             spooled: None,
-            durable: false,
             ticket,
         });
+    }
+
+    /// There is something new in a message that the disk may have to take.
+    fn mark_unspooled(&mut self, since: Instant, sequence: u64) {
+        if self.spool.is_some() {
+            self.unspooled.push_back((since, sequence));
+        }
     }
 
     fn obey(&mut self, command: Command) {
         let now = Instant::now();
         match command {
             Command::Publish { envelope, body, ticket } => {
-                self.add(envelope, body.into(), None, now, Some(ticket));
+                self.add(envelope, body, None, now, Some(ticket));
             }
             Command::Flush { answer } => {
                 self.flushes.push(FlushWaiter {
@@ -514,20 +530,22 @@ impl Engine {
     async fn stop(mut self) -> bool {
         self.answers = Answers::new();
         let now = Instant::now();
-        while let Some((chunk, number)) = self.shared.buffer.take() {
-            self.add_chunk(&chunk, number, now);
-        }
-        let lost = self.leave_on_disk();
-        let kept = lost.is_empty();
-        if let Some(spool) = self.spool.take()
-            && let Ok(Err(error)) =
-                timeout(self.shared.settings.stack_timeout, spool.finish()).await
-        {
-            self.shared.failed("spool", &error);
-        }
-        self.shared.give_up(Reason::Closed, lost.iter().map(Message::records).sum());
+        self.outbox.put_all_back();
+        self.leave_on_disk(now + self.shared.settings.stack_timeout).await;
+        let lost = self.outbox.remove_waiting(|message| !message.is_durable());
+        let mut records = lost.iter().map(Message::records).sum();
         for message in lost {
             self.forget(message, false);
+        }
+        while let Some((chunk, _)) = self.shared.buffer.take() {
+            records += chunk.len() as u64;
+        }
+        self.shared.give_up(Reason::Closed, records);
+        for message in self.outbox.remove_waiting(|_| true) {
+            subtract(&self.shared.counters.outstanding, message.records());
+        }
+        if let Some(spool) = self.spool.take() {
+            let _ = spawn_blocking(move || spool.finish()).await;
         }
         self.tell_counts();
         self.shared.counters.set_state(State::Closed);
@@ -538,7 +556,7 @@ impl Engine {
         if let Connection::Up(link) = self.connection {
             link.close(GOODBYE).await;
         }
-        kept
+        records == 0
     }
 }
 
@@ -550,6 +568,7 @@ fn earlier(one: Option<Instant>, other: Option<Instant>) -> Option<Instant> {
 }
 
 /// What a connection can come up with.
+#[allow(clippy::large_enum_variant)]
 enum Happening {
     Opened(Result<Box<Link>, Failure>),
     Event(Option<Event>),
