@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 from tools.rabbitmq.ports import HOST
 
 CLIENTS = 16
+READY = "ready"
+"""Name of the request that a server is asked whether it is there."""
 # How long one answer may take: a hang is a failure, not a long test.
 ANSWER_S = 20.0
 
@@ -89,6 +91,10 @@ class Clients:
             threading.Thread(target=self._send, args=(client,), daemon=True)
             for client in range(count)
         ]
+
+    def ready(self) -> bool:
+        """Whether the server answers."""
+        return isinstance(ask(self._port, "/view/{}", READY), Answered)
 
     def __enter__(self) -> Clients:
         for thread in self._threads:

@@ -9,17 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pika
-from .clients import Answered, Failed, Log
 from receiver import EXCHANGE, Receiver
 
 from tools.rabbitmq.ports import HOST
+
+from .clients import READY, Answered, Failed, Log
 
 CALLS = ("view", "view.load", "view.load.query", "view.store")
 """Paths of one request."""
 NOTED = "view.load.query"
 """Where a request's name is recorded."""
-READY = "ready"
-"""Name of the request that a server is asked whether it is there."""
 LOSABLE_S = 0.25
 """
 What a process that is killed may take with it: 50 ms of records on a machine that has time, and
@@ -51,6 +50,7 @@ class Ledger:
         requests: how often each request's name arrived.
         elsewhere: where else names of requests arrived from.
         beforehand: records of the request that found the server ready, counted nowhere else.
+        losable_from: answers later than that may be missing, in the time of `time.monotonic`.
     """
 
     module: str
@@ -63,6 +63,7 @@ class Ledger:
     requests: Counter[str] = field(default_factory=Counter)
     elsewhere: Counter[str] = field(default_factory=Counter)
     beforehand: int = 0
+    losable_from: float = float("inf")
 
     def note(self, log: Log) -> None:
         """Take over what the clients saw."""
@@ -76,7 +77,8 @@ class Ledger:
         return [
             answer
             for answer in self.answered
-            if not any(killed.may_have_taken(answer) for killed in self.killed)
+            if answer.at < self.losable_from
+            and not any(killed.may_have_taken(answer) for killed in self.killed)
         ]
 
     @property
@@ -98,9 +100,10 @@ class Ledger:
     @property
     def misplaced(self) -> int:
         """Records at paths that no call has."""
-        return sum(
-            count for path, count in self.received.items() if path not in self._known()
-        ) + self.elsewhere.total()
+        return (
+            sum(count for path, count in self.received.items() if path not in self._known())
+            + self.elsewhere.total()
+        )
 
     def _known(self) -> set[str]:
         return {f"{self.module}:{path}" for path in (*CALLS, *self.extra)}

@@ -7,18 +7,36 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+
+from tools.rabbitmq.ports import HOST
 
 from .clients import Answered, Clients, ask, leave
 from .ledger import Killed, Ledger
 from .server import Server, module
-
-from tools.rabbitmq.ports import HOST
+from .told import Tasks, Told
 
 WATCHED = "watched.py"
 """A source file beside the server, to be changed."""
 QUIET = ("--log-level", "warning")
+
+
+Traffic = Clients | Told
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a row runs: ports of the server and of the broker, a folder for its files."""
+
+    port: int
+    broker_port: int
+    folder: Path
+
+    @property
+    def answers(self) -> Path:
+        """Where those tell of their answers who give none over HTTP."""
+        return self.folder / "answers"
 
 
 @dataclass
@@ -27,7 +45,7 @@ class Scene:
 
     server: Server
     port: int
-    clients: Clients
+    clients: Traffic
     ledger: Ledger
     folder: Path
 
@@ -43,25 +61,28 @@ class Row:
     One server in one setting.
 
     Attributes:
-        app: module of `apps`.
+        module: leads the paths.
         event: what happens under load; the load goes on before and after.
         requests: how many are sent before the event, and after it.
         ending: what the server is told to end with, the load still going on.
         expected: what it may print of itself that would be a complaint elsewhere.
         one_process: every record is to arrive through a `StreamHandler`, too.
+        may_lose_last: what the server answers while it is ending may be missing.
+        traffic: where the requests come from.
         quick: part of `make test`.
     """
 
     name: str
     command: Command
-    app: str
+    module: str
     event: Event | None = None
     requests: int = 300
     ending: signal.Signals = signal.SIGTERM
     expected: str | None = None
     one_process: bool = False
+    may_lose_last: bool = False
     quick: bool = False
-    environment: dict[str, str] = field(default_factory=dict)
+    traffic: Callable[[Place], Traffic] = lambda place: Clients(place.port)
 
 
 # --- What happens --------------------------------------------------------------------------
@@ -152,7 +173,7 @@ def uwsgi(*options: str) -> Command:
             str(folder / "uwsgi"),
             *("--virtualenv", str(folder.parent), "--wsgi", "wsgi:app"),
             *("--http-socket", f"{HOST}:{port}", "--listen", "64"),
-            *("--master", "--processes", "2", "--need-app", "--die-on-term"),
+            *("--master", "--processes", "2", "--need-app"),
             *("--disable-logging", "--buffer-size", "16384"),
             *options,
         ]
@@ -160,48 +181,86 @@ def uwsgi(*options: str) -> Command:
     return command
 
 
+def celery(*options: str) -> Command:
+    """Celery with a pool of forked processes."""
+
+    def command(python: str, port: int) -> list[str]:
+        pool = ("--pool", "prefork", "--concurrency", "3", "--loglevel", "WARNING")
+        apart = ("--without-gossip", "--without-mingle")
+        worker = ("-A", "tasks", "worker", *pool, *apart, *options)
+        return module("celery", *worker, python=python)
+
+    return command
+
+
+def pools(how: str) -> Command:
+    """A program of its own."""
+
+    def command(python: str, port: int) -> list[str]:
+        return [python, "-c", f"import pools; pools.main(pools.{how})"]
+
+    return command
+
+
+def told(place: Place) -> Told:
+    """The program makes its requests itself."""
+    return Told(place.answers)
+
+
+def tasks(place: Place) -> Tasks:
+    """Requests come through a queue."""
+    return Tasks(place.answers, place.broker_port)
+
+
 RECYCLE = ("--max-requests", "60", "--max-requests-jitter", "20")
 THREADS = ("-k", "gthread", "--threads", "8")
 GEVENT = ("-k", "gevent", "--worker-connections", "100")
 UVICORN_WORKER = ("-k", "uvicorn_worker.UvicornWorker")
+# What SIGTERM does: by itself uWSGI starts anew, cutting requests off.
+CUT_OFF = ("--die-on-term",)
+FINISH = ("--hook-master-start", "unix_signal:15 gracefully_kill_them_all")
+THREADED = ("--threads", "8")
 FORK_HOOKS = ("--py-call-osafterfork",)
 # Gunicorn tells of its workers' ends.
-KILLED = r"was sent SIGKILL"
+KILLED = r"was sent SIGKILL|killed by signal 9"
 CUT = r"Error handling request|Traceback"
-TIMED_OUT = r"Traceback|WORKER TIMEOUT|was sent SIG(KILL|ABRT)|exited with code|Error handling request"
+OF_CELERY = r"superuser|security_error|SecurityWarning|exited with 'signal 9|SIGKILL|WorkerLostError|Traceback|ERROR"
+TIMED_OUT = (
+    r"Traceback|WORKER TIMEOUT|was sent SIG(KILL|ABRT)|exited with code|Error handling request"
+)
 
 ROWS = [
-    Row("gunicorn sync, workers recycled", gunicorn(*RECYCLE), "wsgi", quick=True),
-    Row("gunicorn sync, --preload, recycled", gunicorn("--preload", *RECYCLE), "wsgi"),
-    Row("gunicorn sync, SIGHUP", gunicorn(), "wsgi", replace_workers),
-    Row("gunicorn sync, SIGQUIT", gunicorn(), "wsgi", ending=signal.SIGQUIT, expected=CUT),
-    Row("gunicorn sync, worker killed", gunicorn(), "wsgi", kill_worker, expected=KILLED),
+    Row("gunicorn sync, workers recycled", gunicorn(*RECYCLE), "shop", quick=True),
+    Row("gunicorn sync, --preload, recycled", gunicorn("--preload", *RECYCLE), "shop"),
+    Row("gunicorn sync, SIGHUP", gunicorn(), "shop", replace_workers),
+    Row("gunicorn sync, SIGQUIT", gunicorn(), "shop", ending=signal.SIGQUIT, expected=CUT),
+    Row("gunicorn sync, worker killed", gunicorn(), "shop", kill_worker, expected=KILLED),
     Row(
         "gunicorn sync, worker timeout",
         gunicorn("--timeout", "2"),
-        "wsgi",
+        "shop",
         hang_worker,
         expected=TIMED_OUT,
     ),
-    Row("gunicorn gthread", gunicorn(*THREADS, "-w", "1"), "wsgi", one_process=True, requests=600),
-    Row("gunicorn gthread, recycled", gunicorn(*THREADS, *RECYCLE), "wsgi"),
+    Row("gunicorn gthread", gunicorn(*THREADS, "-w", "1"), "shop", one_process=True, requests=600),
+    Row("gunicorn gthread, recycled", gunicorn(*THREADS, *RECYCLE), "shop"),
     Row(
         "gunicorn gthread, --preload, recycled",
         gunicorn("--preload", *THREADS, *RECYCLE),
-        "wsgi",
+        "shop",
         quick=True,
     ),
     Row(
         "gunicorn gthread, worker killed",
         gunicorn("--preload", *THREADS),
-        "wsgi",
+        "shop",
         kill_worker,
         expected=KILLED,
         quick=True,
     ),
-    Row("gunicorn gevent", gunicorn(*GEVENT, "-w", "1"), "wsgi", one_process=True, requests=600),
-    Row("gunicorn gevent, recycled", gunicorn(*GEVENT, *RECYCLE), "wsgi", quick=True),
-    Row("gunicorn gevent, --preload", gunicorn("--preload", *GEVENT), "wsgi", replace_workers),
+    Row("gunicorn gevent", gunicorn(*GEVENT, "-w", "1"), "shop", one_process=True, requests=600),
+    Row("gunicorn gevent, recycled", gunicorn(*GEVENT, *RECYCLE), "shop", quick=True),
+    Row("gunicorn gevent, --preload", gunicorn("--preload", *GEVENT), "shop", replace_workers),
     Row("uvicorn", uvicorn(), "asgi", one_process=True, requests=600),
     Row("uvicorn, clients leave", uvicorn("--loop", "asyncio"), "asgi", leave_streams, quick=True),
     Row("uvicorn, uvloop", uvicorn("--loop", "uvloop"), "asgi", leave_streams),
@@ -226,8 +285,41 @@ ROWS = [
         "asgi",
         replace_workers,
     ),
-    Row("uWSGI, no threads, no fork hooks", uwsgi("--max-requests", "100"), "wsgi"),
-    Row("uWSGI, no threads, fork hooks", uwsgi("--enable-threads", *FORK_HOOKS), "wsgi"),
-    Row("uWSGI, threads, no fork hooks", uwsgi("--threads", "8"), "wsgi", quick=True),
-    Row("uWSGI, threads, fork hooks", uwsgi("--threads", "8", *FORK_HOOKS), "wsgi"),
+    Row(
+        "celery prefork, recycled",
+        celery("--max-tasks-per-child", "40"),
+        "shop",
+        traffic=tasks,
+        quick=True,
+        expected=OF_CELERY,
+    ),
+    Row(
+        "celery prefork, worker killed",
+        celery(),
+        "shop",
+        kill_worker,
+        traffic=tasks,
+        expected=OF_CELERY,
+    ),
+    Row("ThreadPoolExecutor", pools("threads"), "shop", traffic=told, one_process=True),
+    Row(
+        "asyncio.to_thread", pools("to_thread"), "pools", traffic=told, one_process=True, quick=True
+    ),
+    Row(
+        "event loops in threads", pools("loops"), "asgi", traffic=told, one_process=True, quick=True
+    ),
+    Row("uvloop", pools("uvloop"), "asgi", traffic=told, one_process=True),
+    Row("uWSGI, recycled", uwsgi(*FINISH, "--max-requests", "100"), "shop"),
+    Row("uWSGI, cut off", uwsgi(*CUT_OFF), "shop"),
+    Row("uWSGI, fork hooks, cut off", uwsgi(*CUT_OFF, "--enable-threads", *FORK_HOOKS), "shop"),
+    Row("uWSGI threads", uwsgi(*FINISH, *THREADED), "shop", quick=True),
+    Row("uWSGI threads, fork hooks", uwsgi(*FINISH, *THREADED, *FORK_HOOKS), "shop"),
+    Row(
+        "uWSGI threads, worker killed",
+        uwsgi(*FINISH, *THREADED),
+        "shop",
+        kill_worker,
+        expected=KILLED,
+    ),
+    Row("uWSGI threads, cut off", uwsgi(*CUT_OFF, *THREADED), "shop", may_lose_last=True),
 ]

@@ -7,13 +7,13 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from .clients import Clients
-from .ledger import Ledger, lines_of
 from receiver import Receiver
-from .rows import WATCHED, Row, Scene
-from .server import Server
 
 from tools.rabbitmq.ports import free_ports
+
+from .ledger import Ledger, lines_of
+from .rows import WATCHED, Place, Row, Scene
+from .server import Server
 
 COMPLAINT = re.compile(
     r"warning|traceback|error|critical|panick|fatal|segfault|killed|signal|timeout|deprecat",
@@ -22,7 +22,7 @@ COMPLAINT = re.compile(
 # UWSGI tells of its own settings and life in words that are no complaints.
 OF_UWSGI = re.compile(
     r"^\*\*\*|^-{3}|uWSGI|mapped|WSGI app 0|detected|Python (main|version|threads)|SIGINT"
-    r"|gateway|goodbye|signal-|root|DAMN.*(exit|code)|buried|spawned|Respawned|setgid"
+    r"|gateway|goodbye|signal-|master-start|root|DAMN.*(exit|code)|buried|spawned|Respawned|setgid"
 )
 PROMPT_S = 5.0
 
@@ -52,15 +52,17 @@ def run(row: Row, folder: Path, broker_port: int, python: str = sys.executable) 
     """Run a row with the phanos that `python` has; raises `AssertionError` if it hangs."""
     (port,) = free_ports(1)
     lines = folder / "lines"
-    environment = {"BROKER_PORT": str(broker_port), **row.environment}
+    place = Place(port, broker_port, folder)
+    environment = {"BROKER_PORT": str(broker_port), "ANSWERS": str(place.answers)}
     if row.one_process:
         environment["LINES"] = str(lines)
     (folder / WATCHED).touch()
-    ledger = Ledger(row.app)
+    ledger = Ledger(row.module)
     with Receiver(broker_port) as receiver:
         with Server(row.command(python, port), folder, environment) as server:
-            server.wait_until_ready(port)
-            with Clients(port) as clients:
+            clients = row.traffic(place)
+            server.wait_until(clients.ready)
+            with clients:
                 clients.log.wait_for_answers(row.requests)
                 if row.event is not None:
                     row.event(Scene(server, port, clients, ledger, folder))
@@ -69,6 +71,8 @@ def run(row: Row, folder: Path, broker_port: int, python: str = sys.executable) 
                 server.assert_no_zombies()
                 server.stop(row.ending)
             ledger.note(clients.log)
+            if row.may_lose_last:
+                ledger.losable_from = server.stopping_at
             output = server.output
         ledger.receive(receiver, broker_port)
     dropped = [failed for failed in ledger.failed if failed.at < server.stopping_at]
@@ -78,7 +82,7 @@ def run(row: Row, folder: Path, broker_port: int, python: str = sys.executable) 
         server.stopped_s,
         len(dropped),
         complaints(output, row.expected),
-        lines_of(lines.read_text(), row.app).total() if row.one_process else None,
+        lines_of(lines.read_text(), row.module).total() if row.one_process else None,
     )
 
 

@@ -8,11 +8,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
-
-from .clients import Failed, ask
 
 APPS = Path(__file__).parent / "apps"
 START_S = 60.0
@@ -102,11 +100,11 @@ class Server:
         """What it has printed so far."""
         return self._output.read_text(errors="replace")
 
-    def wait_until_ready(self, port: int) -> None:
+    def wait_until(self, ready: Callable[[], bool]) -> None:
         """Wait until it answers."""
         pause = threading.Event()
         deadline = time.monotonic() + START_S
-        while isinstance(ask(port, "/view/{}", "ready"), Failed):
+        while not ready():
             assert self._leader.poll() is None, f"it ended\n{self.output}"
             assert time.monotonic() < deadline, f"no answer in {START_S} s\n{self.output}"
             pause.wait(0.05)

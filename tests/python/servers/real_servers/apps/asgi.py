@@ -15,7 +15,7 @@ from phanos.metrics import Counter
 
 JOB = "SERVERS"
 
-served = Counter("served", JOB, "requests", labels={"request"})
+served = Counter("served_async", JOB, "requests", labels={"request"})
 
 
 @asynccontextmanager
@@ -49,11 +49,6 @@ def note(request: str) -> None:
     """Record which request this is, at the current place in the call tree."""
     node = phanos.profiler.curr_node.get()
     served.inc(1.0, current_node=node, label_values={"request": request})
-
-
-@app.get("/ready")
-async def ready() -> int:
-    return os.getpid()
 
 
 @app.get("/view/{request}")
