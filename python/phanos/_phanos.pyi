@@ -290,7 +290,7 @@ class Delivery:
         """Return lines to log: `(level, text)`."""
 
 def end_deliveries(timeout_s: float) -> None:
-    """End all network sides, at the end of the interpreter."""
+    """End all network sides for good, at the end of the interpreter."""
 
 @final
 class Plan:

@@ -17,8 +17,6 @@ use std::time::{Duration, Instant};
 
 /// How long the broker may take to confirm what waits.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// The same for what came after the interpreter had its own time for that.
-const LATE_PATIENCE: Duration = Duration::from_millis(300);
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 /// How many places of this process have records in them.
@@ -68,9 +66,11 @@ static AT_EXIT: extern "C" fn() = wait_for_the_rest;
 
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 extern "C" fn wait_for_the_rest() {
-    let patience = if SEEN_TO.load(Ordering::Acquire) { LATE_PATIENCE } else { PATIENCE };
-    let end = Instant::now() + patience;
-    while OCCUPIED.load(Ordering::Acquire) > 0 && Instant::now() < end {
+    let end = Instant::now() + PATIENCE;
+    while OCCUPIED.load(Ordering::Acquire) > 0
+        && !SEEN_TO.load(Ordering::Acquire)
+        && Instant::now() < end
+    {
         sleep(LOOK_EVERY);
     }
 }

@@ -3,6 +3,7 @@
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -25,6 +26,9 @@ use super::refused::Refused;
 /// The runtime of all deliveries. Not the one of awaited futures, whose tasks may wait for
 /// the interpreter: nothing that delivers ever does.
 static RUNTIME: GilCell<Option<Arc<OfProcess>>> = GilCell::new(None);
+
+/// Set at the end of the interpreter: nothing is started any more.
+static ENDED: AtomicBool = AtomicBool::new(false);
 
 /// The sender of the process that made it.
 struct Owned {
@@ -105,6 +109,9 @@ impl Delivery {
 
 fn start(py: Python<'_>, sender: &Sender) -> PyResult<()> {
     let started = sender.start(|| {
+        if ENDED.load(Ordering::Relaxed) {
+            return Err(std::io::Error::other("the interpreter is ending"));
+        }
         RUNTIME.with(py, of_this_process).runtime().map(|runtime| runtime.handle().clone())
     });
     started.map_err(|error| {
@@ -316,10 +323,10 @@ pub(crate) fn told(failure: Failure) -> (bool, String) {
     (matches!(failure, Failure::Refused(_)), failure.to_string())
 }
 
-/// Ends the runtime of all deliveries. What a thread hands over later, on its last instructions
-/// while the interpreter ends, starts one anew, and `exit` waits for it a moment.
+/// Ends the runtime of all deliveries for good.
 #[pyfunction]
 pub(crate) fn end_deliveries(py: Python<'_>, timeout_s: f64) {
+    ENDED.store(true, Ordering::Relaxed);
     let ours = RUNTIME.replace(py, None);
     let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
     py.detach(|| end(ours, patience));

@@ -47,10 +47,8 @@ def attempt(row: Row, version: str, python: str, port: int) -> bool:
         try:
             outcome = run(row, Path(folder), port, python)
         except Exception as error:
-            print(
-                f"| {row.name} | {version} | {(str(error).splitlines() or [type(error).__name__])[0]} ||||||",
-                flush=True,
-            )
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            print(f"| {row.name} | {version} | {reason} |||||||", flush=True)
             if version == "ours":
                 traceback.print_exc()
             return False

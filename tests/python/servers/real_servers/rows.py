@@ -224,7 +224,10 @@ FORK_HOOKS = ("--py-call-osafterfork",)
 # Gunicorn tells of its workers' ends.
 KILLED = r"was sent SIGKILL|killed by signal 9"
 CUT = r"Error handling request|Traceback"
-OF_CELERY = r"superuser|security_error|SecurityWarning|exited with 'signal 9|SIGKILL|WorkerLostError|Traceback|ERROR"
+OF_CELERY = (
+    # It warns of root, and tells of a worker that is lost.
+    r"superuser|security_error|SecurityWarning|SIGKILL|signal 9|WorkerLostError|Traceback|ERROR"
+)
 TIMED_OUT = (
     r"Traceback|WORKER TIMEOUT|was sent SIG(KILL|ABRT)|exited with code|Error handling request"
 )

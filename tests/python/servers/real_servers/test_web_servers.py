@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from .rows import ROWS, Row
 from .running import run
 
