@@ -6,7 +6,7 @@
 //! | module       | what is in it | knows |
 //! |--------------|---------------|-------|
 //! | [`core`]     | paths, tree, values, records, columns | nothing but itself |
-//! | [`delivery`] | from a bounded buffer to a RabbitMQ that has confirmed | lapin, tokio |
+//! | `delivery`   | from a bounded buffer to a RabbitMQ that has confirmed | lapin, tokio |
 //! | `clock`      | the clock that calls are timed with | quanta |
 //! | `runtime`    | the Tokio runtimes of this process | tokio |
 //! | `py`         | Python objects around all of these; the module `phanos._phanos` | PyO3 |

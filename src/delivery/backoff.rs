@@ -21,6 +21,11 @@ impl Backoff {
         self.attempt = 0;
     }
 
+    /// The first pause.
+    pub(super) fn shortest(&self) -> Duration {
+        self.first
+    }
+
     /// The next pause: doubled each time up to the longest, less up to half of it by chance,
     /// so that many workers do not come back in one moment.
     pub(super) fn next(&mut self) -> Duration {

@@ -366,6 +366,7 @@ impl Engine {
         match command {
             Command::Publish { envelope, body, ticket } => {
                 self.add(envelope, body, None, now, Some(ticket));
+                self.hurry(now);
             }
             Command::Flush { answer } => {
                 self.flushes.push(FlushWaiter {
@@ -455,13 +456,24 @@ impl Engine {
         }
     }
 
+    /// Somebody waits for an answer, and not for long.
+    fn hurry(&mut self, now: Instant) {
+        if let Connection::Down { until } = &mut self.connection {
+            *until = now.min(*until);
+        }
+    }
+
     /// Gives the connection up; what was under way is sent again over the next one.
     fn disconnect(&mut self, failure: &Failure) {
         self.answers = Answers::new();
         self.returned.clear();
         self.blocked = None;
         self.outbox.put_all_back();
-        self.connection = Connection::Down { until: Instant::now() + self.backoff.next() };
+        let mut pause = self.backoff.next();
+        if self.tickets > 0 {
+            pause = pause.min(self.backoff.shortest());
+        }
+        self.connection = Connection::Down { until: Instant::now() + pause };
         self.shared.counters.set_state(State::Connecting);
         let kind = match failure {
             Failure::Unreachable(_) => "unreachable",

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from typing import Any
 
-from differences import configured, difference, logged, outcome
-from phanos import messaging, metrics, publisher
+from differences import configured, difference, logged
+from phanos import metrics, publisher
 
 CHILD_DEADLINE_S = 20
 
@@ -123,22 +123,6 @@ def records_waiting_at_interpreter_exit() -> Any:
         check=True,
     )
     return done.stdout
-
-
-@difference(
-    "O05",
-    upstream=["RuntimeError", "returned", "returned", "returned"],
-    ours=["NotImplementedError"] * 4,
-)
-def rabbitmq_classes() -> Any:
-    # Port 1 on loopback: nothing listens there, so the connection is refused at once.
-    nowhere: dict[str, Any] = {"host": "127.0.0.1", "port": 1, "retry": 0, "retry_delay": 0}
-    return [
-        outcome(lambda: publisher.ImpProfHandler("sync", **nowhere)),
-        outcome(lambda: publisher.AsyncImpProfHandler("async", **nowhere)),
-        outcome(lambda: messaging.BlockingPublisher(**nowhere)),
-        outcome(lambda: messaging.AsyncioPublisher(**nowhere)),
-    ]
 
 
 @difference("O06", upstream=["first", "second"], ours=["first"])

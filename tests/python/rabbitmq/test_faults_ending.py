@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +12,8 @@ import pytest
 from faults.limits import DROPPED, EXIT_S, STATE_S
 from faults.scenario import heal
 from faults.scene import Scene
+from proxy import Proxy
+from receiver import Receiver
 
 from tools.rabbitmq import Node
 
@@ -55,3 +60,54 @@ def test_a_program_ends_and_tells_what_it_could_not_deliver(
         assert 0 < lost < recorded, log
         # What was with the broker may have arrived all the same.
         scene.wait_for_records(recorded - lost)
+
+
+MANY_HANDLERS = """
+import sys
+from phanos.handlers import ImpProfHandler
+from phanos.publisher import Profiler
+
+silent_port, port, silent, calls = map(int, sys.argv[1:])
+profiler = Profiler()
+profiler.config(job="ending")
+
+@profiler.profile
+def call() -> None: ...
+
+for number in range(silent):
+    profiler.add_handler(ImpProfHandler(f"silent {number}", port=silent_port))
+profiler.add_handler(ImpProfHandler("healthy", port=port, exchange_name="profiling.healthy"))
+print("ready", flush=True)
+sys.stdin.readline()
+for _ in range(calls):
+    call()
+"""
+SILENT = 20
+# One after the other they would take 2 s, and 0.2 s each.
+MANY_EXIT_S = 5.0
+
+
+@pytest.mark.timeout(120)
+def test_many_handlers_that_cannot_deliver_end_as_soon_as_one(broker: Node, proxy: Proxy) -> None:
+    calls = 100
+    with Receiver(broker.port, exchange="profiling.healthy") as receiver:
+        numbers = map(str, (proxy.port, broker.port, SILENT, calls))
+        program = subprocess.Popen(
+            [sys.executable, "-c", MANY_HANDLERS, *numbers],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            assert program.stdout is not None
+            assert program.stdout.readline() == b"ready\n"
+            proxy.half_open()
+            began = time.monotonic()
+            _, errors = program.communicate(b"go\n", timeout=30)
+            took_s = time.monotonic() - began
+        finally:
+            program.kill()
+        assert program.returncode == 0, errors
+        assert len(receiver.wait_for_records(calls)) == calls
+        assert took_s < MANY_EXIT_S
+        assert errors.count(b" records dropped: ") == SILENT

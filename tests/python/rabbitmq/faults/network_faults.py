@@ -57,11 +57,11 @@ def slow_link(scene: Scene) -> None:
     scene.proxy.forward()
 
 
-@scenario("idle for several heartbeats", handler={"heartbeat": 1})
+@scenario("idle for several heartbeats")
 def idle(scene: Scene) -> None:
     scene.record()
     scene.quiet()
-    scene.wait(5.0 * scene.patience)
+    scene.wait(7.0 * scene.patience)
     scene.loud()
     scene.record()
     assert sum(stats["reconnects"] for stats in scene.worker.ask("stats")) == 0
