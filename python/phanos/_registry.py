@@ -58,6 +58,11 @@ def add_publisher(publisher: Publisher) -> None:
     _publishers.add(publisher)
 
 
+def publishers() -> list[Publisher]:
+    """Return the publishers that are alive."""
+    return list(_publishers)
+
+
 def end_publishers(end: float) -> None:
     """
     Let publishers deliver what waits, then end their network sides.

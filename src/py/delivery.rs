@@ -13,7 +13,7 @@ use pyo3::types::PyDict;
 use crate::core::record;
 use crate::delivery::{
     Failure, Level, Probe, Reason, Secret, Sender, Settings, SpoolSettings, TcpOptions, Tls,
-    TlsFiles, fork,
+    TlsFiles, exit, fork,
 };
 use crate::runtime::{OfProcess, end, of_this_process};
 
@@ -330,4 +330,5 @@ pub(crate) fn end_deliveries(py: Python<'_>, timeout_s: f64) {
     let ours = RUNTIME.replace(py, None);
     let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
     py.detach(|| end(ours, patience));
+    exit::seen_to();
 }
