@@ -5,8 +5,6 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from celery import Celery
-
 from tools.rabbitmq.ports import HOST
 
 from .clients import READY, Answered, Log
@@ -74,6 +72,9 @@ class Tasks(Told):
     AHEAD = 40
 
     def __init__(self, answers: Path, broker_port: int) -> None:
+        # Not installed for Python versions that do not run the servers.
+        from celery import Celery
+
         super().__init__(answers)
         self._app = Celery(broker=f"pyamqp://guest:guest@{HOST}:{broker_port}//")
         self._asked = False
