@@ -102,8 +102,11 @@ test-rust: versions ## test the core without Python, then with it
 			$(CARGO) test --locked --quiet; \
 	fi
 
+# Two versions at a time: tests wait more than they work. The default one has most to do.
 .PHONY: test-python
-test-python: build $(VERSIONS:%=test-python-%) ## run the Python tests on every Python version found
+test-python: build ## run the Python tests on every Python version found
+	@+$(MAKE) --no-print-directory --jobs=2 --output-sync=target \
+		$(addprefix test-python-,$(DEFAULT) $(filter-out $(DEFAULT),$(VERSIONS)))
 
 # What a broker does is the same for every Python: all of these tests run on the default version,
 # on the others those marked `every_version`. RABBITMQ_TESTS=all runs all of them everywhere.
