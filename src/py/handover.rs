@@ -77,6 +77,9 @@ pub(crate) fn hand_over<'py>(
                     note(&mut outcome, failure(py, plan, &format!("handler '{name}'"), error));
                 }
             }
+            if let Rows::Columns(columns) = batch.rows {
+                batch.metric.get().recycle(py, columns);
+            }
         }
     });
     outcome
@@ -264,19 +267,18 @@ fn deliver<'py>(
         return Ok(());
     };
     let mut refused = Refused::default();
-    let metric = batch.metric.get().written(py, &mut refused)?;
-    let raised = delivery.push_columns(py, &metric, columns, &mut refused)?;
+    let taken = delivery.push_columns(py, batch.metric.get(), columns, &mut refused)?;
     if !refused.is_empty() {
         refused.log(py, Some(&handler.getattr(intern!(py, "logger"))?))?;
     }
-    if raised {
+    if taken.raised {
         let logger = handler.getattr(intern!(py, "logger"))?;
         if logger.call_method1(intern!(py, "isEnabledFor"), (DEBUG,))?.is_truthy()? {
             let text = batch.text(py, false)?;
             logger.call_method1(intern!(py, "debug"), (intern!(py, "%s"), text))?;
         }
     }
-    if delivery.has_notices(py) {
+    if taken.notices {
         handler.call_method0(intern!(py, "_log_notices"))?;
     }
     Ok(())
