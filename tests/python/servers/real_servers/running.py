@@ -11,8 +11,9 @@ from receiver import Receiver
 
 from tools.rabbitmq.ports import free_ports
 
+from .events import WATCHED, Scene
 from .ledger import Ledger, lines_of
-from .rows import WATCHED, Place, Row, Scene
+from .rows import Place, Row
 from .server import Server
 
 COMPLAINT = re.compile(
@@ -41,6 +42,7 @@ class Outcome:
     def check(self) -> None:
         """Fail unless the server never noticed that it was profiled."""
         self.ledger.check()
+        assert self.row.may_drop or not self.dropped, f"{self.dropped} requests dropped"
         assert not self.complaints, self.complaints
         assert self.stopped_s < PROMPT_S, self.stopped_s
         if self.lines is not None:

@@ -12,6 +12,7 @@ import phanos
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
 from phanos.metrics import Counter
+from phanos.publisher import StreamHandler
 
 JOB = "SERVERS"
 
@@ -21,24 +22,20 @@ served = Counter("served_async", JOB, "requests", labels={"request"})
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     """Deliver to the broker, and to a file if there is one, from within the event loop."""
-    handlers: dict[str, Any] = {
+    handlers = {
         "rabbitmq": {
             "class": "phanos.publisher.AsyncImpProfHandler",
             "handler_name": "rabbitmq",
             "port": int(os.environ["BROKER_PORT"]),
         }
     }
-    lines = os.environ.get("LINES")
-    if lines:
-        handlers["lines"] = {
-            "class": "phanos.publisher.StreamHandler",
-            "handler_name": "lines",
-            "output": open(lines, "a"),  # noqa: SIM115
-        }
     await phanos.profiler.async_dict_config(
         {"job": JOB, "time_profile": True, "handlers": handlers}
     )
     phanos.profiler.add_metric(served)
+    lines = os.environ.get("LINES")
+    if lines:
+        phanos.profiler.add_handler(StreamHandler("lines", open(lines, "a")))  # noqa: SIM115
     yield
 
 

@@ -18,3 +18,5 @@ def view(request: str) -> None:
 
 
 shop.configure()
+# The process that workers are forked from is connected and delivers already.
+shop.view("ready")

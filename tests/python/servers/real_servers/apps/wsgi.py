@@ -9,3 +9,5 @@ app = Flask("shop")
 app.get("/view/<request>")(shop.view)
 app.get("/slow/<request>/<float:seconds>")(shop.slow)
 shop.configure()
+# Where workers are forked from this process, it is connected and delivers already.
+shop.view("ready")
