@@ -1,67 +1,101 @@
-//! The Tokio runtime of this process: the only place that builds one.
+//! The Tokio runtimes of this process: the only place that builds one, but for the probe of
+//! a connection, which is gone before its caller goes on.
 //!
 //! A runtime does not survive `fork`: its threads are gone, its locks may be held by
-//! nobody. So it belongs to a process id, and a child builds its own; the inherited one is
-//! forgotten, not dropped, since dropping it would wait for threads that do not exist.
+//! nobody. So it belongs to a process, and a child builds its own; the inherited one is
+//! left alone, not even dropped, since that would wait for threads that do not exist.
 
+use std::convert::Infallible;
 use std::io;
-use std::process;
-use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use once_cell::sync::OnceCell;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 
-/// A runtime and the process it works in.
-pub(crate) struct OfProcess {
-    id: u32,
-    runtime: OnceCell<Runtime>,
+use crate::delivery::fork::Ours;
+
+fn build() -> io::Result<Runtime> {
+    Builder::new_multi_thread().worker_threads(1).thread_name("phanos").enable_all().build()
 }
 
-impl OfProcess {
-    /// For the calling process; nothing is started yet.
-    pub(crate) fn new() -> Self {
-        Self { id: process::id(), runtime: OnceCell::new() }
-    }
+/// A runtime that stays once it is started.
+pub(crate) type Lasting = Option<Ours<Runtime>>;
 
-    /// False in a process forked off since.
-    pub(crate) fn is_ours(&self) -> bool {
-        self.id == process::id()
+/// The runtime in `slot`, started unless this process has one.
+///
+/// # Errors
+/// The system refuses a thread.
+pub(crate) fn lasting(slot: &mut Lasting) -> io::Result<Handle> {
+    if let Some(runtime) = slot.as_ref().and_then(Ours::get) {
+        return Ok(runtime.handle().clone());
     }
-
-    /// The runtime, started by the first call.
-    ///
-    /// # Errors
-    /// The system refuses a thread.
-    pub(crate) fn runtime(&self) -> io::Result<&Runtime> {
-        self.runtime.get_or_try_init(|| {
-            Builder::new_multi_thread().worker_threads(1).thread_name("phanos").enable_all().build()
-        })
-    }
+    let runtime = build()?;
+    let handle = runtime.handle().clone();
+    *slot = Some(Ours::new(runtime));
+    Ok(handle)
 }
 
-/// Ends the runtime in `slot`, waiting up to `patience` for work that holds Python objects:
-/// once the interpreter ends, a thread of ours that asks for its lock would be killed in
-/// the middle of Rust code.
-pub(crate) fn end(slot: Option<Arc<OfProcess>>, patience: Duration) {
-    let Some(ours) = slot else { return };
-    if !ours.is_ours() {
-        std::mem::forget(ours);
-        return;
-    }
-    if let Some(runtime) = Arc::into_inner(ours).and_then(|ours| ours.runtime.into_inner()) {
+/// Ends a runtime, waiting up to `patience` for work that holds Python objects: once the
+/// interpreter ends, a thread of ours that asks for its lock would be killed in the middle
+/// of Rust code.
+pub(crate) fn end(slot: Lasting, patience: Duration) {
+    if let Some(runtime) = slot.and_then(Ours::into_inner) {
         runtime.shutdown_timeout(patience);
     }
 }
 
-/// Replaces `slot` by a new one unless it is this process's.
-pub(crate) fn of_this_process(slot: &mut Option<Arc<OfProcess>>) -> Arc<OfProcess> {
-    if let Some(known) = slot
-        && known.is_ours()
-    {
-        return Arc::clone(known);
+/// A runtime that ends with the last of its users.
+pub(crate) type Passing = Option<Ours<Watched>>;
+
+/// Watches a runtime without keeping it.
+pub(crate) struct Watched {
+    runtime: Weak<Used>,
+    /// Closed when it ends.
+    ended: Receiver<Infallible>,
+}
+
+/// A runtime in use. Who uses it holds one, its own tasks included.
+pub(crate) struct Used {
+    pub(crate) handle: Handle,
+    /// There until the end.
+    runtime: Option<Runtime>,
+    _until_ended: Sender<Infallible>,
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        // The last user may be a task of its own, which cannot wait for itself.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
-    let fresh = Arc::new(OfProcess::new());
-    std::mem::forget(slot.replace(Arc::clone(&fresh)));
-    fresh
+}
+
+/// The runtime that `slot` watches, started unless this process has one.
+///
+/// # Errors
+/// The system refuses a thread.
+pub(crate) fn passing(slot: &mut Passing) -> io::Result<Arc<Used>> {
+    let known = slot.as_ref().and_then(Ours::get).and_then(|watched| watched.runtime.upgrade());
+    if let Some(known) = known {
+        return Ok(known);
+    }
+    let (until_ended, ended) = channel();
+    let runtime = build()?;
+    let used = Arc::new(Used {
+        handle: runtime.handle().clone(),
+        runtime: Some(runtime),
+        _until_ended: until_ended,
+    });
+    *slot = Some(Ours::new(Watched { runtime: Arc::downgrade(&used), ended }));
+    Ok(used)
+}
+
+/// Waits up to `patience` until the users of a runtime are done with it.
+pub(crate) fn wait_for_end(slot: Passing, patience: Duration) {
+    if let Some(watched) = slot.as_ref().and_then(Ours::get) {
+        // An error either way: it has ended, or time is up.
+        let _ = watched.ended.recv_timeout(patience);
+    }
 }

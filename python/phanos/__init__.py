@@ -7,12 +7,8 @@ record with its place in the call tree, its duration and, for roots, the respons
 
 from __future__ import annotations
 
-import atexit
-import os
-import time
-
 from . import (
-    _registry,
+    _ending,
     config,
     handlers,
     log,
@@ -22,7 +18,7 @@ from . import (
     tree,
     types,
 )
-from ._phanos import __version__, end_deliveries, end_runtime
+from ._phanos import __version__
 from .publisher import Profiler
 from .tree import MethodTreeNode
 
@@ -55,26 +51,4 @@ profiler._core.make_default()
 publisher.curr_node = tree.curr_node = profiler.curr_node
 
 
-AT_EXIT_S = 2.0
-"""Seconds that the end of the interpreter waits for what is still under way."""
-
-
-def _flush_at_exit() -> None:
-    end = time.monotonic() + AT_EXIT_S
-    for listener in _registry.alive():
-        listener._exit()
-    _registry.end_publishers(end)
-    end_deliveries(max(end - time.monotonic(), 0.2))
-    end_runtime(max(end - time.monotonic(), 0.2))
-
-
-atexit.register(_flush_at_exit)
-
-
-def _forget_inherited() -> None:
-    for listener in _registry.alive():
-        listener._forget_inherited()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_inherited)
+_ending.install()

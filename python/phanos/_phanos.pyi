@@ -40,6 +40,7 @@ __all__ = [
     "record_to_str",
     "records_to_json",
     "records_to_str",
+    "refuse_deliveries",
 ]
 
 __version__: str
@@ -289,8 +290,11 @@ class Delivery:
     def take_notices(self) -> list[tuple[int, str]]:
         """Return lines to log: `(level, text)`."""
 
+def refuse_deliveries() -> None:
+    """Start no network side any more: records that come for one are given up and counted."""
+
 def end_deliveries(timeout_s: float) -> None:
-    """End all network sides for good, at the end of the interpreter."""
+    """Wait until no network side is at work, those whose handler is gone included."""
 
 @final
 class Plan:

@@ -69,6 +69,7 @@ class RabbitMQHandler(Generic[Publisher]):
         self.synchronous = synchronous
         self.formatter = OutputFormatter()
         self.publisher = publisher(logger=logger or "phanos.publisher", **arguments)
+        self.publisher._name = self.handler_name
         self.logger = self.publisher.logger
         self._network = self.publisher._delivery
 

@@ -7,7 +7,6 @@ registered handler or metric afterwards has to be noticed here.
 
 from __future__ import annotations
 
-import time
 import weakref
 from typing import Protocol
 
@@ -61,26 +60,3 @@ def add_publisher(publisher: Publisher) -> None:
 def publishers() -> list[Publisher]:
     """Return the publishers that are alive."""
     return list(_publishers)
-
-
-def end_publishers(end: float) -> None:
-    """
-    Let publishers deliver what waits, then end their network sides.
-
-    Args:
-        end: time of the monotonic clock, in seconds, until which delivering may take.
-
-    All of them do so at once: one that cannot deliver takes no time from the others.
-    """
-    publishers = list(_publishers)
-    for answer in [publisher._flushing() for publisher in publishers]:
-        answer.wait(max(end - time.monotonic(), 0.0))
-    # What is left then is on disk, or counted.
-    for answer in [publisher._stopping() for publisher in publishers]:
-        answer.wait(max(end - time.monotonic(), STOP_S))
-    for publisher in publishers:
-        publisher._log_notices()
-
-
-STOP_S = 0.2
-"""How long a network side may take to end when time is up."""

@@ -95,6 +95,7 @@ class BasePublisher(ABC):
     channel: Delivery | None
     retry: int
     logger: LoggerLike
+    _name: str
 
     def __init__(
         self,
@@ -130,6 +131,7 @@ class BasePublisher(ABC):
         self.exchange_type = exchange_type_of(exchange_type)
         self.retry = retry
         self.logger = _logger_of(logger)
+        self._name = type(self).__name__
         self.connection = None
         self.channel = None
         self._delivery = Delivery(
@@ -191,7 +193,7 @@ class BasePublisher(ABC):
 
     def _log_notices(self) -> None:
         for level, text in self._delivery.take_notices():
-            self._log(level, text)
+            self.logger.log(level, "%s - %s", self._name, text)
 
     def _send(self, records: list[Record]) -> Answer:
         parameters = self.connection_parameters

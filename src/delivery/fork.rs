@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)]
 
+use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,4 +31,42 @@ pub fn generation() -> u64 {
         unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
     });
     GENERATION.load(Ordering::Relaxed)
+}
+
+/// Something that threads of the process work on which made it. A forked child does not get
+/// at it and never drops it: its locks may be held, and by threads that do not exist.
+pub struct Ours<T> {
+    value: ManuallyDrop<T>,
+    generation: u64,
+}
+
+impl<T> Ours<T> {
+    pub fn new(value: T) -> Self {
+        Self { value: ManuallyDrop::new(value), generation: generation() }
+    }
+
+    /// `None` in a process forked off since.
+    pub fn get(&self) -> Option<&T> {
+        self.is_ours().then_some(&*self.value)
+    }
+
+    /// As `get`.
+    pub fn into_inner(self) -> Option<T> {
+        let mut kept = ManuallyDrop::new(self);
+        // SAFETY: taken once, here; what it is taken from is not dropped.
+        kept.is_ours().then(|| unsafe { ManuallyDrop::take(&mut kept.value) })
+    }
+
+    fn is_ours(&self) -> bool {
+        self.generation == generation()
+    }
+}
+
+impl<T> Drop for Ours<T> {
+    fn drop(&mut self) {
+        if self.is_ours() {
+            // SAFETY: dropped once, here.
+            unsafe { ManuallyDrop::drop(&mut self.value) };
+        }
+    }
 }

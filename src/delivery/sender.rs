@@ -33,19 +33,27 @@ impl Sender {
         Self { shared: Arc::new(Shared::new(settings)), commands: Mutex::new(None) }
     }
 
-    /// Starts the network side on the runtime of `runtime`, unless it runs.
+    /// Starts the network side on the runtime of `runtime`, unless it runs. What comes with
+    /// the runtime is kept until the network side has ended.
     ///
     /// # Errors
-    /// Those of `runtime`.
-    pub fn start(&self, runtime: impl FnOnce() -> io::Result<Handle>) -> io::Result<()> {
+    /// Those of `runtime`, which is not asked if the network side runs.
+    pub fn start<K: Send + 'static>(
+        &self,
+        runtime: impl FnOnce() -> io::Result<(Handle, K)>,
+    ) -> io::Result<()> {
         let mut commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         if commands.as_ref().is_some_and(|commands| !commands.is_closed()) {
             return Ok(());
         }
-        let handle = runtime()?;
+        let (handle, kept) = runtime()?;
         let (sender, receiver) = unbounded_channel();
         self.shared.counters.set_state(State::Connecting);
-        handle.spawn(Engine::new(Arc::clone(&self.shared), receiver).run());
+        let engine = Engine::new(Arc::clone(&self.shared), receiver);
+        handle.spawn(async move {
+            engine.run().await;
+            drop(kept);
+        });
         *commands = Some(sender);
         Ok(())
     }
@@ -60,6 +68,17 @@ impl Sender {
     pub fn push(&self, fill: impl FnOnce(&mut Chunk)) {
         let dropped = self.shared.buffer.push(fill);
         self.shared.give_up(Reason::Full, dropped);
+    }
+
+    /// Gives up what nobody will deliver any more.
+    pub fn give_up_late(&self) {
+        let mut records = 0;
+        while let Some((chunk, _)) = self.shared.buffer.take() {
+            records += chunk.len() as u64;
+        }
+        self.shared.counters.drop(Reason::Closed, records);
+        let text = format!("{records} records dropped: they came while the interpreter was ending");
+        self.shared.notices.tell(Level::Info, "late", &text);
     }
 
     /// Sends one message of `records` records, a JSON array, on its own; the receiver gets

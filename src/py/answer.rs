@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
+use crate::delivery::fork::Ours;
 use crate::delivery::{LOOK_EVERY, Probe};
 
 use super::delivery::told;
@@ -35,37 +36,40 @@ fn duration(timeout_s: f64) -> Duration {
     Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::from_secs(u64::from(u32::MAX)))
 }
 
-/// True or false, some time.
+/// True or false, some time. In a forked child, to whose parent the answer goes, false.
 #[pyclass(module = "phanos._phanos", frozen)]
-pub(crate) struct Answer {
-    /// `None` once it is known.
-    receiver: Mutex<Option<Receiver<bool>>>,
-    known: Mutex<bool>,
+pub(crate) struct Answer(Ours<Mutex<Waiting>>);
+
+enum Waiting {
+    For(Receiver<bool>),
+    Over(bool),
 }
 
 impl Answer {
     /// Without a receiver the answer is false: nobody is there to give one.
     pub(crate) fn new(receiver: Option<Receiver<bool>>) -> Self {
-        Self { receiver: Mutex::new(receiver), known: Mutex::new(false) }
+        Self(Ours::new(Mutex::new(receiver.map_or(Waiting::Over(false), Waiting::For))))
     }
 
     pub(crate) fn given(known: bool) -> Self {
-        Self { receiver: Mutex::new(None), known: Mutex::new(known) }
+        Self(Ours::new(Mutex::new(Waiting::Over(known))))
     }
 
     fn look(&self, patience: Duration) -> Option<bool> {
-        let mut receiver = self.receiver.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(waiting) = receiver.as_ref() {
-            *known = match waiting.recv_timeout(patience) {
+        let Some(waiting) = self.0.get() else { return Some(false) };
+        let mut waiting = waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Waiting::For(receiver) = &*waiting {
+            *waiting = Waiting::Over(match receiver.recv_timeout(patience) {
                 Ok(answer) => answer,
                 Err(RecvTimeoutError::Timeout) => return None,
                 // The network side ended without an answer.
                 Err(RecvTimeoutError::Disconnected) => false,
-            };
-            *receiver = None;
+            });
         }
-        Some(*known)
+        match *waiting {
+            Waiting::For(_) => None,
+            Waiting::Over(answer) => Some(answer),
+        }
     }
 }
 
@@ -82,21 +86,23 @@ impl Answer {
     }
 }
 
-/// What came of a probe: nothing, or who is to blame and what went wrong.
+/// What came of a probe: nothing, or who is to blame and what went wrong. A forked child
+/// does not wait for that of its parent.
 #[pyclass(module = "phanos._phanos", frozen)]
-pub(crate) struct ProbeAnswer {
-    probe: Mutex<Option<Probe>>,
-}
+pub(crate) struct ProbeAnswer(Ours<Mutex<Option<Probe>>>);
 
 type Told = Option<(bool, String)>;
 
 impl ProbeAnswer {
     pub(crate) fn new(probe: Probe) -> Self {
-        Self { probe: Mutex::new(Some(probe)) }
+        Self(Ours::new(Mutex::new(Some(probe))))
     }
 
     fn look(&self, patience: Duration) -> Option<Told> {
-        let mut probe = self.probe.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(probe) = self.0.get() else {
+            return Some(Some((false, "the process forked meanwhile".into())));
+        };
+        let mut probe = probe.lock().unwrap_or_else(PoisonError::into_inner);
         let answer = match probe.as_ref() {
             Some(waiting) => waiting.wait(patience)?,
             None => Ok(()),
@@ -126,7 +132,8 @@ impl ProbeAnswer {
 
     /// Ends the probe, if it is under way.
     fn give_up(&self, py: Python<'_>) {
-        let probe = self.probe.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(probe) = self.0.get() else { return };
+        let probe = probe.lock().unwrap_or_else(PoisonError::into_inner).take();
         py.detach(|| drop(probe));
     }
 }

@@ -18,7 +18,7 @@ use pyo3_async_runtimes::{TaskLocals, into_future_with_locals};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::runtime::{OfProcess, end, of_this_process};
+use crate::runtime::{Lasting, end, lasting};
 
 use super::gil_cell::GilCell;
 use super::node::Node;
@@ -30,7 +30,7 @@ tokio::task_local! {
     static CURRENT: Arc<(Py<ProfilerCore>, Py<Node>)>;
 }
 
-static RUNTIME: GilCell<Option<Arc<OfProcess>>> = GilCell::new(None);
+static RUNTIME: GilCell<Lasting> = GilCell::new(None);
 
 /// Our runtime, as pyo3-async-runtimes' generic layer wants it.
 struct OurRuntime;
@@ -64,10 +64,7 @@ impl Future for Joined {
 /// The runtime's handle: from within it without the interpreter, else through the cell.
 fn handle() -> Handle {
     Handle::try_current().unwrap_or_else(|_| {
-        Python::attach(|py| {
-            let ours = RUNTIME.with(py, of_this_process);
-            ours.runtime().expect("started before any future is made").handle().clone()
-        })
+        Python::attach(|py| RUNTIME.with(py, lasting).expect("started before any future is made"))
     })
 }
 
@@ -114,8 +111,7 @@ where
     T: for<'a> IntoPyObject<'a> + Send + 'static,
 {
     let py = core.py();
-    let ours = RUNTIME.with(py, of_this_process);
-    ours.runtime().map_err(|error| {
+    RUNTIME.with(py, lasting).map_err(|error| {
         PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
     })?;
     let locals = TaskLocals::with_running_loop(py)?.copy_context(py)?;
@@ -147,9 +143,9 @@ pub(crate) fn flush_future<'py>(
 /// Ends the runtime, waiting up to `timeout_s` seconds for what it is doing.
 #[pyfunction]
 pub(crate) fn end_runtime(py: Python<'_>, timeout_s: f64) {
-    let ours = RUNTIME.replace(py, None);
+    let runtime = RUNTIME.replace(py, None);
     let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
-    py.detach(|| end(ours, patience));
+    py.detach(|| end(runtime, patience));
 }
 
 /// The current node, as Rust knows it: in a future of ours the one it carries, else that of

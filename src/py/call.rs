@@ -5,7 +5,7 @@ use std::time::Duration;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::core::number;
 
@@ -17,6 +17,7 @@ use super::plan::Plan;
 use super::profiler::ProfilerCore;
 use super::raised::swallow;
 use super::site::Site;
+use super::user_code;
 
 /// Positional and keyword arguments as hooks get them.
 pub(crate) type Packed<'py> = (Bound<'py, PyTuple>, Bound<'py, PyDict>);
@@ -80,9 +81,12 @@ fn before<'py>(
 ) -> PyResult<()> {
     let (args, kwargs) = pack()?;
     let run = |name: &str, hook: &Option<Py<PyAny>>| match hook {
-        Some(hook) => {
-            hook_result(py, plan, name, hook.bind(py).call1((&site.function, &args, &kwargs)))
-        }
+        Some(hook) => hook_result(
+            py,
+            plan,
+            name,
+            user_code::call(hook.bind(py), &[site.function.bind(py), &args, &kwargs]),
+        ),
         None => Ok(()),
     };
     if is_root {
@@ -242,7 +246,8 @@ fn after<'py>(
     outcome: &mut Option<Box<Outcome<'py>>>,
 ) {
     if let (Some(hook), None) = (hook, &outcome) {
-        let called = hook.bind(py).call1((result, args, kwargs));
+        let none = py.None().into_bound(py);
+        let called = user_code::call(hook.bind(py), &[result.unwrap_or(&none), args, kwargs]);
         if let Err(error) = hook_result(py, plan, name, called) {
             interrupt(outcome, error);
         }
@@ -272,13 +277,18 @@ pub(crate) fn failure(py: Python<'_>, plan: &Plan, what: &str, error: PyErr) -> 
         Err(error) => return Some(error),
     };
     let report = plan.profiler.bind(py);
-    let reported =
-        report.call_method1(intern!(py, "_report_failure"), (what, error.into_value(py)));
+    let name = intern!(py, "_report_failure");
+    let (what, error) = (PyString::new(py, what), error.into_value(py).into_bound(py));
+    let reported = user_code::call_method(report, name, &[&what, &error]);
     swallow(py, reported).err()
 }
 
 /// Lines batches for asynchronous handlers up, where nothing can be awaited.
 pub(crate) fn queue(py: Python<'_>, plan: &Plan, deliveries: &Bound<'_, PyList>) -> PyResult<()> {
-    plan.profiler.bind(py).call_method1(intern!(py, "_queue_deliveries"), (deliveries,))?;
+    user_code::call_method(
+        plan.profiler.bind(py),
+        intern!(py, "_queue_deliveries"),
+        &[deliveries],
+    )?;
     Ok(())
 }

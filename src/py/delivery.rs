@@ -1,6 +1,6 @@
 //! `Delivery`: a handler's way to RabbitMQ, as its Python half sees it.
 
-use std::mem::ManuallyDrop;
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +12,9 @@ use pyo3::types::PyDict;
 
 use crate::delivery::{
     Failure, Level, Probe, Reason, Secret, Sender, Settings, SpoolSettings, TcpOptions, Tls,
-    TlsFiles, exit, fork,
+    TlsFiles, exit, fork::Ours,
 };
-use crate::runtime::{OfProcess, end, of_this_process};
+use crate::runtime::{Passing, passing, wait_for_end};
 
 use super::answer::{Answer, ProbeAnswer};
 use super::cell::Columns;
@@ -23,72 +23,69 @@ use super::metric::Metric;
 use super::outgoing::{self, Taken};
 use super::refused::Refused;
 
-/// The runtime of all deliveries. Not the one of awaited futures, whose tasks may wait for
-/// the interpreter: nothing that delivers ever does.
-static RUNTIME: GilCell<Option<Arc<OfProcess>>> = GilCell::new(None);
+/// The runtime of all deliveries, there while any of them is at work. Not the one of awaited
+/// futures, whose tasks may wait for the interpreter: nothing that delivers ever does.
+static RUNTIME: GilCell<Passing> = GilCell::new(None);
 
 /// Set at the end of the interpreter: nothing is started any more.
 static ENDED: AtomicBool = AtomicBool::new(false);
 
 /// The sender of the process that made it.
-struct Owned {
-    sender: ManuallyDrop<Arc<Sender>>,
-    generation: u64,
+struct Working {
+    sender: Arc<Sender>,
     /// The network side is at work, as far as known here.
-    started: bool,
-}
-
-impl Owned {
-    fn new(settings: Settings) -> Self {
-        Self {
-            sender: ManuallyDrop::new(Arc::new(Sender::new(settings))),
-            generation: fork::generation(),
-            started: false,
-        }
-    }
-
-    fn is_ours(&self) -> bool {
-        self.generation == fork::generation()
-    }
-}
-
-impl Drop for Owned {
-    fn drop(&mut self) {
-        // Inherited, it stays as it is: dropping it would wake threads that do not exist.
-        if self.is_ours() {
-            // SAFETY: dropped once, here.
-            #[allow(unsafe_code)]
-            unsafe {
-                ManuallyDrop::drop(&mut self.sender);
-            }
-        }
-    }
+    started: Cell<bool>,
 }
 
 #[pyclass(module = "phanos._phanos", frozen)]
 pub(crate) struct Delivery {
-    owned: GilCell<Owned>,
+    settings: Settings,
+    working: GilCell<Ours<Working>>,
+}
+
+impl Working {
+    fn new(sender: Arc<Sender>) -> Ours<Self> {
+        Ours::new(Self { sender, started: Cell::new(false) })
+    }
 }
 
 impl Delivery {
     /// This process's sender; a forked child gets one of its own, with nothing in it.
     fn sender(&self, py: Python<'_>) -> Arc<Sender> {
-        let (sender, inherited) = self.owned.with(py, |owned| {
-            let inherited = (!owned.is_ours()).then(|| {
-                let fresh = Owned::new(owned.sender.settings().clone());
-                std::mem::replace(owned, fresh)
-            });
-            (Arc::clone(&owned.sender), inherited)
+        self.working.with(py, |working| {
+            if let Some(ours) = working.get() {
+                return Arc::clone(&ours.sender);
+            }
+            let fresh = Arc::new(Sender::new(self.settings.clone()));
+            *working = Working::new(Arc::clone(&fresh));
+            fresh
+        })
+    }
+
+    fn note_started(&self, py: Python<'_>, started: bool) {
+        self.working.with(py, |working| {
+            if let Some(ours) = working.get() {
+                ours.started.set(started);
+            }
         });
-        drop(inherited);
-        sender
     }
 
     fn started(&self, py: Python<'_>) -> PyResult<Arc<Sender>> {
         let sender = self.sender(py);
         start(py, &sender)?;
-        self.owned.with(py, |owned| owned.started = true);
+        self.note_started(py, true);
         Ok(sender)
+    }
+
+    /// The same, for records that were put down: those that come too late are counted.
+    fn start_or_give_up(&self, py: Python<'_>, sender: &Sender) -> PyResult<()> {
+        match self.started(py) {
+            Err(_) if ENDED.load(Ordering::Relaxed) => {
+                sender.give_up_late();
+                Ok(())
+            }
+            started => started.map(drop),
+        }
     }
 
     /// Takes a metric's rows.
@@ -106,7 +103,7 @@ impl Delivery {
         let head = metric.written(py, refused)?;
         let sender = self.sender(py);
         let taken = outgoing::push_converted(py, &sender, &head, columns, refused);
-        self.started(py)?;
+        self.start_or_give_up(py, &sender)?;
         Ok(taken)
     }
 
@@ -114,20 +111,21 @@ impl Delivery {
     /// counts that shared things take (40 ns).
     fn push_at_once(&self, py: Python<'_>, metric: &Metric, columns: &Columns) -> Option<Taken> {
         metric.with_written(py, |head| {
-            self.owned.with(py, |owned| {
-                let ready = owned.started && owned.is_ours();
-                ready.then(|| outgoing::push_plain(&owned.sender, head, columns))
+            self.working.with(py, |working| {
+                let ready = working.get().filter(|working| working.started.get())?;
+                Some(outgoing::push_plain(&ready.sender, head, columns))
             })
         })?
     }
 }
 
+/// Starts the network side of `sender`, unless it runs.
 fn start(py: Python<'_>, sender: &Sender) -> PyResult<()> {
     let started = sender.start(|| {
         if ENDED.load(Ordering::Relaxed) {
             return Err(std::io::Error::other("the interpreter is ending"));
         }
-        RUNTIME.with(py, of_this_process).runtime().map(|runtime| runtime.handle().clone())
+        RUNTIME.with(py, passing).map(|used| (used.handle.clone(), used))
     });
     started.map_err(|error| {
         PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
@@ -220,12 +218,13 @@ impl Delivery {
             buffer_bytes,
             spool,
         };
-        Ok(Self { owned: GilCell::new(Owned::new(settings)) })
+        let sender = Arc::new(Sender::new(settings.clone()));
+        Ok(Self { settings, working: GilCell::new(Working::new(sender)) })
     }
 
     /// Tries the connection out, on threads that are gone afterwards.
     fn probe(&self, py: Python<'_>) -> PyResult<ProbeAnswer> {
-        let settings = self.sender(py).settings().clone();
+        let settings = self.settings.clone();
         let probe = py.detach(|| Probe::start(settings));
         probe.map(ProbeAnswer::new).map_err(|error| {
             PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
@@ -243,7 +242,7 @@ impl Delivery {
         let sender = self.sender(py);
         let mut refused = Refused::default();
         outgoing::push_dicts(&sender, name, records, &mut refused)?;
-        self.started(py)?;
+        self.start_or_give_up(py, &sender)?;
         refused.log(py, Some(logger))
     }
 
@@ -286,7 +285,7 @@ impl Delivery {
 
     /// Ends the network side; the answer comes when that is done.
     fn stop(&self, py: Python<'_>) -> Answer {
-        self.owned.with(py, |owned| owned.started = false);
+        self.note_started(py, false);
         self.sender(py)
             .stop()
             .map_or_else(|| Answer::given(true), |answer| Answer::new(Some(answer)))
@@ -339,12 +338,18 @@ pub(crate) fn told(failure: Failure) -> (bool, String) {
     (matches!(failure, Failure::Refused(_)), failure.to_string())
 }
 
-/// Ends the runtime of all deliveries for good.
+/// From now on no delivery is started: records that come for one are given up and counted.
+#[pyfunction]
+pub(crate) fn refuse_deliveries() {
+    ENDED.store(true, Ordering::Relaxed);
+}
+
+/// Waits up to `timeout_s` seconds until no delivery is at work, those whose handler is gone
+/// included.
 #[pyfunction]
 pub(crate) fn end_deliveries(py: Python<'_>, timeout_s: f64) {
-    ENDED.store(true, Ordering::Relaxed);
-    let ours = RUNTIME.replace(py, None);
+    let runtime = RUNTIME.replace(py, None);
     let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
-    py.detach(|| end(ours, patience));
+    py.detach(|| wait_for_end(runtime, patience));
     exit::seen_to();
 }

@@ -16,6 +16,7 @@ use super::node::{Node, Running};
 use super::plan::Plan;
 use super::raised::swallow;
 use super::site::Site;
+use super::user_code;
 
 /// The turning points of calls of one decorated function.
 ///
@@ -229,7 +230,11 @@ impl CallGate {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         node.and_then(take_deliveries)
             .map(|(plan, deliveries)| {
-                plan.get().profiler.bind(py).call_method1(intern!(py, "_deliver"), (deliveries,))
+                user_code::call_method(
+                    plan.get().profiler.bind(py),
+                    intern!(py, "_deliver"),
+                    &[deliveries.bind(py)],
+                )
             })
             .transpose()
     }

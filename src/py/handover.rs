@@ -2,7 +2,7 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 
 use crate::core::record::Lines;
 
@@ -15,6 +15,7 @@ use super::operation::complain;
 use super::plan::{HandlerEntry, HandlerKind, MetricEntry, Plan};
 use super::profiler::ProfilerCore;
 use super::refused::Refused;
+use super::user_code;
 
 /// `logging.DEBUG`.
 const DEBUG: u8 = 10;
@@ -107,7 +108,8 @@ fn limit(py: Python<'_>, core: &ProfilerCore, plan: &Plan, outcome: &mut Outcome
         plan.metrics.iter().map(|entry| entry.metric.get().drop_oldest(py, share)).sum();
     if dropped > 0 {
         let report = plan.profiler.bind(py);
-        let reported = report.call_method1(intern!(py, "_report_dropped"), (dropped,));
+        let dropped = PyInt::new(py, dropped);
+        let reported = user_code::call_method(report, intern!(py, "_report_dropped"), &[&dropped]);
         note(outcome, super::raised::swallow(py, reported).err());
     }
 }
@@ -158,7 +160,7 @@ fn overridden_rows<'py>(
     let bound = entry.metric.bind(py);
     let name = text_of(name);
     metric.lend(py);
-    let given = bound.call_method0(intern!(py, "to_records"));
+    let given = user_code::call_method(bound, intern!(py, "to_records"), &[]);
     let rows = match given.and_then(|given| listed(bound, &given)) {
         Ok(Some(records)) => (!records.is_empty()).then_some(Rows::Dicts(records)),
         failed => {
@@ -170,7 +172,7 @@ fn overridden_rows<'py>(
             (columns.complete() > 0).then_some(Rows::Columns(columns))
         }
     };
-    if let Err(error) = bound.call_method0(intern!(py, "cleanup")) {
+    if let Err(error) = user_code::call_method(bound, intern!(py, "cleanup"), &[]) {
         note(outcome, failure(py, plan, &format!("cleanup of metric '{name}'"), error));
         drop(metric.take(py));
     }
@@ -231,18 +233,17 @@ fn give<'py>(
         HandlerKind::Logger => {
             let logger = handler.getattr(intern!(py, "logger"))?;
             let level = handler.getattr(intern!(py, "level"))?;
-            let enabled = logger.call_method1(intern!(py, "isEnabledFor"), (&level,))?;
+            let enabled = user_code::call_method(&logger, intern!(py, "isEnabledFor"), &[&level])?;
             if enabled.is_truthy()? {
-                logger.call_method1(
-                    intern!(py, "log"),
-                    (level, intern!(py, "%s"), batch.text(py, false)?),
-                )?;
+                let text = batch.text(py, false)?;
+                let line: &[_] = &[&level, intern!(py, "%s"), &text];
+                user_code::call_method(&logger, intern!(py, "log"), line)?;
             }
             Ok(())
         }
         HandlerKind::Python => {
             let records = batch.dicts(py)?;
-            handler.call_method1(intern!(py, "handle"), (records, &batch.name))?;
+            user_code::call_method(handler, intern!(py, "handle"), &[&records, &batch.name])?;
             Ok(())
         }
         HandlerKind::Async => {
@@ -263,7 +264,7 @@ fn deliver<'py>(
     let Rows::Columns(columns) = &batch.rows else {
         // Its own `handle` does the same with dicts, and does not wait either.
         let records = batch.dicts(py)?;
-        handler.call_method1(intern!(py, "_take"), (records, &batch.name))?;
+        user_code::call_method(handler, intern!(py, "_take"), &[&records, &batch.name])?;
         return Ok(());
     };
     let mut refused = Refused::default();
@@ -273,13 +274,14 @@ fn deliver<'py>(
     }
     if taken.raised {
         let logger = handler.getattr(intern!(py, "logger"))?;
-        if logger.call_method1(intern!(py, "isEnabledFor"), (DEBUG,))?.is_truthy()? {
+        let debug = PyInt::new(py, DEBUG);
+        if user_code::call_method(&logger, intern!(py, "isEnabledFor"), &[&debug])?.is_truthy()? {
             let text = batch.text(py, false)?;
-            logger.call_method1(intern!(py, "debug"), (intern!(py, "%s"), text))?;
+            user_code::call_method(&logger, intern!(py, "debug"), &[intern!(py, "%s"), &text])?;
         }
     }
     if taken.notices {
-        handler.call_method0(intern!(py, "_log_notices"))?;
+        user_code::call_method(handler, intern!(py, "_log_notices"), &[])?;
     }
     Ok(())
 }
@@ -287,9 +289,9 @@ fn deliver<'py>(
 /// Writes with one call, so that lines of threads do not mix, and flushes.
 fn write(output: &Bound<'_, PyAny>, lines: Bound<'_, PyString>) -> PyResult<()> {
     let py = output.py();
-    output.call_method1(intern!(py, "write"), (lines,))?;
+    user_code::call_method(output, intern!(py, "write"), &[&lines])?;
     if let Some(flush) = output.getattr_opt(intern!(py, "flush"))? {
-        flush.call0()?;
+        user_code::call(&flush, &[])?;
     }
     Ok(())
 }

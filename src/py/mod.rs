@@ -26,12 +26,14 @@
 //! | `refused`   | what JSON cannot hold, told once |
 //! | `wire`      | batches as they go to a broker |
 //! | `handover`  | from columns to handlers |
+//! | `user_code` | calls of what users wrote, on threads that the end may take |
 //! | `delivery`  | a handler's way to RabbitMQ, made of the next two |
 //! | `outgoing`  | rows and dicts, put into its buffer |
 //! | `answer`    | what its network side answers, waited for or looked for |
 //! | `raised`    | the exception in flight, set aside and put back |
 //! | `attributes` | attributes that users set on nodes and contexts |
 //! | `gil_cell`  | state guarded by the interpreter lock |
+//! | `interpreter` | whether this is the main one |
 //! | `awaitable` | futures that users await, on a runtime of the process |
 
 use pyo3::prelude::*;
@@ -49,6 +51,7 @@ mod gate;
 mod gil_cell;
 mod handover;
 mod head;
+mod interpreter;
 mod json_dataclass;
 mod json_moment;
 mod json_value;
@@ -66,6 +69,7 @@ mod site;
 mod stack;
 mod store;
 mod strand;
+mod user_code;
 mod wire;
 
 /// Native half of `phanos`; its Python half is the documented interface.
@@ -84,7 +88,7 @@ pub(crate) mod module {
     #[pymodule_export]
     use super::context::Context;
     #[pymodule_export]
-    use super::delivery::{Delivery, end_deliveries};
+    use super::delivery::{Delivery, end_deliveries, refuse_deliveries};
     #[pymodule_export]
     use super::function::decorate;
     #[pymodule_export]
@@ -108,6 +112,7 @@ pub(crate) mod module {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        super::interpreter::check_main(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -21,6 +21,7 @@ use super::plan::Plan;
 use super::raised::Raised;
 use super::site::Site;
 use super::stack;
+use super::user_code;
 
 /// What the interpreter calls.
 ///
@@ -339,5 +340,5 @@ fn run_overridden<'py>(
     all.extend(args.iter());
     let steps = plan.profiler.bind(py).getattr(intern!(py, "profile_ext"))?;
     let args = PyTuple::new(py, all)?;
-    steps.call_method(runner, args, Some(&kwargs))
+    user_code::call_packed(&steps.getattr(runner)?, &args, Some(&kwargs))
 }

@@ -17,6 +17,7 @@ use super::metric::Metric;
 use super::node::Node;
 use super::profiler;
 use super::raised;
+use super::user_code;
 
 static PACE: GilCell<Option<Pace>> = GilCell::new(None);
 
@@ -38,7 +39,9 @@ pub(crate) fn complain(metric: &Bound<'_, Metric>, kind: &str, message: &str) ->
     let Some(line) = paced(py, &kind, line) else {
         return Ok(());
     };
-    raised::swallow(py, metric.call_method1(intern!(py, "error"), ("%s", line)))?;
+    let line = PyString::new(py, &line);
+    let told = user_code::call_method(metric, intern!(py, "error"), &[intern!(py, "%s"), &line]);
+    raised::swallow(py, told)?;
     Ok(())
 }
 

@@ -9,6 +9,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+use super::user_code;
+
 /// An exception that was raised and not handled yet, taken off the thread.
 ///
 /// PyO3's `PyErr` is not used here: taking one unwinds when it meets a Rust panic, and
@@ -183,10 +185,10 @@ pub(crate) fn call_as<'py>(
     args: &Bound<'py, PyTuple>,
 ) -> PyResult<Bound<'py, PyAny>> {
     if failed {
-        return function.call1(args);
+        return user_code::call_packed(function, args, None);
     }
     let outer = Handled::take(function.py());
-    let result = function.call1(args);
+    let result = user_code::call_packed(function, args, None);
     outer.put_back();
     result
 }

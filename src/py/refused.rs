@@ -2,9 +2,11 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyString;
 
 use super::operation;
 use super::raised;
+use super::user_code;
 
 /// Kinds remembered at most in one batch; more of them are written all the same.
 const KINDS: usize = 32;
@@ -53,6 +55,7 @@ fn warn(py: Python<'_>, logger: Option<&Bound<'_, PyAny>>, line: &str) -> PyResu
         Some(logger) => logger.clone(),
         None => py.import(intern!(py, "logging"))?.call_method1("getLogger", ("phanos",))?,
     };
-    logger.call_method1(intern!(py, "warning"), ("%s", line))?;
+    let line = PyString::new(py, line);
+    user_code::call_method(&logger, intern!(py, "warning"), &[intern!(py, "%s"), &line])?;
     Ok(())
 }

@@ -1,0 +1,140 @@
+"""Handlers, profilers and publishers that are dropped without being closed leave nothing behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from programs import Program, expect
+from receiver import Receiver
+
+pytestmark = pytest.mark.every_version
+
+WATCHED = """
+    import gc, weakref
+    from phanos import messaging, metrics
+
+    def threads():
+        return len(os.listdir("/proc/self/task"))
+
+    def sockets():
+        found = 0
+        for name in os.listdir("/proc/self/fd"):
+            try:
+                found += os.readlink("/proc/self/fd/" + name).startswith("socket:")
+            except OSError:
+                pass  # That of this very listing.
+        return found
+
+    def descriptors():
+        return len(os.listdir("/proc/self/fd"))
+
+    def memory():
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+"""
+DROPPED = (
+    WATCHED
+    + """
+    def use():
+        profiler = profiler_with(handler_to(PORT))
+        counter = metrics.Counter("counter", "TEST", "units")
+        profiler.add_metric(counter)
+
+        @profiler.profile
+        def work():
+            counter.inc(1.0)
+
+        for _ in range(10):
+            work()
+        return weakref.ref(profiler), weakref.ref(profiler.handlers["rabbit"]), weakref.ref(counter)
+
+    before = threads(), descriptors()
+    for round in range(51):
+        references = use()
+        gc.collect()
+        assert [reference() for reference in references] == [None] * 3
+        if round == 0:
+            wait_until(lambda: threads() == before[0])
+            first = memory()
+    # The runtime's own thread as well, and its files.
+    wait_until(lambda: (threads(), descriptors()) == before)
+    assert memory() - first < 20_000_000, memory() - first
+    """
+)
+CYCLES = (
+    WATCHED
+    + """
+    def use():
+        handler = handler_to(PORT)
+        profiler = profiler_with(handler)
+        handler.of = profiler
+        profiler.before_func = lambda func, args, kwargs: profiler
+
+        @profiler.profile
+        def work():
+            pass
+
+        handler.function = work
+        work()
+        publisher = messaging.BlockingPublisher(port=PORT, exchange_name=EXCHANGE)
+        publisher.of = publisher
+        record = {"item": "A", "metric": "histogram", "units": "mS", "job": "TEST",
+                  "method": "A:published", "labels": {}, "value": ("observe", 1.0)}
+        assert publisher.publish([record])
+        return [weakref.ref(each) for each in (profiler, handler, work, publisher)]
+
+    before = threads(), descriptors()
+    references = use()
+    gc.collect()
+    assert [reference() for reference in references] == [None] * 4
+    wait_until(lambda: (threads(), descriptors()) == before)
+    """
+)
+CLOSED = (
+    WATCHED
+    + """
+    before = threads(), descriptors()
+    one, other = handler_to(PORT, "one"), handler_to(PORT, "other")
+    assert threads() == before[0]
+    profiler = profiler_with(one, other)
+
+    @profiler.profile
+    def work():
+        pass
+
+    work()
+    assert one.flush(20) and other.flush(20)
+    shared = threads()
+    handlers = [handler_to(PORT, f"more-{number}") for number in range(20)]
+    for handler in handlers:
+        profiler.add_handler(handler)
+    work()
+    assert all(handler.flush(20) for handler in handlers)
+    # One runtime for all; whatever lapin adds for a connection, it is not a runtime each.
+    assert threads() - shared <= len(handlers), (threads(), shared)
+    for handler in (one, other, *handlers):
+        assert handler.close()
+    wait_until(lambda: (threads(), descriptors()) == before)
+    # And once more, from the beginning.
+    work()
+    assert one.flush(20) and other.flush(20)
+    """
+)
+
+
+def test_without_closing(program: Callable[..., Program], received: Receiver) -> None:
+    program(DROPPED).end_clean()
+    expect(received, {"work": 2 * 10 * 51})
+
+
+def test_in_cycles(program: Callable[..., Program], received: Receiver) -> None:
+    program(CYCLES).end_clean()
+    expect(received, {"work": 1, "published": 1})
+
+
+def test_handlers_share_a_runtime_that_ends_with_them(
+    program: Callable[..., Program], received: Receiver
+) -> None:
+    program(CLOSED).end_clean()
+    expect(received, {"work": 2 + 22 + 22})

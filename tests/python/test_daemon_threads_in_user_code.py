@@ -1,0 +1,104 @@
+"""Daemon threads inside hooks, handlers and overridden steps when the interpreter ends."""
+
+from __future__ import annotations
+
+import pytest
+from support import run_python
+
+PROGRAM = """
+import io, logging, sys, threading
+import phanos
+from phanos import metrics, publisher
+
+inside = threading.Event()
+mode = sys.argv[1]
+
+def stay(*_, **__):
+    if threading.current_thread() is threading.main_thread():
+        return []  # The end itself may come by here.
+    inside.set()
+    while True:
+        threading.Event().wait(0.0005)
+
+class Staying(publisher.SyncBaseHandler):
+    def handle(self, records, profiler_name="profiler"):
+        stay()
+
+class Stream(io.StringIO):
+    def write(self, text):
+        stay()
+
+class Log(logging.Handler):
+    def createLock(self):
+        self.lock = None  # The end of logging would wait for it.
+
+    def emit(self, record):
+        stay()
+
+class Failing(publisher.SyncBaseHandler):
+    def handle(self, records, profiler_name="profiler"):
+        raise ValueError
+
+class Metric(metrics.Counter):
+    to_records = stay
+
+profiler = phanos.profiler
+profiler.config(job="TEST", response_size_profile=True)
+handlers = {
+    "handler": lambda: Staying("h"),
+    "stream": lambda: publisher.StreamHandler("h", output=Stream()),
+    "logger": lambda: publisher.LoggerHandler("h", logging.getLogger("staying")),
+    "failure": lambda: Failing("h"),
+}
+ordinary = lambda: publisher.StreamHandler("h", output=io.StringIO())
+profiler.logger = logging.getLogger("staying")
+profiler.add_handler(handlers.get(mode, ordinary)())
+if mode.endswith("_func"):
+    setattr(profiler, mode, stay)
+counter = Metric("counter", "TEST", "units")
+if mode == "to_records":
+    profiler.add_metric(counter)
+if mode == "steps":
+    profiler.measure_execution_start = stay
+if mode in ("logger", "failure"):
+    logging.getLogger("staying").addHandler(Log())
+    logging.getLogger("staying").propagate = False
+    logging.getLogger("staying").setLevel(logging.DEBUG)
+
+@phanos.profile
+def plain():
+    counter.inc(1.0)
+
+@phanos.profile
+def generator():
+    counter.inc(1.0)
+    yield
+
+def work():
+    if sys.argv[2] == "plain":
+        plain()
+    else:
+        list(generator())
+
+threading.Thread(target=work, daemon=True).start()
+assert inside.wait(10)
+"""
+MODES = (
+    "handler",
+    "stream",
+    "logger",
+    "failure",
+    "to_records",
+    "steps",
+    "before_root_func",
+    "before_func",
+    "after_func",
+    "after_root_func",
+)
+
+
+@pytest.mark.parametrize("kind", ["plain", "generator"])
+@pytest.mark.parametrize("mode", MODES)
+def test_the_end_is_clean(mode: str, kind: str) -> None:
+    done = run_python(PROGRAM, mode, kind, timeout_s=20)
+    assert (done.returncode, done.stderr) == (0, "")
