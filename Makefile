@@ -102,19 +102,31 @@ test-rust: versions ## test the core without Python, then with it
 			$(CARGO) test --locked --quiet; \
 	fi
 
+# Two versions at a time: tests wait more than they work. The default one has most to do.
 .PHONY: test-python
-test-python: build $(VERSIONS:%=test-python-%) ## run the Python tests on every Python version found
+test-python: build ## run the Python tests on every Python version found
+	@+$(MAKE) --no-print-directory --jobs=2 --output-sync=target \
+		$(addprefix test-python-,$(DEFAULT) $(filter-out $(DEFAULT),$(VERSIONS)))
 
 # What a broker does is the same for every Python: all of these tests run on the default version,
 # on the others those marked `every_version`. RABBITMQ_TESTS=all runs all of them everywhere.
-rabbitmq_selection = $(if $(filter $(DEFAULT),$(1))$(filter all,$(RABBITMQ_TESTS)),,\
-	-m 'not rabbitmq or every_version')
+# So do servers from PyPI, which are installed for that version alone.
+selection = $(if $(filter $(DEFAULT),$(1)),,-m 'not real_servers$(if \
+	$(filter all,$(RABBITMQ_TESTS)),, and (not rabbitmq or every_version))')
 
 .PHONY: $(SUPPORTED:%=test-python-%)
 $(SUPPORTED:%=test-python-%): test-python-%: .venvs/%/.test .venvs/%/.package .oracle/.oracle \
-		.rabbitmq/.installed
+		.rabbitmq/.installed .venvs/$(DEFAULT)/.servers
 	$(call say,"pytest on Python $*")
-	.venvs/$*/bin/python -m pytest $(call rabbitmq_selection,$*)
+	.venvs/$*/bin/python -m pytest $(call selection,$*)
+
+# The table is the answer: every line is printed as soon as it is known.
+.PHONY: test-servers
+test-servers: .venvs/$(DEFAULT)/.package .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.servers \
+		.oracle/.oracle .oracle/.servers .rabbitmq/.installed ## all servers under load, beside phanos 0.3.2: a table of what arrived
+	$(call say,"servers on Python $(DEFAULT)")
+	@PYTHONPATH=tests/python/servers:tests/python/rabbitmq:. \
+		$(DEFAULT_BIN)/python -m real_servers --oracle .oracle/bin/python
 
 .PHONY: test
 test: lint test-rust test-python ## everything: lint, Rust tests, Python tests
@@ -194,6 +206,9 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 		| .venvs/%/bin/python
 	$(install_requirements)
 
+.venvs/%/.servers: requirements/servers.txt requirements/demo.txt | .venvs/%/bin/python
+	$(install_requirements)
+
 .venvs/%/.lint: requirements/lint.txt | .venvs/%/bin/python
 	$(install_requirements)
 
@@ -207,6 +222,9 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 	@$(call interpreter,$(DEFAULT)) -m venv --clear .oracle
 
 .oracle/.oracle: requirements/oracle.txt | .oracle/bin/python
+	$(install_requirements)
+
+.oracle/.servers: requirements/servers.txt requirements/demo.txt | .oracle/.oracle
 	$(install_requirements)
 
 # RabbitMQ with its Erlang, unless the machine has them installed.

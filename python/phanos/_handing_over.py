@@ -12,6 +12,7 @@ from ._phanos import flush_future
 from ._plan import RECORD_METHODS
 from ._rabbitmq import RabbitMQHandler
 from ._settings import checked_timeout
+from ._waiting import wait
 from .messaging import answered
 from .metrics import MetricWrapper
 
@@ -43,7 +44,7 @@ class HandingOver(ProfilerParts):
         self._hand_over()
         # All at once: a broker that is away takes no time from the others.
         answers = [(handler, handler._flushed()) for handler in self._to_rabbitmq()]
-        delivered = [bool(answer.wait(_left(end))) for _, answer in answers]
+        delivered = [bool(wait(answer, _left(end))) for _, answer in answers]
         for handler, _ in answers:
             handler._log_notices()
         return all(delivered) and self._core.waiting == 0 and self._courier.waiting == 0

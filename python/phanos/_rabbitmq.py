@@ -26,6 +26,7 @@ from ._connection import (
 )
 from ._phanos import Answer, Delivery
 from ._settings import checked_timeout
+from ._waiting import wait, wait_for_probe
 from .messaging import (
     AsyncioPublisher,
     BasePublisher,
@@ -194,7 +195,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
             spool_bytes=spool_bytes,
             **kwargs,
         )
-        failure = self._delivery.probe().wait()
+        failure = wait_for_probe(self._delivery.probe())
         if failure is not None:
             refused, text = failure
             error = RabbitMQRefusedError(text) if refused else RabbitMQError(text)
@@ -208,7 +209,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
             return
         self._take(records, profiler_name)
         if self.synchronous:
-            self._flushed().wait(CONFIRM_S)
+            wait(self._flushed(), CONFIRM_S)
             self._log_notices()
 
     def flush(self, timeout: float = 5.0) -> bool:
@@ -222,7 +223,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         there is nothing to wait for.
         """
         checked_timeout(timeout)
-        done = self._flushed().wait(timeout)
+        done = wait(self._flushed(), timeout)
         self._log_notices()
         return bool(done)
 
@@ -237,8 +238,8 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         """
         checked_timeout(timeout)
         end = time.monotonic() + timeout
-        self._flushed().wait(timeout)
-        stopped = self._delivery.stop().wait(max(end - time.monotonic(), _GOODBYE_S))
+        wait(self._flushed(), timeout)
+        stopped = wait(self._delivery.stop(), max(end - time.monotonic(), _GOODBYE_S))
         self._log_notices()
         return bool(stopped)
 

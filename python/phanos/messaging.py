@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
-from . import _connection, _registry
+from . import _celery, _connection, _registry
 from ._connection import (
     BUFFER_BYTES,
     EXCHANGE_NAME,
@@ -35,6 +35,7 @@ from ._connection import (
     spool_of,
 )
 from ._phanos import Answer, Delivery
+from ._waiting import wait, wait_for_probe
 from .types import LoggerLike, Record
 
 __all__ = [
@@ -143,6 +144,7 @@ class BasePublisher(ABC):
             **native_arguments(self.connection_parameters, password_of(password)),
         )
         _registry.add_publisher(self)
+        _celery.listen()
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         super().__setattr__(attribute, value)
@@ -219,7 +221,7 @@ class BlockingPublisher(BasePublisher):
         Raises:
             RabbitMQError: not within `retry` attempts, or the broker refuses; says why.
         """
-        _raise(self._delivery.probe().wait())
+        _raise(wait_for_probe(self._delivery.probe()))
         self._delivery.start()
         end = time.monotonic() + self.connection_parameters.stack_timeout
         while self._delivery.state == "connecting" and time.monotonic() < end:
@@ -228,8 +230,8 @@ class BlockingPublisher(BasePublisher):
 
     def close(self) -> None:
         """Close the connection, after what is under way is delivered."""
-        self._delivery.flush().wait(_CLOSE_S)
-        self._delivery.stop().wait(_CLOSE_S)
+        wait(self._delivery.flush(), _CLOSE_S)
+        wait(self._delivery.stop(), _CLOSE_S)
         self._log_notices()
         self._disconnected()
 
@@ -271,7 +273,7 @@ class BlockingPublisher(BasePublisher):
             return True
         if self.connection is None:
             self.check_or_rebound()
-        delivered = self._send(records).wait(_FOREVER_S)
+        delivered = wait(self._send(records), _FOREVER_S)
         self._log_notices()
         return bool(delivered)
 

@@ -52,17 +52,29 @@ impl<V, L, M> Columns<V, L, M> {
         self.values.len() == self.labels.len() && self.values.len() == self.methods.len()
     }
 
-    /// Takes everything, leaving empty columns with room for as much again: the next batch
-    /// is likely to be as large, and growing step by step would copy it six times.
+    /// Takes everything, leaving `spare`, which is empty, or else empty columns with room for
+    /// as much again: the next batch is likely to be as large, and growing step by step would
+    /// copy it six times.
     #[must_use]
-    pub fn take(&mut self) -> Self {
-        let room = self.values.len().min(KEPT_ROOM);
-        let empty = Self {
-            values: Vec::with_capacity(room),
-            labels: Vec::with_capacity(room),
-            methods: Vec::with_capacity(room),
-        };
+    pub fn take(&mut self, spare: Option<Self>) -> Self {
+        let empty = spare.unwrap_or_else(|| {
+            let room = self.values.len().min(KEPT_ROOM);
+            Self {
+                values: Vec::with_capacity(room),
+                labels: Vec::with_capacity(room),
+                methods: Vec::with_capacity(room),
+            }
+        });
         std::mem::replace(self, empty)
+    }
+
+    /// Drops everything but the memory; false if that is more than is worth keeping.
+    pub fn clear(&mut self) -> bool {
+        self.values.clear();
+        self.labels.clear();
+        self.methods.clear();
+        let room = self.values.capacity().max(self.labels.capacity());
+        room.max(self.methods.capacity()) <= KEPT_ROOM
     }
 
     /// Puts older records back in front of the ones that came since.

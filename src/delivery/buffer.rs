@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::chunk::Chunk;
+use super::exit::Occupied;
 
 /// A chunk is closed beyond it: small enough that dropping one takes no noticeable time.
 const CHUNK_BYTES: usize = 256 * 1024;
@@ -35,6 +36,7 @@ struct Queue {
     records: u64,
     /// Records that ever left, by either end.
     left: u64,
+    occupied: Occupied,
 }
 
 impl Buffer {
@@ -65,6 +67,9 @@ impl Buffer {
                 queue.open.since = Some(Instant::now());
             }
             queue.records += added as u64;
+            if added > 0 {
+                queue.occupied.set(true);
+            }
             if queue.open.bytes >= self.chunk_limit {
                 queue.close();
             }
@@ -89,6 +94,15 @@ impl Buffer {
             queue.close();
         }
         queue.take().map(|chunk| (chunk, before))
+    }
+
+    /// Tells the end of the process that nothing is left in here, if that is so; what was
+    /// taken has got its next place by now.
+    pub(super) fn tell_empty(&self) {
+        let mut queue = self.queue();
+        if queue.records == 0 {
+            queue.occupied.set(false);
+        }
     }
 
     /// Records in here.

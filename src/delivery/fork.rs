@@ -11,6 +11,7 @@ use std::mem::ManuallyDrop;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::exit::forget_inherited;
 use super::locked_file::let_go_in_child;
 
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -18,6 +19,7 @@ static REGISTERED: Once = Once::new();
 
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    forget_inherited();
     let_go_in_child();
 }
 

@@ -28,12 +28,14 @@
 //! | `notices`  | what there is to log |
 //! | `shared`   | what both sides see |
 //! | `fork`     | which process this is |
+//! | `exit`     | a process that ends without its interpreter's end |
 
 mod backoff;
 mod buffer;
 mod chunk;
 mod encode;
 mod engine;
+pub mod exit;
 mod failure;
 pub mod fork;
 mod kit;

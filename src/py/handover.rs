@@ -78,6 +78,9 @@ pub(crate) fn hand_over<'py>(
                     note(&mut outcome, failure(py, plan, &format!("handler '{name}'"), error));
                 }
             }
+            if let Rows::Columns(columns) = batch.rows {
+                batch.metric.get().recycle(py, columns);
+            }
         }
     });
     outcome
@@ -265,12 +268,11 @@ fn deliver<'py>(
         return Ok(());
     };
     let mut refused = Refused::default();
-    let metric = batch.metric.get().written(py, &mut refused)?;
-    let raised = delivery.push_columns(py, &metric, columns, &mut refused)?;
+    let taken = delivery.push_columns(py, batch.metric.get(), columns, &mut refused)?;
     if !refused.is_empty() {
         refused.log(py, Some(&handler.getattr(intern!(py, "logger"))?))?;
     }
-    if raised {
+    if taken.raised {
         let logger = handler.getattr(intern!(py, "logger"))?;
         let debug = PyInt::new(py, DEBUG);
         if user_code::call_method(&logger, intern!(py, "isEnabledFor"), &[&debug])?.is_truthy()? {
@@ -278,7 +280,7 @@ fn deliver<'py>(
             user_code::call_method(&logger, intern!(py, "debug"), &[intern!(py, "%s"), &text])?;
         }
     }
-    if delivery.has_notices(py) {
+    if taken.notices {
         user_code::call_method(handler, intern!(py, "_log_notices"), &[])?;
     }
     Ok(())

@@ -10,7 +10,6 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PySet};
 
-use crate::core::column;
 use crate::core::path::Path;
 use crate::core::record;
 
@@ -44,6 +43,8 @@ pub(crate) enum PlainLabels {
 #[pyclass(name = "MetricStore", module = "phanos._phanos", subclass, frozen, weakref)]
 pub(crate) struct Metric {
     store: GilCell<Store>,
+    /// Room of a batch that is gone, for the next one.
+    spare: GilCell<Option<Columns>>,
     head: GilCell<Option<Head>>,
     owner: GilCell<Option<Py<ProfilerCore>>>,
     ambient: GilCell<Option<Ambient>>,
@@ -134,7 +135,15 @@ impl Metric {
 
     /// Takes all waiting records.
     pub(crate) fn take(&self, py: Python<'_>) -> Columns {
-        self.change(py, column::Columns::take)
+        let spare = self.spare.replace(py, None);
+        self.change(py, |columns| columns.take(spare))
+    }
+
+    /// Gives back what [`Self::take`] gave, for the sake of its memory (40 ns per batch).
+    pub(crate) fn recycle(&self, py: Python<'_>, mut columns: Columns) {
+        if columns.clear() {
+            drop(self.spare.replace(py, Some(columns)));
+        }
     }
 
     /// Drops the oldest records until `keep` wait; returns how many values went.
@@ -203,6 +212,16 @@ impl Metric {
         })
     }
 
+    /// Lets `body` see what every record repeats, if that is written already; it must not
+    /// call into Python.
+    pub(crate) fn with_written<R>(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(&Arc<record::Metric>) -> R,
+    ) -> Option<R> {
+        self.head.with(py, |head| head.as_ref()?.written.as_ref().map(body))
+    }
+
     /// What every record repeats, in its written forms; `refused` gets the kinds of what JSON
     /// cannot hold.
     pub(crate) fn written(
@@ -267,6 +286,7 @@ impl Metric {
     fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
         Self {
             store: GilCell::new(Store::default()),
+            spare: GilCell::new(None),
             head: GilCell::new(None),
             owner: GilCell::new(None),
             ambient: GilCell::new(None),

@@ -21,45 +21,68 @@ use super::refused::Refused;
 /// A row on its way: what it was made in, and what it measured.
 type Row = (Rc<Path>, Content);
 
-/// Takes a metric's rows; true if the call that made one of them failed.
-pub(super) fn push_columns(
+/// What came of handing rows over.
+pub(crate) struct Taken {
+    /// A call that made one of them failed.
+    pub(crate) raised: bool,
+    /// There is something to log.
+    pub(crate) notices: bool,
+}
+
+impl Taken {
+    fn new(sender: &Sender, raised: bool) -> Self {
+        Self { raised, notices: sender.has_notices() }
+    }
+}
+
+/// True if no row needs Python to be converted.
+pub(super) fn are_plain(columns: &Columns) -> bool {
+    rows_of(columns).all(|row| plain(row).is_some())
+}
+
+/// Takes rows that need no conversion; calls no Python.
+pub(super) fn push_plain(
+    sender: &Sender,
+    metric: &Arc<record::Metric>,
+    columns: &Columns,
+) -> Taken {
+    let mut raised = false;
+    sender.push(|chunk| {
+        let number = chunk.metric(metric);
+        for (path, content) in rows_of(columns).filter_map(plain) {
+            raised |= content.error_raised();
+            put(chunk, number, path, content);
+        }
+    });
+    Taken::new(sender, raised)
+}
+
+/// Takes rows of any kind.
+pub(super) fn push_converted(
     py: Python<'_>,
     sender: &Sender,
     metric: &Arc<record::Metric>,
     columns: &Columns,
     refused: &mut Refused,
-) -> bool {
-    // Conversions that call into Python come first: nothing of the kind may happen while
-    // the buffer is open.
-    let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
-    let odd = rows.clone().any(|((value, labels), method)| plain(value, labels, method).is_none());
-    let converted: Vec<Row> = if odd {
-        rows.clone()
-            .map(|((value, labels), method)| {
-                converted(py, metric, (value, labels, method), refused)
-            })
-            .collect()
-    } else {
-        Vec::new()
-    };
+) -> Taken {
+    // Conversions call into Python, which must not happen while the buffer is open.
+    let rows: Vec<_> = rows_of(columns).map(|row| converted(py, metric, row, refused)).collect();
     let mut raised = false;
     sender.push(|chunk| {
         let number = chunk.metric(metric);
-        if odd {
-            for (path, content) in converted {
-                raised |= content.error_raised();
-                put(chunk, number, &path, content);
-            }
-            return;
-        }
-        for ((value, labels), method) in rows {
-            if let Some((path, content)) = plain(value, labels, method) {
-                raised |= content.error_raised();
-                put(chunk, number, path, content);
-            }
+        for (path, content) in rows {
+            raised |= content.error_raised();
+            put(chunk, number, &path, content);
         }
     });
-    raised
+    Taken::new(sender, raised)
+}
+
+type Cells<'a> = (&'a ValueCell, &'a LabelCell, &'a MethodCell);
+
+fn rows_of(columns: &Columns) -> impl Iterator<Item = Cells<'_>> {
+    let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
+    rows.map(|((value, labels), method)| (value, labels, method))
 }
 
 fn put(chunk: &mut Chunk, metric: u32, path: &Rc<Path>, content: Content) {
@@ -69,11 +92,7 @@ fn put(chunk: &mut Chunk, metric: u32, path: &Rc<Path>, content: Content) {
 }
 
 /// A row that needs no conversion.
-fn plain<'a>(
-    value: &ValueCell,
-    labels: &LabelCell,
-    method: &'a MethodCell,
-) -> Option<(&'a Rc<Path>, Content)> {
+fn plain((value, labels, method): Cells<'_>) -> Option<(&Rc<Path>, Content)> {
     let error_raised = match labels {
         LabelCell::None => None,
         LabelCell::ErrorRaised(raised) => Some(*raised),
@@ -90,10 +109,10 @@ fn plain<'a>(
 fn converted(
     py: Python<'_>,
     metric: &record::Metric,
-    (value, labels, method): (&ValueCell, &LabelCell, &MethodCell),
+    (value, labels, method): Cells<'_>,
     refused: &mut Refused,
 ) -> Row {
-    if let Some((path, content)) = plain(value, labels, method) {
+    if let Some((path, content)) = plain((value, labels, method)) {
         return (Rc::clone(path), content);
     }
     let (operation, value) = value.for_json(py, refused);

@@ -30,7 +30,7 @@ impl Store {
 
     /// Moves the shared rows to `strand` alone.
     pub(crate) fn lend(&mut self, strand: Strand) {
-        let rows = self.shared.take();
+        let rows = self.shared.take(None);
         self.lent.push((strand, rows));
     }
 
@@ -44,9 +44,9 @@ impl Store {
 
     /// Takes all rows, those of every strand; only strands of `thread` have a share then.
     pub(crate) fn take_all(&mut self, thread: usize) -> Vec<Columns> {
-        let mut taken = vec![self.shared.take()];
+        let mut taken = vec![self.shared.take(None)];
         self.lent.retain_mut(|(strand, rows)| {
-            taken.push(rows.take());
+            taken.push(rows.take(None));
             strand.is_of_thread(thread)
         });
         taken

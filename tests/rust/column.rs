@@ -48,7 +48,7 @@ fn a_column_alone_is_not_empty() {
 #[test]
 fn taken_rows_put_back_stand_before_newer_ones() {
     let mut columns = filled(2);
-    let older = columns.take();
+    let older = columns.take(None);
     assert!(columns.is_empty());
     columns.push(7, 8, 9);
     columns.put_back(older);

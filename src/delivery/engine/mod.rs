@@ -29,6 +29,7 @@ use tokio::time::sleep_until;
 use super::backoff::Backoff;
 use super::chunk::Chunk;
 use super::encode::{Encoded, encode};
+use super::exit::Occupied;
 use super::failure::Failure;
 use super::link::Link;
 use super::message::{Body, Envelope, Message};
@@ -106,6 +107,8 @@ pub(super) struct Engine {
     connection: Connection,
     backoff: Backoff,
     outbox: Outbox,
+    /// Whether there are messages that somebody can receive.
+    occupied: Occupied,
     answers: Answers,
     routing: Routing,
     spool: Option<Spool>,
@@ -144,6 +147,7 @@ impl Engine {
             commands,
             connection: Connection::Down { until: now },
             outbox: Outbox::default(),
+            occupied: Occupied::default(),
             answers: Answers::new(),
             routing: Routing::Unknown,
             unspooled: VecDeque::new(),
@@ -182,7 +186,9 @@ impl Engine {
         Turn::Done
     }
 
-    fn tell_counts(&self) {
+    fn tell_counts(&mut self) {
+        self.occupied.set(self.outbox.messages().next().is_some() && !self.routing.is_lost());
+        self.shared.buffer.tell_empty();
         let counters = &self.shared.counters;
         counters.in_flight.store(self.outbox.in_flight_records(), Ordering::Relaxed);
         // By sequence, hence nearly by age.

@@ -107,6 +107,8 @@ class Proxy:
         for task, link in list(self._links.items()):
             link.reset = reset
             await ended(task)
+            # A task that is cancelled before it began closes nothing.
+            link.close()
 
     async def _accept(self, listener: socket.socket) -> None:
         while True:
@@ -144,8 +146,13 @@ class Link:
             # First, since the loop would take the next socket of that number for this one.
             for pump in pumps:
                 await ended(pump)
-            self._close(self._client)
-            self._close(self._broker)
+            self.close()
+
+    def close(self) -> None:
+        """Close both sockets, if they are open."""
+        for end in (self._client, self._broker):
+            if end.fileno() >= 0:
+                self._close(end)
 
     async def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         loop = self._proxy._loop

@@ -1,0 +1,1 @@
+"""Servers from PyPI as users run them, a real broker behind: rows of a table, and tests."""

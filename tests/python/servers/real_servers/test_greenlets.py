@@ -1,0 +1,77 @@
+"""Under gevent whoever waits for the broker lets the other greenlets have their turn."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+from support import run_python
+
+# Greenlets that cannot run for so long are blocked, whatever else the machine does.
+LONGEST_S = 0.5
+
+PROGRAM = """
+    from gevent import monkey
+    monkey.patch_all()
+    import logging, sys, time
+    import gevent
+    import phanos
+    from phanos.messaging import BlockingPublisher
+
+    # That nobody answers is told, and no news here.
+    logging.disable(logging.CRITICAL)
+    longest = 0.0
+    waiting = True
+
+    def take_turns():
+        global longest
+        last = time.monotonic()
+        while waiting:
+            gevent.sleep(0.001)
+            longest = max(longest, time.monotonic() - last)
+            last = time.monotonic()
+
+    ticking = gevent.spawn(take_turns)
+    gevent.sleep(0.01)
+    start = time.monotonic()
+    wait(int(sys.argv[1]))
+    waiting = False
+    ticking.join()
+    print(time.monotonic() - start, longest)
+"""
+
+CONSTRUCTOR = """
+    def wait(port):
+        try:
+            phanos.publisher.ImpProfHandler("h", port=port, retry=1, stack_timeout=1.5)
+        except RuntimeError:
+            return
+        raise AssertionError("connected")
+"""
+PUBLISH = """
+    def wait(port):
+        publisher = BlockingPublisher(port=port)
+        publisher.connection = publisher.channel = publisher._delivery
+        publisher._delivery.start()
+        record = {"item": "A", "job": "J", "metric": "m", "units": "u", "method": "A:b",
+                  "labels": {}, "value": ("observe", 1.0)}
+        answer = publisher.publish([record])
+        assert answer is False
+"""
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """Port of somebody who lets in whoever comes and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("what", [CONSTRUCTOR, PUBLISH], ids=["constructor", "publish"])
+def test_others_run_while_one_waits(what: str, silent: int) -> None:
+    done = run_python(PROGRAM.replace("    ticking =", what + "\n    ticking ="), str(silent))
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    waited_s, longest_s = map(float, done.stdout.split())
+    assert waited_s > LONGEST_S
+    assert longest_s < LONGEST_S
