@@ -30,9 +30,12 @@ type UnwindingVectorcall =
 // SAFETY: the same function by an ABI that differs only in what it lets the compiler assume.
 static CALL: UnwindingCall =
     unsafe { transmute::<Call, UnwindingCall>(ffi::PyObject_Call as Call) };
+// The one with a dict, of which none is ever passed: `PyObject_Vectorcall` is no function of the
+// interpreter before 3.11.
 // SAFETY: as above.
-static VECTORCALL: UnwindingVectorcall =
-    unsafe { transmute::<Vectorcall, UnwindingVectorcall>(ffi::PyObject_Vectorcall as Vectorcall) };
+static VECTORCALL: UnwindingVectorcall = unsafe {
+    transmute::<Vectorcall, UnwindingVectorcall>(ffi::PyObject_VectorcallDict as Vectorcall)
+};
 // SAFETY: as above.
 static VECTORCALL_METHOD: UnwindingVectorcall = unsafe {
     transmute::<Vectorcall, UnwindingVectorcall>(ffi::PyObject_VectorcallMethod as Vectorcall)
