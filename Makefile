@@ -126,7 +126,7 @@ test-servers: .venvs/$(DEFAULT)/.package .venvs/$(DEFAULT)/.test .venvs/$(DEFAUL
 		.oracle/.oracle .oracle/.servers .rabbitmq/.installed ## all servers under load, beside phanos 0.3.2: a table of what arrived
 	$(call say,"servers on Python $(DEFAULT)")
 	@PYTHONPATH=tests/python/servers:tests/python/rabbitmq:. \
-		$(DEFAULT_BIN)/python -m real_servers --oracle .oracle/bin/python
+		$(DEFAULT_BIN)/python -m real_servers --oracle $(PHANOS_ORACLE_PYTHON)
 
 .PHONY: test
 test: lint test-rust test-python ## everything: lint, Rust tests, Python tests
