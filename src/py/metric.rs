@@ -47,7 +47,8 @@ pub(crate) struct Metric {
     spare: GilCell<Option<Columns>>,
     head: GilCell<Option<Head>>,
     owner: GilCell<Option<Py<ProfilerCore>>>,
-    ambient: GilCell<Option<Ambient>>,
+    /// By who is inside a `store_operation`; nearly always nobody.
+    ambient: GilCell<Vec<(Strand, Ambient)>>,
     /// Tells metrics apart in what is logged once; names are used again.
     pub(crate) serial: u64,
 }
@@ -251,8 +252,13 @@ impl Metric {
     }
 
     pub(crate) fn ambient(&self, py: Python<'_>) -> Ambient {
+        if self.ambient.with(py, |ambient| ambient.is_empty()) {
+            return Ambient::default();
+        }
+        let strand = Strand::current(py);
         self.ambient.with(py, |ambient| {
-            ambient.as_ref().map_or_else(Ambient::default, |ambient| Ambient {
+            let own = ambient.iter().find(|(owner, _)| owner.is(strand));
+            own.map_or_else(Ambient::default, |(_, ambient)| Ambient {
                 method: ambient.method.as_ref().map(|method| method.clone_ref(py)),
                 labels: ambient.labels.as_ref().map(|labels| labels.clone_ref(py)),
             })
@@ -289,7 +295,7 @@ impl Metric {
             spare: GilCell::new(None),
             head: GilCell::new(None),
             owner: GilCell::new(None),
-            ambient: GilCell::new(None),
+            ambient: GilCell::new(Vec::new()),
             serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -517,10 +523,20 @@ impl Metric {
         operation::current_node(slf)
     }
 
-    /// Method and labels for operations called until the next `_set_ambient`.
+    /// Method and labels for operations that this thread or greenlet calls until its next
+    /// `_set_ambient`.
     fn _set_ambient(&self, py: Python<'_>, method: Option<Py<PyAny>>, labels: Option<Py<PyAny>>) {
-        let ambient = (method.is_some() || labels.is_some()).then_some(Ambient { method, labels });
-        self.ambient.set(py, ambient);
+        let strand = Strand::current(py);
+        let given = method.is_some() || labels.is_some();
+        let before = self.ambient.with(py, |ambient| {
+            let known = ambient.iter().position(|(owner, _)| owner.is(strand));
+            let before = known.map(|known| ambient.swap_remove(known));
+            if given {
+                ambient.push((strand, Ambient { method, labels }));
+            }
+            before
+        });
+        drop(before);
     }
 
     /// Logs an error of `kind` unless one was logged within the last minute.
@@ -622,6 +638,6 @@ impl Metric {
     fn __clear__(&self, py: Python<'_>) {
         drop(self.owner.replace(py, None));
         drop(self.store.replace(py, Store::default()));
-        drop(self.ambient.replace(py, None));
+        drop(self.ambient.replace(py, Vec::new()));
     }
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any
 
 import pytest
@@ -133,3 +134,34 @@ def test_an_operation_of_ones_own_called_from_many_threads() -> None:
     records = handler.of_metric(metric.name)
     assert len(records) == 2 * threads * calls
     assert all(record["value"][1] == record["labels"]["thread"] for record in records)
+
+
+class Waiting(metrics.Histogram):
+    """Its own operation lets another thread have its turn before it records."""
+
+    def __init__(self, name: str, meeting: threading.Barrier) -> None:
+        super().__init__(name, JOB, "units", {"place"})
+        self.meeting = meeting
+        self.operations = {"late": self.late}
+
+    def late(self, value: float, *_: Any, **__: Any) -> None:
+        self.meeting.wait(10)
+        self.observe(value)
+        self.meeting.wait(10)
+
+
+def test_what_one_thread_stores_takes_nothing_from_another() -> None:
+    metric = Waiting(fresh_name("waiting"), threading.Barrier(2))
+
+    def store(index: int) -> None:
+        place = ("here", "there")[index]
+        metric.store_operation(
+            operation="late", method=f"A:{place}", value=1, label_values={"place": place}
+        )
+
+    run_in_threads(store, 2)
+    rows = [(record["method"], record["labels"]) for record in metric.to_records()]
+    assert sorted(rows, key=str) == [
+        ("A:here", {"place": "here"}),
+        ("A:there", {"place": "there"}),
+    ]
