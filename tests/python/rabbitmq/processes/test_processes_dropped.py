@@ -59,7 +59,9 @@ DROPPED = (
             first = memory()
     # The runtime's own thread as well, and its files.
     wait_until(lambda: (threads(), descriptors()) == before)
-    assert memory() - first < 20_000_000, memory() - first
+    # Each connection has 8 MB of buffers: 50 that stay are 400 MB. The allocator keeps those of
+    # the few that were open at the same time, the more the busier the machine is.
+    assert memory() - first < 100_000_000, memory() - first
     """
 )
 CYCLES = (
