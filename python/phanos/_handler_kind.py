@@ -16,7 +16,6 @@ from .handlers import (
     OutputFormatter,
     StreamHandler,
 )
-from .messaging import AsyncioPublisher, BlockingPublisher
 
 
 def checked_handler(handler: Any, may_be_async: bool) -> str:
@@ -45,17 +44,14 @@ def is_async(handler: Any) -> bool:
 
 def direct_delivery(handler: Any) -> Delivery | None:
     """Return where the core puts rows down for `handler`, if nobody changed what it does."""
-    for base, publisher in (
-        (ImpProfHandler, BlockingPublisher),
-        (AsyncImpProfHandler, AsyncioPublisher),
-    ):
+    for base in (ImpProfHandler, AsyncImpProfHandler):
         if (
             isinstance(handler, base)
             and not overridden(handler, base, ("handle", "_take", "_log_notices"))
             # Also for those whose constructor was overridden and not called.
             and type(getattr(handler, "formatter", None)) is OutputFormatter
-            and type(getattr(handler, "publisher", None)) is publisher
-            and not overridden(handler.publisher, publisher, ("publish",))
+            and hasattr(handler, "publisher")
+            and not handler._has_own_publisher()
             and not handler.synchronous
         ):
             return handler._delivery

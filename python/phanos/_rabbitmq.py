@@ -26,7 +26,7 @@ from ._connection import (
 )
 from ._phanos import Answer, Delivery
 from ._settings import checked_timeout
-from ._waiting import wait, wait_for_probe
+from ._waiting import wait
 from .messaging import (
     AsyncioPublisher,
     BasePublisher,
@@ -35,6 +35,7 @@ from .messaging import (
     RabbitMQRefusedError,
     answered,
     probe,
+    probe_and_wait,
 )
 from .types import LoggerLike, Record
 
@@ -121,7 +122,7 @@ class RabbitMQHandler(Generic[Publisher]):
             return RuntimeError(f"{CANNOT_CONNECT}: {error}")
         return RuntimeError(CANNOT_CONNECT)
 
-    def _owns_publishing(self) -> bool:
+    def _has_own_publisher(self) -> bool:
         """Tell whether somebody put a publisher of their own in place, or changed this one."""
         publisher: Any = self.publisher
         return type(publisher) not in (BlockingPublisher, AsyncioPublisher) or (
@@ -195,16 +196,15 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
             spool_bytes=spool_bytes,
             **kwargs,
         )
-        failure = wait_for_probe(self._delivery.probe())
-        if failure is not None:
-            refused, text = failure
-            error = RabbitMQRefusedError(text) if refused else RabbitMQError(text)
+        try:
+            probe_and_wait(self._delivery)
+        except RabbitMQError as error:
             raise self._not_created(error) from error
         self._created()
 
     def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
         """Put the batch down; with `synchronous`, wait until the broker has it."""
-        if self._owns_publishing():
+        if self._has_own_publisher():
             self.publisher.publish(records)
             return
         self._take(records, profiler_name)
@@ -342,7 +342,7 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
 
     async def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
         """Put the batch down; with `synchronous`, await the broker's confirmation."""
-        if self._owns_publishing():
+        if self._has_own_publisher():
             await self.publisher.publish(records)
             return
         self._take(records, profiler_name)

@@ -45,11 +45,16 @@ __all__ = [
     "BlockingPublisher",
     "LoggerLike",
     "RabbitMQError",
+    "RabbitMQRefusedError",
 ]
 
 
 class RabbitMQError(ConnectionError):
     """There is no connection to the broker; the text says why. No password is in it."""
+
+
+class RabbitMQRefusedError(RabbitMQError):
+    """The broker answered and said no; the text says to what."""
 
 
 NETWORK_ERRORS: tuple[type[BaseException], ...] = (ConnectionError, OSError)
@@ -181,6 +186,9 @@ class BasePublisher(ABC):
         return self._delivery.stats()
 
     def _connected(self) -> None:
+        """Note that the network side has connected; raise `RabbitMQError` if it has not."""
+        if self._delivery.state == "connecting":
+            raise RabbitMQError(self._delivery.stats()["last_error"] or "no answer in time")
         self.connection = self.channel = self._delivery
         self._log(logging.INFO, "connection established")
 
@@ -221,7 +229,7 @@ class BlockingPublisher(BasePublisher):
         Raises:
             RabbitMQError: not within `retry` attempts, or the broker refuses; says why.
         """
-        _raise(wait_for_probe(self._delivery.probe()))
+        probe_and_wait(self._delivery)
         self._delivery.start()
         end = time.monotonic() + self.connection_parameters.stack_timeout
         while self._delivery.state == "connecting" and time.monotonic() < end:
@@ -354,14 +362,15 @@ async def probe(delivery: Delivery) -> None:
     _raise(failure)
 
 
+def probe_and_wait(delivery: Delivery) -> None:
+    """Try a connection out; raises as `probe`."""
+    _raise(wait_for_probe(delivery.probe()))
+
+
 def _raise(failure: Sequence[Any] | None) -> None:
     if failure is not None:
         refused, text = failure
         raise RabbitMQRefusedError(text) if refused else RabbitMQError(text)
-
-
-class RabbitMQRefusedError(RabbitMQError):
-    """The broker answered and said no; the text says to what."""
 
 
 def _logger_of(logger: LoggerLike | str | None) -> LoggerLike:

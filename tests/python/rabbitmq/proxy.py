@@ -37,6 +37,7 @@ class Proxy:
     def __init__(self, port: int) -> None:
         self.port = free_ports(1)[0]
         self.accepted = 0
+        self._last_forwarded: int | None = None
         self._target = port
         self._behaviour = Behaviour()
         self._listener: socket.socket | None = None
@@ -80,6 +81,10 @@ class Proxy:
         """
         self._behaviour = Behaviour(swallow=True)
 
+    def half_open_after_next(self) -> None:
+        """Do that as soon as one more connection was let in, and another one comes."""
+        self._last_forwarded = self.accepted + 1
+
     def refuse(self) -> None:
         """Refuse new connections; open ones stay."""
         self._run(self._stop_listening())
@@ -115,6 +120,9 @@ class Proxy:
             client, _ = await self._loop.sock_accept(listener)
             client.setblocking(False)
             self.accepted += 1
+            if self._last_forwarded is not None and self.accepted > self._last_forwarded:
+                self._last_forwarded = None
+                self.half_open()
             link = Link(self, client)
             task = self._loop.create_task(link.run())
             self._links[task] = link

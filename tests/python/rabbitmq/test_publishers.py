@@ -11,7 +11,13 @@ from typing import Any
 
 import pytest
 from phanos import messaging
-from phanos.messaging import NETWORK_ERRORS, AsyncioPublisher, BasePublisher, BlockingPublisher
+from phanos.messaging import (
+    NETWORK_ERRORS,
+    AsyncioPublisher,
+    BasePublisher,
+    BlockingPublisher,
+    RabbitMQError,
+)
 from proxy import Proxy
 from receiver import Receiver
 from running import running
@@ -213,6 +219,20 @@ def test_a_broker_that_falls_silent(call: Driver, proxy: Proxy) -> None:
     assert 0.3 <= time.monotonic() - start < 3
     proxy.cut()
     proxy.forward()
+    call(publisher.close)
+
+
+def test_a_broker_that_falls_silent_while_connecting(call: Driver, proxy: Proxy) -> None:
+    publisher = call.make(port=proxy.port, stack_timeout=1)
+    # The first connection finds out whether the broker is there at all.
+    proxy.half_open_after_next()
+    with pytest.raises(RabbitMQError, match=r"in time|longer than 1s"):
+        call(publisher.connect)
+    assert not publisher
+    proxy.cut()
+    proxy.forward()
+    call(publisher.connect)
+    assert publisher
     call(publisher.close)
 
 
