@@ -41,7 +41,7 @@ impl CallGate {
         let Some(plan) = core.plan(py) else {
             return Ok(());
         };
-        let Call { token, began_as_root, .. } =
+        let Call { token, level, .. } =
             call::begin(node.clone(), core, plan.get(), &self.site, || Ok(packed(node)))
                 .map_err(|error| *error)?;
         let started = Start::now();
@@ -50,7 +50,7 @@ impl CallGate {
                 plan: plan.unbind(),
                 token: Some(token.unbind()),
                 started,
-                began_as_root,
+                level,
                 deliveries: None,
             });
         });
@@ -70,16 +70,16 @@ impl CallGate {
         let Some(running) = node.get().with_running(py, Option::take) else {
             return Ok(false);
         };
-        let elapsed = running.started.elapsed();
-        let Running { plan, token, started, began_as_root, .. } = running;
+        let elapsed_ns = running.started.elapsed_ns();
+        let Running { plan, token, started, level, .. } = running;
         let plan = plan.into_bound(py);
         let token = match token {
             Some(token) => token.into_bound(py),
             // Ended while suspended: hooks see the node of the call that they are about.
             None => self.site.core.get().enter(node).unwrap_or_else(|_| py.None().into_bound(py)),
         };
-        let call = Call { node: node.clone(), token, began_as_root };
-        let ending = Ending { elapsed, failed, result };
+        let call = Call { node: node.clone(), token, level };
+        let ending = Ending { elapsed_ns, failed, result };
         let pack = || Ok(packed(node));
         let outcome = call::finish(py, &self.site.core, plan.get(), &call, &ending, pack);
         let Some(outcome) = outcome else {
@@ -92,7 +92,7 @@ impl CallGate {
                     plan: plan.unbind(),
                     token: Some(call.token.unbind()),
                     started,
-                    began_as_root,
+                    level,
                     deliveries: Some(deliveries.unbind()),
                 };
                 node.get().with_running(py, |state| *state = Some(running));
@@ -215,8 +215,8 @@ impl CallGate {
         let py = node.py();
         if let Some(running) = node.get().with_running(py, Option::take) {
             let token = running.token.unwrap_or_else(|| py.None()).into_bound(py);
-            let began_as_root = running.began_as_root;
-            call::close(self.site.core.get(), &Call { node: node.clone(), token, began_as_root });
+            let level = running.level;
+            call::close(self.site.core.get(), &Call { node: node.clone(), token, level });
             node.get().drop_arguments(py);
         }
     }

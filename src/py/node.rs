@@ -14,6 +14,7 @@ use crate::core::forest::{Forest, NodeId};
 use crate::core::path::Path;
 
 use super::attributes::{self, Attributes};
+use super::call::Level;
 use super::context::{Context, path_of_method};
 use super::gil_cell::GilCell;
 use super::owner::owner_of;
@@ -53,7 +54,7 @@ pub(crate) struct Running {
     /// Of the last `ContextVar.set`; `None` while a generator is suspended.
     pub(crate) token: Option<Py<PyAny>>,
     pub(crate) started: Start,
-    pub(crate) began_as_root: bool,
+    pub(crate) level: Level,
     /// Given once the call is recorded and only asynchronous handlers remain to be awaited;
     /// empty as soon as they are.
     pub(crate) deliveries: Option<Py<PyList>>,

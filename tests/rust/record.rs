@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 use phanos::core::json::JsonArray;
 use phanos::core::number::{milliseconds, write_json, write_python};
@@ -273,7 +272,7 @@ fn milliseconds_have_two_decimals() {
         (1_234_567, 1.23),
         (3_600_000_000_000, 3_600_000.0),
     ] {
-        let given = milliseconds(Duration::from_nanos(nanoseconds));
+        let given = milliseconds(nanoseconds);
         assert_eq!(given.to_bits(), f64::to_bits(expected), "{nanoseconds} ns");
     }
 }
