@@ -4,7 +4,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 
-use crate::core::record::Lines;
+use crate::core::lines::Lines;
 
 use super::call::failure;
 use super::cell::{Columns, LabelCell, MethodCell, ValueCell, class_name, dict_to_text, text_of};

@@ -18,11 +18,11 @@ use super::gil_cell::GilCell;
 use super::head::Head;
 use super::node::Node;
 use super::operation::{self, Stored};
+use super::outgoing::body_of_columns;
 use super::profiler::ProfilerCore;
 use super::refused::Refused;
 use super::store::Store;
 use super::strand::{self, Strand};
-use super::wire::columns_to_json;
 
 /// Method and labels of a `store_operation` under way, for operations called from it.
 #[derive(Default)]
@@ -402,9 +402,10 @@ impl Metric {
             methods: columns.methods.iter().map(|method| method.copied(py)).collect(),
         });
         let mut refused = Refused::default();
-        let json = columns_to_json(py, slf.get(), &columns, &mut refused)?;
+        let head = slf.get().written(py, &mut refused)?;
+        let body = body_of_columns(py, &head, &columns, &mut refused);
         refused.log(py, Some(slf.as_any()))?;
-        Ok(PyBytes::new(py, &json))
+        Ok(PyBytes::new(py, &body))
     }
 
     /// Items of column `which` (0 values, 1 labels, 2 methods), as a new list.
