@@ -317,7 +317,7 @@ impl<'py> Taken<'_, 'py> {
         let mut text = match &self.rows {
             Rows::Columns(columns) => {
                 // Text can hold everything.
-                let metric = self.metric.get().written(py, &mut Refused::default())?;
+                let metric = self.metric.get().head.written(py, &mut Refused::default())?;
                 let mut lines = Lines::new(&metric, columns.len());
                 let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
                 for ((value, labels), method) in rows {
