@@ -57,7 +57,7 @@ pub(crate) fn hand_over<'py>(
     core: &ProfilerCore,
     plan: &Plan,
     metrics: &[MetricEntry],
-    node: &Py<Node>,
+    node: &Bound<'py, Node>,
 ) -> Outcome<'py> {
     let mut outcome = Outcome::default();
     if plan.handlers.is_empty() {

@@ -376,7 +376,7 @@ impl Metric {
     }
 
     /// The node an operation without one belongs to.
-    fn _current_node(slf: &Bound<'_, Self>) -> PyResult<Py<Node>> {
+    fn _current_node<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Node>> {
         operation::current_node(slf)
     }
 

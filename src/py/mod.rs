@@ -5,9 +5,11 @@
 //! |-------------|---------|
 //! | `function`  | the decorated function: a native callable that passes for a function |
 //! | `native_call` | from a plain call of one to its result |
+//! | `entry`     | ways into Rust for functions that the interpreter calls by pointer |
 //! | `stack`     | how much C stack a thread has left |
 //! | `site`      | what is known of one: its name, profiler and paths |
 //! | `gate`      | turning points of coroutines and generators, called by their Python wrappers |
+//! | `gate_functions` | the two of them that every coroutine calls |
 //! | `call`      | the life of one call: begin, measure, finish, close |
 //! | `node`      | `MethodTreeNode`, and the forest of live calls |
 //! | `context`   | `Context`, the dotted context users see |
@@ -49,8 +51,10 @@ mod call;
 mod cell;
 mod context;
 mod delivery;
+mod entry;
 mod function;
 mod gate;
+mod gate_functions;
 mod gil_cell;
 mod handover;
 mod head;

@@ -233,7 +233,7 @@ fn mismatch(
 
 /// The node an operation without one belongs to: the current one of the profiler that the
 /// metric was added to, before that of the default profiler.
-pub(crate) fn current_node(metric: &Bound<'_, Metric>) -> PyResult<Py<Node>> {
+pub(crate) fn current_node<'py>(metric: &Bound<'py, Metric>) -> PyResult<Bound<'py, Node>> {
     let py = metric.py();
     match metric.get().owner(py) {
         Some(core) => core.get().current(py),
