@@ -159,7 +159,7 @@ soak: $(BROKER_NEEDS) ## the same at random, for SOAK_S seconds; SEED=... repeat
 
 .PHONY: bench
 bench: .venvs/$(DEFAULT)/.package .oracle/.oracle .rabbitmq/.installed ## measure the core, and a profiled call beside phanos 0.3.2
-	$(CARGO) bench --locked --no-default-features
+	$(CARGO) bench --locked --no-default-features --features amqp,clock
 	$(call say,"a profiled call beside phanos 0.3.2")
 	@$(DEFAULT_BIN)/python benches/python/overhead.py --oracle .oracle/bin/python
 	$(call say,"delivery to RabbitMQ beside phanos 0.3.2")

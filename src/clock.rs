@@ -12,21 +12,21 @@ static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::new);
 
 /// A moment, for [`Start::elapsed_ns`] alone.
 #[derive(Clone, Copy)]
-pub(crate) struct Start(u64);
+pub struct Start(u64);
 
 impl Start {
     #[inline]
-    pub(crate) fn now() -> Self {
+    pub fn now() -> Self {
         Self(CLOCK.raw())
     }
 
     #[inline]
-    pub(crate) fn elapsed_ns(self) -> u64 {
+    pub fn elapsed_ns(self) -> u64 {
         CLOCK.delta_as_nanos(self.0, CLOCK.raw())
     }
 }
 
 /// Calibrates, so that no call has to.
-pub(crate) fn prepare() {
+pub fn prepare() {
     LazyLock::force(&CLOCK);
 }

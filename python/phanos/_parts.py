@@ -46,10 +46,6 @@ class ProfilerParts(InstanceLoggerMixin):
         """The node of the profiled call under way here; the root of the tree outside of any."""
         return self._core.curr_node
 
-    def _refresh(self) -> None:
-        """Make the plan anew and put it in force."""
-        raise NotImplementedError
-
     def _report_failure(self, what: str, error: BaseException) -> None:
         """Log what a handler, hook or override raised: at once, then once a minute."""
         left_out = due(f"{self._serial}|{what}|{type(error).__qualname__}")

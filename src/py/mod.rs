@@ -16,17 +16,19 @@
 //! | `owner`     | which class or module a root call belongs to |
 //! | `profiler`  | native half of a `Profiler`: current node, plan, waiting records |
 //! | `plan`      | one configuration, worked out when it changes |
-//! | `metric`    | what metric classes inherit, made of the next two |
+//! | `metric`    | what metric classes inherit, made of the next five |
 //! | `store`     | waiting records, shared or lent to one strand |
 //! | `strand`    | who runs: a thread, or one of its greenlets |
 //! | `head`      | the attributes that every record repeats |
+//! | `lists`     | the columns as the lists that users see and edit |
+//! | `ambient`   | what `store_operation` lends to the operations called from it |
 //! | `operation` | which values and labels an operation takes |
 //! | `cell`      | what columns hold, and its conversions |
 //! | `json_value` | Python objects as JSON, made of the next two |
 //! | `json_dataclass` | dataclass instances |
 //! | `json_moment` | dates, times, UUIDs |
 //! | `refused`   | what JSON cannot hold, told once |
-//! | `wire`      | batches as they go to a broker |
+//! | `wire`      | what a broker would get of records, to be seen |
 //! | `handover`  | from columns to handlers |
 //! | `user_code` | calls of what users wrote, on threads that the end may take |
 //! | `delivery`  | a handler's way to RabbitMQ, made of the next two |
@@ -40,6 +42,7 @@
 
 use pyo3::prelude::*;
 
+mod ambient;
 mod answer;
 mod async_generator;
 mod attributes;
@@ -59,6 +62,7 @@ mod interpreter;
 mod json_dataclass;
 mod json_moment;
 mod json_value;
+mod lists;
 mod metric;
 mod native_call;
 mod node;

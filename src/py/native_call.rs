@@ -298,15 +298,12 @@ extern "C" fn conclude(
     if result.is_null() {
         attached(|py| {
             let raised = Raised::take(py);
-            match raised.handled(py, || end(py, arguments, recording, None)) {
-                Some(error) => {
-                    raised.forget(py);
-                    raise(py, *error)
-                }
-                None => {
-                    raised.restore(py);
-                    ptr::null_mut()
-                }
+            if let Some(error) = raised.handled(py, || end(py, arguments, recording, None)) {
+                raised.forget(py);
+                raise(py, *error)
+            } else {
+                raised.restore(py);
+                ptr::null_mut()
             }
         })
     } else {

@@ -259,7 +259,7 @@ pub(crate) fn store(
 ) -> PyResult<()> {
     let py = metric.py();
     let operation = stored.name();
-    let ambient = metric.get().ambient(py);
+    let ambient = metric.get().ambients.current(py);
     let (node, labels) = match node {
         Some(node) if node.is_none() => (None, labels),
         Some(node) => match node.cast_into::<Node>() {
