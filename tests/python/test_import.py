@@ -39,11 +39,26 @@ phanos.profiler.async_config(job="TEST")
 assert "asyncio" in loaded()
 """
 
+# Nobody said that it would come: it is served all the same.
+PUT_IN_BY_HAND = f"""
+{IMPORTED}
+from support import AsyncCollectingHandler, make_profiler
+
+profiler = make_profiler()
+handler = profiler.handlers["late"] = AsyncCollectingHandler()
+profiler.profile(len)("")
+assert not profiler.flush(timeout_s=0.0)
+
+import asyncio
+assert asyncio.run(profiler.aflush())
+assert len(handler.records) == 1, handler.records
+"""
+
 
 @pytest.mark.parametrize(
     ("program", "lines"),
-    [(IMPORTED, 0), (SYNCHRONOUS, 1), (ASYNCHRONOUS, 0)],
-    ids=["imported", "synchronous", "asynchronous"],
+    [(IMPORTED, 0), (SYNCHRONOUS, 1), (ASYNCHRONOUS, 0), (PUT_IN_BY_HAND, 0)],
+    ids=["imported", "synchronous", "asynchronous", "put_in_by_hand"],
 )
 def test_modules_that_are_loaded(program: str, lines: int) -> None:
     done = run_python(program)
