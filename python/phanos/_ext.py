@@ -7,7 +7,6 @@ overridden, on the profiler or here, calls run through `sync_inner` and `async_i
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import functools
 import types
@@ -313,7 +312,5 @@ class AsyncExtProfiler(_Steps):
         if self._is_due(node):
             try:
                 await self.base_profiler.handle_records_clear()
-            except asyncio.CancelledError:
-                raise
             except Exception as error:
                 self.base_profiler._report_failure("handle_records_clear", error)
