@@ -1,29 +1,52 @@
-"""Measure all participants under one Python version."""
+"""Measure all participants under one Python version and keep the numbers."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 
+from costs import calls
 from costs.participants import found
-from costs.rounds import Plan, rounds
+from costs.results import path_of, to_json
+from costs.run import measured
+from costs.scales import FULL, QUICK
 from costs.tables import calls_table
 
-FULL = Plan(rounds=12, slice_ms=20, repeats=7)
-QUICK = Plan(rounds=3, slice_ms=10, repeats=5)
 
-
-def main() -> None:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="costs", description=__doc__)
     parser.add_argument("--ours", required=True, help="interpreter with this package")
     parser.add_argument("--oracle", required=True, help="interpreter with phanos 0.3.2")
     parser.add_argument("--peers", required=True, help="interpreter with the other libraries")
+    parser.add_argument("--wheel", type=Path, help="of this package, to be weighed")
+    parser.add_argument("--results", type=Path, required=True, help="folder that keeps the numbers")
     parser.add_argument("--quick", action="store_true", help="few rounds")
-    parser.add_argument("--only", nargs="*", default=[], help="cases of calls")
-    told = parser.parse_args()
+    parser.add_argument(
+        "--only", nargs="+", metavar="CASE", help="print these cases of calls, keep nothing"
+    )
+    return parser.parse_args()
+
+
+def tell(line: str) -> None:
+    """Say what is going on, apart from what is found."""
+    print(f"  {line}", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    told = arguments()
+    scale = QUICK if told.quick else FULL
     there, missing = found(told.ours, told.oracle, told.peers)
     for participant in missing:
-        print(f"not installed: {participant.title}")
-    print(calls_table(rounds(there, QUICK if told.quick else FULL, told.only)))
+        tell(f"not installed: {participant.title}")
+    if told.only:
+        print(calls_table(calls.measured(there, scale.calls, told.only, tell)))
+        return
+    result = measured(there, missing, scale, told.wheel, tell)
+    told.results.mkdir(parents=True, exist_ok=True)
+    kept = path_of(result, told.results)
+    kept.write_text(to_json(result))
+    tell(f"kept in {kept}, after {result.about['took_s']} s")
 
 
 if __name__ == "__main__":

@@ -5,18 +5,14 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from costs.participants import Installed
-from costs.statistics import Cost, cost
 
 SUITE = Path(__file__).resolve().parents[1]
 TIMEOUT_S = 900
-
-Samples = dict[str, list[float]]
-"""Nanoseconds per call by case, one number for each repeat."""
 
 
 class Plan(NamedTuple):
@@ -24,19 +20,12 @@ class Plan(NamedTuple):
 
     rounds: int
     slice_ms: float
+    """Of each measurement, of which there are `repeats` in each process."""
     repeats: int
 
-
-class Measured(NamedTuple):
-    """Rounds of one participant."""
-
-    beside: dict[str, str]
-    """The case to subtract, by case."""
-    rounds: list[Samples]
-
-    def cost(self, case: str) -> Cost | None:
-        """Cost of a case; None if the participant does not have it."""
-        return cost(self.rounds, case, self.beside[case]) if case in self.beside else None
+    def options(self) -> list[str]:
+        """As arguments of `costs.measured`."""
+        return ["--slice-ms", str(self.slice_ms), "--repeats", str(self.repeats)]
 
 
 def environment() -> dict[str, str]:
@@ -64,26 +53,19 @@ def answer(command: Sequence[str]) -> Any:
     return json.loads(done.stdout)
 
 
-def measured(one: Installed, plan: Plan, only: Sequence[str] = ()) -> dict[str, Any]:
-    """One participant's turn: its `samples`, and which case each is `beside`."""
-    command = [one.python, "-m", "costs.measured", one.participant.module]
-    command += ["--slice-ms", str(plan.slice_ms), "--repeats", str(plan.repeats)]
-    found: dict[str, Any] = answer([*command, *(["--only", *only] if only else [])])
-    return found
+def ask(python: str, *arguments: str) -> Any:
+    """What `costs.measured` answers under this interpreter."""
+    return answer([python, "-m", "costs.measured", *arguments])
 
 
-def in_turn(there: Sequence[Installed], number: int) -> Iterable[Installed]:
+def in_turn(there: Sequence[Installed], number: int) -> Sequence[Installed]:
     """The order of one round: another one begins each time."""
     start = number % len(there)
     return [*there[start:], *there[:start]]
 
 
-def rounds(there: Sequence[Installed], plan: Plan, only: Sequence[str] = ()) -> dict[str, Measured]:
-    """All rounds, by the key of the participant."""
-    results = {one.participant.key: Measured({}, []) for one in there}
-    for number in range(plan.rounds):
+def turns(there: Sequence[Installed], count: int) -> Iterator[tuple[int, Installed]]:
+    """Whose turn it is, with the number of the round."""
+    for number in range(count):
         for one in in_turn(there, number):
-            found, result = measured(one, plan, only), results[one.participant.key]
-            result.beside.update(found["beside"])
-            result.rounds.append(found["samples"])
-    return results
+            yield number, one

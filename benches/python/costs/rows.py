@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from costs.rounds import Measured
+from costs.calls import Calls
 from costs.statistics import Cost
 
 WRAPPER = "wrapper"
@@ -21,7 +21,7 @@ class Row(NamedTuple):
     opentelemetry: str | None = None
     """Where OpenTelemetry's case has another name."""
 
-    def costs(self, measured: Mapping[str, Measured]) -> dict[str, Cost]:
+    def costs(self, measured: Mapping[str, Calls]) -> dict[str, Cost]:
         """Costs by the key of the participant; a participant that lacks the case is left out."""
         found = {}
         for key, one in measured.items():
@@ -32,7 +32,7 @@ class Row(NamedTuple):
         if self.wrapper is not None:
             every = [rounds for one in measured.values() for rounds in one.rounds]
             beside = next(iter(measured.values())).beside
-            cost = Measured(beside, every).cost(self.wrapper)
+            cost = Calls(beside, every).cost(self.wrapper)
             if cost is not None:
                 found[WRAPPER] = cost
         return found

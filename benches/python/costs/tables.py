@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from costs.calls import Calls
 from costs.participants import NEW, OLD, OPENTELEMETRY, PROMETHEUS
-from costs.rounds import Measured
 from costs.rows import ROWS, WRAPPER
 from costs.statistics import Cost
 
@@ -36,7 +36,7 @@ def ratio(old: Cost | None, new: Cost | None) -> str:
     return f"1/{old.minimum / max(new.minimum, 1):.0f}"
 
 
-def calls_table(measured: Mapping[str, Measured]) -> str:
+def calls_table(measured: Mapping[str, Calls]) -> str:
     """Nanoseconds per call by case and participant."""
     rows = []
     for row in ROWS:

@@ -1,4 +1,4 @@
-"""Measure one participant, in this process: prints JSON."""
+"""Measure in this process, and print the answer as JSON."""
 
 from __future__ import annotations
 
@@ -6,43 +6,76 @@ import argparse
 import json
 import logging
 from importlib import import_module
+from typing import Any
 
 from costs.measured import bare
 from costs.measured.case import Case
+from costs.measured.series import measured
 from costs.measured.timing import Effort, samples
 
-MODULES = {
+CALLS = {
     "phanos": "costs.measured.phanos_calls",
     "prometheus": "costs.measured.prometheus_calls",
     "opentelemetry": "costs.measured.opentelemetry_calls",
 }
 
 
-def wanted(every: list[Case], names: list[str] | None) -> list[Case]:
+def calls(participant: str, effort: Effort, names: list[str]) -> dict[str, Any]:
+    """Times of the cases of the table, and which case each is `beside`."""
+    cases = wanted([*bare.cases(), *import_module(CALLS[participant]).cases()], names)
+    return {
+        "beside": {case.name: case.beside for case in cases},
+        "samples": samples(cases, effort),
+    }
+
+
+def wanted(cases: list[Case], names: list[str]) -> list[Case]:
     """The named cases and those that they are compared with; all of them without names."""
     if not names:
-        return every
-    kept = {case.name for case in every if case.name in names}
-    while missing := {case.beside for case in every if case.name in kept} - kept:
+        return cases
+    kept = {case.name for case in cases if case.name in names}
+    while missing := {case.beside for case in cases if case.name in kept} - kept:
         kept |= missing
-    return [case for case in every if case.name in kept]
+    return [case for case in cases if case.name in kept]
+
+
+def growth(effort: Effort, limit_s: float) -> dict[str, Any]:
+    """All series of phanos by name."""
+    series = import_module("costs.measured.phanos_growth").SERIES
+    return {one.name: measured(one, effort, limit_s) for one in series}
+
+
+def memory() -> dict[str, Any]:
+    """Memory of paths that phanos knows."""
+    found: dict[str, Any] = import_module("costs.measured.phanos_memory").path_bytes()
+    return found
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="costs.measured", description=__doc__)
+    whats = parser.add_subparsers(dest="what", required=True)
+    for_calls, for_growth = whats.add_parser("calls"), whats.add_parser("growth")
+    whats.add_parser("memory")
+    for_calls.add_argument("participant", choices=CALLS)
+    for_calls.add_argument("names", nargs="*", help="of cases; by default all")
+    for_growth.add_argument("--limit-s", type=float, required=True, help="time of a last point")
+    for timed in (for_calls, for_growth):
+        timed.add_argument("--slice-ms", type=float, required=True, help="of each measurement")
+        timed.add_argument("--repeats", type=int, required=True)
+    return parser.parse_args()
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("participant", choices=MODULES)
-    parser.add_argument("--slice-ms", type=float, required=True, help="time of each measurement")
-    parser.add_argument("--repeats", type=int, required=True)
-    parser.add_argument("--only", nargs="*", help="names of cases")
-    told = parser.parse_args()
+    told = arguments()
     # 0.3.2 logs what it loses; so do we, once a minute.
     logging.disable(logging.CRITICAL)
-    participants: list[Case] = import_module(MODULES[told.participant]).cases()
-    every = [*bare.cases(), *participants]
-    chosen = wanted(every, told.only)
-    beside = {case.name: case.beside for case in chosen}
-    found = samples(chosen, Effort(told.slice_ms, told.repeats))
-    print(json.dumps({"beside": beside, "samples": found}))
+    if told.what == "calls":
+        found = calls(told.participant, Effort(told.slice_ms, told.repeats), told.names)
+    elif told.what == "growth":
+        found = growth(Effort(told.slice_ms, told.repeats), told.limit_s)
+    else:
+        found = memory()
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from phanos.publisher import Profiler
+
 from costs.measured.bare import (
     NESTED,
     SHARED,
@@ -22,7 +24,6 @@ from costs.measured.bare import (
 from costs.measured.case import Case
 from costs.measured.phanos_profilers import counter, idle, to_python, to_stream
 from costs.measured.phanos_version import IS_0_3
-from phanos.publisher import Profiler
 
 COUNTED = 40
 """Calls per root that store a record of their own beside that of their duration."""

@@ -7,6 +7,8 @@ decorator it would time the making of a coroutine, so coroutines use it as a con
 
 from __future__ import annotations
 
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
 from costs.measured.bare import (
     SHARED,
     async_run,
@@ -16,7 +18,6 @@ from costs.measured.bare import (
     threads_run,
 )
 from costs.measured.case import Case
-from prometheus_client import CollectorRegistry, Counter, Histogram
 
 REGISTRY = CollectorRegistry()
 
