@@ -9,6 +9,7 @@ from pathlib import Path
 from costs import calls
 from costs.participants import found
 from costs.results import path_of, to_json
+from costs.rows import call_rows
 from costs.run import measured
 from costs.scales import FULL, QUICK
 from costs.tables import calls_table
@@ -40,7 +41,8 @@ def main() -> None:
     for participant in missing:
         tell(f"not installed: {participant.title}")
     if told.only:
-        print(calls_table(calls.measured(there, scale.calls, told.only, tell)))
+        rows = call_rows(calls.measured(there, scale.calls, told.only, tell))
+        print(calls_table(rows.values()))
         return
     result = measured(there, missing, scale, told.wheel, tell)
     told.results.mkdir(parents=True, exist_ok=True)

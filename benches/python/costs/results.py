@@ -12,8 +12,8 @@ from typing import Any
 from costs.calls import Calls
 from costs.growth import Growth
 
-PLACES = 2
-"""Decimals of what is kept: hundredths of a nanosecond."""
+DIGITS = 6
+"""Significant digits of what is kept."""
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ def to_json(result: Result) -> str:
 
 
 def rounded(value: Any) -> Any:
-    """The same with fewer decimals, and with dicts for named tuples."""
+    """The same with fewer digits, and with dicts for named tuples."""
     if isinstance(value, float):
-        return round(value, PLACES)
+        return float(f"{value:.{DIGITS}g}")
     if hasattr(value, "_asdict"):
         return rounded(value._asdict())
     if isinstance(value, Mapping):

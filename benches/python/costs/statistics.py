@@ -17,6 +17,14 @@ class Cost(NamedTuple):
     median: float
     """Of the differences between measurements made one after the other."""
 
+    def ratio(self, other: Cost) -> float:
+        """How many times the other costs what this one costs, by their minimums."""
+        return other.minimum / max(self.minimum, LEAST_NS)
+
+
+LEAST_NS = 1.0
+"""What costs less than this is not told from nothing."""
+
 
 def cost(rounds: Rounds, case: str, beside: str) -> Cost:
     """Cost of a case that all rounds have."""
@@ -27,3 +35,8 @@ def cost(rounds: Rounds, case: str, beside: str) -> Cost:
         for with_case, bare in zip(one[case], one[beside], strict=True)
     ]
     return Cost(smallest, statistics.median(differences))
+
+
+def cost_of(differences: Sequence[float]) -> Cost:
+    """The same from measurements that are above the bare call already."""
+    return Cost(min(differences), statistics.median(differences))

@@ -32,3 +32,9 @@ def allocated_bytes() -> int | None:
     mallinfo2.restype = _Mallinfo2
     told = mallinfo2()
     return int(told.uordblks) + int(told.hblkhd)
+
+
+def used_bytes() -> int:
+    """What is allocated, or what the process has if the C library does not tell."""
+    allocated = allocated_bytes()
+    return resident_bytes() if allocated is None else allocated
