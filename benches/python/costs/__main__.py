@@ -21,12 +21,15 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--oracle", required=True, help="interpreter with phanos 0.3.2")
     parser.add_argument("--peers", required=True, help="interpreter with the other libraries")
     parser.add_argument("--wheel", type=Path, help="of this package, to be weighed")
-    parser.add_argument("--results", type=Path, required=True, help="folder that keeps the numbers")
+    parser.add_argument("--results", type=Path, help="folder that keeps the numbers")
     parser.add_argument("--quick", action="store_true", help="few rounds")
     parser.add_argument(
         "--only", nargs="+", metavar="CASE", help="print these cases of calls, keep nothing"
     )
-    return parser.parse_args()
+    told = parser.parse_args()
+    if told.results is None and not told.only:
+        parser.error("--results or --only: numbers are kept, or some of them printed")
+    return told
 
 
 def tell(line: str) -> None:

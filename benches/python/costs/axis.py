@@ -31,7 +31,7 @@ class LogAxis(NamedTuple):
 def around(values: list[float], start: float, end: float) -> LogAxis:
     """An axis from the power of ten below all values to the one above them."""
     lowest = 10.0 ** math.floor(math.log10(max(min(values), 1)))
-    highest = 10.0 ** math.ceil(math.log10(max(values)))
+    highest = 10.0 ** math.ceil(math.log10(max(*values, 1)))
     return LogAxis(lowest, max(highest, lowest * 10), start, end)
 
 

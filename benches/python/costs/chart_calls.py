@@ -51,7 +51,7 @@ class Group(NamedTuple):
 
 def groups(rows: Mapping[str, Row]) -> list[Group]:
     """The cases that were measured."""
-    found = []
+    found: list[Group] = []
     for name, title in CASES.items():
         if name in rows:
             costs = rows[name].costs

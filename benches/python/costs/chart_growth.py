@@ -71,9 +71,9 @@ def chart(growth: Mapping[str, Growth], about: str) -> str:
 
 def described(drawn: Sequence[Panel], about: str) -> str:
     titles = {one.key: one.title for one in SERIES}
-    told = []
+    told: list[str] = []
     for panel in drawn:
-        spans = []
+        spans: list[str] = []
         for key, costs in panel.costs.items():
             first, last = min(costs), max(costs)
             spans.append(

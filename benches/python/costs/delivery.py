@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -54,7 +54,7 @@ class Side:
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.process.args} ended with {self.process.wait(TIMEOUT_S)}")
+            raise RuntimeError(f"{self.process.args!r} ended with {self.process.wait(TIMEOUT_S)}")
         answer: dict[str, Any] = json.loads(line)
         return answer
 
@@ -66,7 +66,7 @@ class Side:
 
 
 @contextmanager
-def side(python: str, kind: str, port: int) -> Iterator[Side]:
+def side(python: str, kind: str, port: int) -> Generator[Side, None, None]:
     measuring = Side(python, kind, port)
     try:
         yield measuring

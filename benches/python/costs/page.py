@@ -74,7 +74,7 @@ def folded(title: str, text: str) -> str:
 
 def memory_lines(result: Result) -> str:
     """Bytes that things take, as a list."""
-    lines = []
+    lines: list[str] = []
     if result.path_memory is not None:
         each = result.path_memory["bytes"] / result.path_memory["paths"]
         lines.append(f"- A path that was called once takes {each:.0f} bytes of memory.")

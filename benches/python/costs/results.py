@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from costs.calls import Calls
 from costs.growth import Growth
@@ -47,7 +47,11 @@ class Result:
 def to_json(result: Result) -> str:
     """The file's text: lists of numbers are lines."""
     text = json.dumps(rounded(vars(result)), indent=1)
-    return re.sub(r"\[[^\[\]{}]*\]", lambda found: " ".join(found[0].split()), text) + "\n"
+    return re.sub(r"\[([^\[\]{}]*)\]", on_one_line, text) + "\n"
+
+
+def on_one_line(found: re.Match[str]) -> str:
+    return f"[{' '.join(found[1].split())}]"
 
 
 def rounded(value: Any) -> Any:
@@ -57,9 +61,10 @@ def rounded(value: Any) -> Any:
     if hasattr(value, "_asdict"):
         return rounded(value._asdict())
     if isinstance(value, Mapping):
-        return {key: rounded(each) for key, each in value.items()}
+        items = cast("Mapping[str, Any]", value).items()
+        return {key: rounded(each) for key, each in items}
     if isinstance(value, list | tuple):
-        return [rounded(each) for each in value]
+        return [rounded(each) for each in cast("Sequence[Any]", value)]
     return value
 
 

@@ -81,7 +81,7 @@ def call_row(kind: Kind, calls: Mapping[str, Calls]) -> Row:
         cost = one.cost(other or kind.case)
         if cost is not None:
             costs[key] = cost
-    if kind.wrapper is not None:
+    if kind.wrapper is not None and costs:
         cost = everybody(calls).cost(kind.wrapper)
         if cost is not None:
             costs[WRAPPER] = cost

@@ -56,7 +56,7 @@ def fraction(old: Cost | None, new: Cost | None) -> str:
 
 def calls_table(rows: Iterable[Row]) -> str:
     """Nanoseconds per call above the bare call."""
-    lines = []
+    lines: list[list[str]] = []
     for row in rows:
         cells = [cell(row.costs.get(key)) for key, _ in COLUMNS]
         lines.append([row.title, *cells, fraction(row.costs.get(OLD.key), row.costs.get(NEW.key))])
@@ -65,7 +65,7 @@ def calls_table(rows: Iterable[Row]) -> str:
 
 def delivery_table(rows: Iterable[Row]) -> str:
     """The same for calls whose costs are of very different sizes."""
-    lines = []
+    lines: list[list[str]] = []
     for row in rows:
         old, new = row.costs[OLD.key], row.costs[NEW.key]
         cells = [f"{duration(cost.minimum)} ({duration(cost.median)})" for cost in (old, new)]
@@ -77,7 +77,7 @@ def growth_table(result: Result) -> str:
     """Smallest cost at the smallest and at the largest size."""
     head = ["a call, with more and more", "from", "to"]
     both = [one for one in (OLD, NEW) if one.key in result.growth]
-    lines = []
+    lines: list[list[str]] = []
     for name, title in SERIES.items():
         costs = {one.key: result.growth[one.key].costs(name) for one in both}
         sizes = [size for each in costs.values() for size in each]
@@ -96,7 +96,7 @@ def span(costs: dict[int, Cost], largest: int) -> str:
 
 def imports_table(result: Result) -> str:
     """Time and memory of importing, and disk."""
-    lines = []
+    lines: list[list[str]] = []
     for one in PARTICIPANTS:
         if one.key not in result.imports:
             continue
@@ -116,7 +116,7 @@ def imports_table(result: Result) -> str:
 
 def sustained_table(delivery: dict[str, Any]) -> str:
     """As many records as possible: the best round of each side."""
-    lines = []
+    lines: list[list[str]] = []
     for case, batch in BATCHES.items():
         for one in (OLD, NEW):
             best = min(delivery["sustained"][case][one.key], key=seconds_per_record)

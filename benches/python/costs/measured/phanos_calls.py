@@ -120,12 +120,12 @@ def hooks_case() -> Case:
     profiler, stream = to_stream()
     decorated = profiler.profile(body)
     called: list[str] = []
-    profiler.before_root_func = lambda func, args, kwargs: called.append("before root")
-    profiler.before_func = lambda func, args, kwargs: called.append("before")
-    profiler.after_func = lambda fn_result, args, kwargs: called.append("after")
-    profiler.after_root_func = lambda fn_result, args, kwargs: called.append("after root")
-    decorated(5)
-    assert called == ["before root", "before", "after", "after root"], called
+
+    def noting_before(func: Any, args: Any, kwargs: Any) -> None:
+        called.append("before")
+
+    def noting_after(fn_result: Any, args: Any, kwargs: Any) -> None:
+        called.append("after")
 
     def before(func: Any, args: Any, kwargs: Any) -> None:
         pass
@@ -133,9 +133,16 @@ def hooks_case() -> Case:
     def after(fn_result: Any, args: Any, kwargs: Any) -> None:
         pass
 
+    set_hooks(profiler, noting_before, noting_after)
+    decorated(5)
+    assert called == ["before", "before", "after", "after"], called
+    set_hooks(profiler, before, after)
+    return Case("hooks", sync_run(decorated), "bare_sync", records=1, arrived=stream.arrived)
+
+
+def set_hooks(profiler: Profiler, before: Callable[..., None], after: Callable[..., None]) -> None:
     profiler.before_root_func = profiler.before_func = before
     profiler.after_root_func = profiler.after_func = after
-    return Case("hooks", sync_run(decorated), "bare_sync", records=1, arrived=stream.arrived)
 
 
 def operation_cases() -> list[Case]:

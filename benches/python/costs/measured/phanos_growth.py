@@ -51,7 +51,7 @@ def recorded_depth(callers: int) -> Point:
 
     def surroundings(measure: Thunk) -> None:
         # 0.3.2 looks at the class alone.
-        Profiler.RECORDS_LEN_LIMIT = UNLIMITED
+        Profiler.RECORDS_LEN_LIMIT = UNLIMITED  # pyright: ignore[reportAttributeAccessIssue]
         try:
             descend(measure)
         finally:

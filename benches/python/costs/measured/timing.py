@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ class Effort(NamedTuple):
 
 
 @contextmanager
-def collector_off() -> Iterator[None]:
+def collector_off() -> Generator[None, None, None]:
     """Keep the garbage collector out of what is timed."""
     gc.collect()
     gc.disable()
