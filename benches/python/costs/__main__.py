@@ -26,6 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--only", nargs="+", metavar="CASE", help="print these cases of calls, keep nothing"
     )
+    parser.add_argument("--rounds", type=int, help="of calls, instead of the usual number")
     told = parser.parse_args()
     if told.results is None and not told.only:
         parser.error("--results or --only: numbers are kept, or some of them printed")
@@ -40,6 +41,8 @@ def tell(line: str) -> None:
 def main() -> None:
     told = arguments()
     scale = QUICK if told.quick else FULL
+    if told.rounds is not None:
+        scale = scale._replace(calls=scale.calls._replace(rounds=told.rounds))
     there, missing = found(told.ours, told.oracle, told.peers)
     for participant in missing:
         tell(f"not installed: {participant.title}")
