@@ -30,8 +30,10 @@ LACKING := $(filter-out $(VERSIONS),$(SUPPORTED))
 # Lint, demo, bench and oracle run on one version: that of `python3`, else the newest.
 DEFAULT := $(or $(filter $(PYTHON3_VERSION),$(VERSIONS)),$(lastword $(VERSIONS)))
 
-# The interpreter of an environment: of its version, or the default one for other names.
-interpreter_of = $(patsubst $(1)=%,%,$(filter $(1)=%,$(INTERPRETERS)))
+# The interpreter of an environment such as 3.11 or peers-3.11: of its version, or the default one
+# for other names.
+version_of = $(lastword $(subst -, ,$(1)))
+interpreter_of = $(patsubst $(version_of)=%,%,$(filter $(version_of)=%,$(INTERPRETERS)))
 interpreter = $(or $(call interpreter_of,$(1)),$(call interpreter_of,$(DEFAULT)))
 
 DEFAULT_BIN := .venvs/$(DEFAULT)/bin
@@ -157,13 +159,26 @@ soak: $(BROKER_NEEDS) ## the same at random, for SOAK_S seconds; SEED=... repeat
 	$(call say,"faults at random")
 	@$(FAULTS) --soak $(SOAK_S) $(if $(SEED),--seed $(SEED))
 
+# What a profiled call costs is measured on these versions, as far as the machine has them.
+MEASURED := 3.11 3.13
+BENCH := PYTHONPATH=benches/python:. $(DEFAULT_BIN)/python -m
+# A quick run is for trying things out: it leaves the numbers that are kept alone.
+RESULTS := $(if $(QUICK),target/bench,benches/results)
+
 .PHONY: bench
-bench: .venvs/$(DEFAULT)/.package .oracle/.oracle .rabbitmq/.installed ## measure the core, and a profiled call beside phanos 0.3.2
-	$(CARGO) bench --locked --no-default-features --features amqp,clock
-	$(call say,"a profiled call beside phanos 0.3.2")
-	@$(DEFAULT_BIN)/python benches/python/overhead.py --oracle .oracle/bin/python
-	$(call say,"delivery to RabbitMQ beside phanos 0.3.2")
-	@$(DEFAULT_BIN)/python benches/python/rabbitmq.py --oracle .oracle/bin/python
+bench: $(addprefix bench-,$(filter $(VERSIONS),$(MEASURED))) ## what everything costs, beside other libraries: README, charts, raw numbers (QUICK=1: two minutes, prints only)
+	$(if $(QUICK),,$(CARGO) bench --locked --no-default-features --features amqp,clock)
+	$(call say,"what a profiled call costs")
+	@echo "  lacking  $(or $(filter-out $(VERSIONS),$(MEASURED)),none)"
+	@$(BENCH) costs.page --results $(RESULTS) $(if $(QUICK),,--charts docs --write README.md)
+
+.PHONY: $(MEASURED:%=bench-%)
+$(MEASURED:%=bench-%): bench-%: .venvs/$(DEFAULT)/.package .venvs/%/.wheel \
+		.venvs/oracle-%/.measured .venvs/peers-%/.measured .rabbitmq/.installed
+	$(call say,"measuring on Python $*")
+	@$(BENCH) costs --ours .venvs/$*/bin/python --oracle .venvs/oracle-$*/bin/python \
+		--peers .venvs/peers-$*/bin/python --wheel .venvs/$*/wheel/*.whl \
+		--results $(RESULTS) $(if $(QUICK),--quick)
 
 COUNTS := PYTHONPATH=tests/python:. $(DEFAULT_BIN)/python -m counts
 
@@ -213,6 +228,13 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 		.venvs/$*/bin/python $(PIP_INSTALL) --force-reinstall .
 	@mv $@.started $@
 
+# The same, to be weighed.
+.venvs/%/.wheel: .venvs/%/.package
+	@rm -rf .venvs/$*/wheel
+	@CARGO_TARGET_DIR=$(CURDIR)/target/$* .venvs/$*/bin/python -m pip wheel --quiet --no-input \
+		--disable-pip-version-check --no-deps --wheel-dir .venvs/$*/wheel .
+	@touch $@
+
 # .venvs/3.11/.test: requirements/test.txt is installed in the environment of 3.11.
 .venvs/%/.test: requirements/test.txt requirements/demo-rabbitmq.txt requirements/demo.txt \
 		| .venvs/%/bin/python
@@ -239,6 +261,14 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 .oracle/.servers: requirements/servers.txt requirements/demo.txt | .oracle/.oracle
 	$(install_requirements)
 
+# What is measured beside this package. A library may not install on a version of Python: then it
+# is left out there, and the tables say so.
+.venvs/oracle-%/.measured: requirements/oracle.txt | .venvs/oracle-%/bin/python
+	$(install_if_possible)
+
+.venvs/peers-%/.measured: requirements/bench.txt | .venvs/peers-%/bin/python
+	$(install_if_possible)
+
 # RabbitMQ with its Erlang, unless the machine has them installed.
 .rabbitmq/.installed: tools/rabbitmq/packages.py tools/packages.py
 	@printf '==> RabbitMQ into %s\n' $(@D)
@@ -252,5 +282,11 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 define install_requirements
 @printf '==> %s into %s\n' $< $(@D)
 @$(@D)/bin/python $(PIP_INSTALL) --requirement $<
+@touch $@
+endef
+
+define install_if_possible
+@printf '==> %s into %s\n' $< $(@D)
+@$(@D)/bin/python $(PIP_INSTALL) --requirement $< || echo "$< does not install on $(call interpreter,$*)"
 @touch $@
 endef

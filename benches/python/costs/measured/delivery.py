@@ -1,7 +1,7 @@
 """
-The measurements of `rabbitmq.py`, under whichever phanos this interpreter has:
+The measurements of `costs.delivery`, under whichever phanos this interpreter has:
 
-    python delivery_cases.py KIND PORT
+    python -m costs.measured.delivery KIND PORT
 
 `KIND` is `sync` (ImpProfHandler) or `async` (AsyncImpProfHandler). Connects, then answers each
 line of the input with one line of JSON:
@@ -12,7 +12,7 @@ line of the input with one line of JSON:
                  node current, and what follows is no root any more
     small N      N records by N root calls, until confirmed
     large N      the same in batches of `RECORDS_LEN_LIMIT`; N is a multiple of `NESTED`
-    memory N     N records that the broker does not get: growth of the process in bytes
+    memory N     N records that the broker does not get: growth of what is allocated, in bytes
 """
 
 from __future__ import annotations
@@ -25,24 +25,21 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from cases import async_body, body
 from phanos.publisher import AsyncImpProfHandler, ImpProfHandler, Profiler
+
+from costs.measured.bare import async_body, async_call, body, call
+from costs.measured.memory import used_bytes
 
 FLUSH_S = 120.0
 NESTED = 10_000
 """Records per root of `large`; the profiler hands over whenever its limit is reached."""
-MEMORY_FILE = Path("/proc/self/statm")
 PROCESSOR_FILE = Path("/proc/stat")
 
 Answer = dict[str, Any]
-
-
-def resident_bytes() -> int:
-    return int(MEMORY_FILE.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def machine_busy_s() -> float:
@@ -59,11 +56,6 @@ def per_call_ns(run: Callable[[], None], calls: int) -> float:
     return (time.perf_counter_ns() - start) / calls
 
 
-def loop(function: Callable[[int], Any], calls: int) -> None:
-    for number in range(calls):
-        function(number)
-
-
 def isolated_loop(function: Callable[[int], Any], calls: int) -> None:
     for context in [contextvars.copy_context() for _ in range(calls)]:
         try:
@@ -71,11 +63,6 @@ def isolated_loop(function: Callable[[int], Any], calls: int) -> None:
         except Exception:
             # 0.3.2 without a broker.
             continue
-
-
-async def async_loop(function: Callable[[int], Awaitable[Any]], calls: int) -> None:
-    for number in range(calls):
-        await function(number)
 
 
 async def async_isolated_loop(function: Callable[[int], Any], calls: int) -> None:
@@ -97,7 +84,7 @@ class Sync:
 
         @profiler.profile
         def root(_: int) -> None:
-            loop(self.decorated, NESTED - 1)
+            call(self.decorated, NESTED - 1)
 
         self.root = root
 
@@ -112,18 +99,18 @@ class Sync:
         return answer
 
     def down(self, count: int) -> Answer:
-        cost = per_call_ns(lambda: loop(self.decorated, count), count)
-        bare = per_call_ns(lambda: loop(body, count), count)
+        cost = per_call_ns(lambda: call(self.decorated, count), count)
+        bare = per_call_ns(lambda: call(body, count), count)
         return {"ns": cost - bare}
 
     def isolated(self, count: int) -> Answer:
         return {"ns": per_call_ns(lambda: isolated_loop(self.decorated, count), count)}
 
     def small(self, count: int) -> Answer:
-        return self.sustained(lambda: loop(self.decorated, count), count)
+        return self.sustained(lambda: call(self.decorated, count), count)
 
     def large(self, count: int) -> Answer:
-        return self.sustained(lambda: loop(self.root, count // NESTED), count)
+        return self.sustained(lambda: call(self.root, count // NESTED), count)
 
     def sustained(self, produce: Callable[[], None], count: int) -> Answer:
         before = self.stats()
@@ -150,9 +137,9 @@ class Sync:
 
     def memory(self, count: int) -> Answer:
         gc.collect()
-        before = resident_bytes()
-        loop(self.root, count // NESTED)
-        grown = resident_bytes() - before
+        before = used_bytes()
+        call(self.root, count // NESTED)
+        grown = used_bytes() - before
         assert self.stats()["queued"] >= count, self.stats()
         return {"bytes": grown}
 
@@ -181,8 +168,8 @@ class Async:
         return answer
 
     def down(self, count: int) -> Answer:
-        cost = self.per_call_ns(async_loop(self.decorated, count), count)
-        bare = self.per_call_ns(async_loop(async_body, count), count)
+        cost = self.per_call_ns(async_call(self.decorated, count), count)
+        bare = self.per_call_ns(async_call(async_body, count), count)
         return {"ns": cost - bare}
 
     def isolated(self, count: int) -> Answer:

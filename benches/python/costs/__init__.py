@@ -1,0 +1,1 @@
+"""What profiling costs, beside other libraries, in one run: `make bench`."""

@@ -1,0 +1,134 @@
+"""Write tables and charts of the newest results into the pages: `python -m costs.page`."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+from costs import chart_calls, chart_growth, targets
+from costs.markers import replaced
+from costs.participants import NEW, PARTICIPANTS
+from costs.results import Result, newest
+from costs.rows import call_rows, delivery_rows, rows
+from costs.tables import (
+    calls_table,
+    delivery_table,
+    growth_table,
+    imports_table,
+    sustained_table,
+)
+
+CALLS_CHART, GROWTH_CHART = "costs.svg", "growth.svg"
+
+
+def setting(result: Result) -> str:
+    """Machine, versions and date in one line."""
+    about, machine = result.about, result.about["machine"]
+    versions = ", ".join(
+        f"{one.title} {about['participants'][one.key]}"
+        for one in PARTICIPANTS
+        if one.module != NEW.module and one.key in about["participants"]
+    )
+    build = "with" if about["python"]["pgo"] else "without"
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; "
+        f"CPython {result.python} (built {build} PGO); {versions}; "
+        f"{' '.join((about['rustc'] or 'rustc of unknown version').split()[:2])}; {day(result)}."
+    )
+
+
+def day(result: Result) -> str:
+    date = datetime.fromisoformat(result.about["date"])
+    return f"{date.day} {date:%B %Y}"
+
+
+def caption(result: Result) -> str:
+    """What a chart says about itself."""
+    machine = result.about["machine"]
+    return (
+        f"CPython {result.python}, {machine['processor']}, {machine['cores']} cores, "
+        f"{day(result)}; smallest of all rounds."
+    )
+
+
+def lacking(result: Result) -> str:
+    """Which participants did not run."""
+    missing = [one.title for one in PARTICIPANTS if one.key in result.about["missing"]]
+    return f"Not installed: {', '.join(missing)}." if missing else ""
+
+
+def version_section(result: Result) -> str:
+    """Tables of calls of one Python version."""
+    calls = calls_table(call_rows(result.calls).values())
+    delivery = delivery_rows(result)
+    parts = [lacking(result), calls, delivery_table(delivery.values()) if delivery else ""]
+    return "\n\n".join(part for part in parts if part)
+
+
+def folded(title: str, text: str) -> str:
+    """A part that readers open."""
+    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+
+
+def memory_lines(result: Result) -> str:
+    """Bytes that things take, as a list."""
+    lines: list[str] = []
+    if result.path_memory is not None:
+        each = result.path_memory["bytes"] / result.path_memory["paths"]
+        lines.append(f"- A path that was called once takes {each:.0f} bytes of memory.")
+    if result.delivery is not None:
+        each = result.delivery["waiting_record_bytes"]
+        lines.append(f"- A record that waits for RabbitMQ takes {each:.0f} bytes.")
+    if result.wheel_bytes is not None:
+        lines.append(f"- The wheel has {result.wheel_bytes / 1e6:.1f} MB.")
+    return "\n".join(lines)
+
+
+def section(results: Sequence[Result], charts: str) -> str:
+    """All that a program writes into the section of the README."""
+    first, *others = results
+    parts = [
+        f"![Time per call by case and library]({charts}/{CALLS_CHART})",
+        f"**CPython {first.python}**",
+        version_section(first),
+        *(folded(f"CPython {other.python}", version_section(other)) for other in others),
+        f"![How the cost grows]({charts}/{GROWTH_CHART})",
+        folded(f"The same in numbers, CPython {first.python}", growth_table(first)),
+        imports_table(first),
+        memory_lines(first),
+        sustained_table(first.delivery) if first.delivery is not None else "",
+        "\n".join(f"- {setting(result)}" for result in results),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="costs.page", description=__doc__)
+    parser.add_argument("--results", type=Path, required=True, help="folder that keeps the numbers")
+    parser.add_argument("--charts", type=Path, help="folder for the charts, as the page names it")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="page with the markers")
+    told = parser.parse_args()
+    results = newest(told.results)
+    for result in results:
+        print(f"\n{setting(result)}\n\n{version_section(result)}\n")
+        print("\n".join(targets.checked(result)))
+    if told.write is not None:
+        write(told.write, told.charts, results)
+
+
+def write(page: Path, charts: Path, results: Sequence[Result]) -> None:
+    first = results[0]
+    page.write_text(replaced(page.read_text(), "costs", section(results, charts.as_posix())))
+    charts.mkdir(parents=True, exist_ok=True)
+    found = {
+        CALLS_CHART: chart_calls.chart(rows(first), caption(first)),
+        GROWTH_CHART: chart_growth.chart(first.growth, caption(first)),
+    }
+    for name, text in found.items():
+        (charts / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()
