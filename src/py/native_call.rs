@@ -28,19 +28,19 @@ use super::user_code;
 /// While the user's function runs, nothing with a destructor and nothing that catches may be
 /// on this stack: up to CPython 3.13 the end of the interpreter ends daemon threads by
 /// `pthread_exit`, which unwinds through here and aborts the process if anything objects.
-/// So what is called from here is `extern "C"`: it cannot unwind, and needs nothing that catches.
+/// So what is called from here is `extern "C"`, which cannot unwind and needs nothing that
+/// catches, or always made part of this function: a single call that could unwind is enough.
 pub(super) unsafe extern "C" fn vectorcall(
     callable: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     count: usize,
     keyword_names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    if !enter_level() {
-        return ptr::null_mut();
-    }
     let call = Arguments { first: arguments, count, keyword_names };
     let mut step = Step::Return(ptr::null_mut());
-    prepare(callable, &call, &mut step);
+    if !prepare(callable, &call, &mut step) {
+        return ptr::null_mut();
+    }
     let result = match &step {
         Step::Return(result) => *result,
         Step::Forward(target) => call.forward(*target),
@@ -87,8 +87,12 @@ struct Recording {
     started: Start,
 }
 
+/// Enters a level of recursion and works out what to do; false if there is no level left.
 #[inline(never)]
-extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) {
+extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) -> bool {
+    if !enter_level() {
+        return false;
+    }
     let result = held(|py| {
         // SAFETY: the interpreter calls us with an object of our type, alive for the call;
         // its site is never null and lives as long.
@@ -144,6 +148,7 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut
     if let Step::Return(done) = step {
         *done = result;
     }
+    true
 }
 
 fn begin<'py>(
@@ -181,7 +186,7 @@ fn enter_level() -> bool {
 }
 
 #[cold]
-extern "C" fn refuse_level() -> bool {
+fn refuse_level() -> bool {
     // SAFETY: called by the interpreter, which holds its lock.
     unsafe {
         ffi::PyErr_SetString(
@@ -192,6 +197,8 @@ extern "C" fn refuse_level() -> bool {
     false
 }
 
+#[allow(clippy::inline_always)] // Part of `vectorcall`, as that one says.
+#[inline(always)]
 fn leave_level() {
     #[cfg(not(Py_3_12))]
     // SAFETY: matches `enter_level`.
@@ -209,7 +216,7 @@ struct Arguments {
 
 impl Arguments {
     /// Calls `callable` with them, as they came.
-    #[allow(clippy::inline_always)] // A function of Rust's own on the stack can unwind.
+    #[allow(clippy::inline_always)] // Part of `vectorcall`, as that one says.
     #[inline(always)]
     fn forward(&self, callable: *mut ffi::PyObject) -> *mut ffi::PyObject {
         // SAFETY: the pointers are the interpreter's, valid until our caller returns.

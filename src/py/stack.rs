@@ -43,10 +43,8 @@ pub(super) fn is_nearly_used_up() -> bool {
 }
 
 /// Asks once more: the stack of the main thread grows when its limit is raised.
-///
-/// `extern "C"` for the sake of its caller: see `native_call::vectorcall`.
 #[cold]
-extern "C" fn is_in_reserve(address: usize) -> bool {
+fn is_in_reserve(address: usize) -> bool {
     let reserve = measured().unwrap_or(NONE);
     RESERVE.set(reserve);
     reserve.holds(address)
