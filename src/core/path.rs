@@ -28,6 +28,8 @@ pub struct Path {
     plain: bool,
     /// Where the text was last put down.
     slot: Cell<TextSlot>,
+    /// Where it is as strings of another language.
+    string_slot: Cell<TextSlot>,
 }
 
 /// Where a table of texts keeps a path's text; each table has a serial number from 1.
@@ -51,7 +53,15 @@ impl Path {
     fn new(name: Arc<str>, parent: Option<Rc<Self>>, depth: u32, plain_above: bool) -> Rc<Self> {
         let plain = plain_above && name.bytes().all(|byte| (b' '..0x7f).contains(&byte));
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        Rc::new(Self { id, name, parent, depth, plain, slot: Cell::default() })
+        Rc::new(Self {
+            id,
+            name,
+            parent,
+            depth,
+            plain,
+            slot: Cell::default(),
+            string_slot: Cell::default(),
+        })
     }
 
     /// The context of a call named `name` under this one. Under the empty context the
@@ -76,6 +86,11 @@ impl Path {
     /// Where the text was last put down: who puts it down again and again need not copy it.
     pub fn slot(&self) -> &Cell<TextSlot> {
         &self.slot
+    }
+
+    /// The same for strings that a binding makes of it.
+    pub fn string_slot(&self) -> &Cell<TextSlot> {
+        &self.string_slot
     }
 
     /// True if the text is printable ASCII throughout.

@@ -10,7 +10,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PySequence, PyString, 
 
 use crate::core::column;
 use crate::core::lines::Lines;
-use crate::core::path::{Path, item_of};
+use crate::core::path::Path;
 pub(crate) use crate::core::record::Operation;
 use crate::core::record::{ERROR_RAISED, Labels, Metric};
 use crate::core::value::Value;
@@ -53,7 +53,12 @@ impl ValueCell {
     pub(crate) fn to_item<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         match self {
             Self::Number(operation, number) => {
-                let operation = PyString::intern(py, operation.name());
+                let operation = match operation {
+                    Operation::Observe => intern!(py, "observe"),
+                    Operation::Inc => intern!(py, "inc"),
+                    Operation::Dec => intern!(py, "dec"),
+                    Operation::Set => intern!(py, "set"),
+                };
                 Ok((operation, PyFloat::new(py, *number)).into_pyobject(py)?.into_any())
             }
             Self::Object(item) => Ok(item.bind(py).clone()),
@@ -96,44 +101,6 @@ impl MethodCell {
             Self::Path(path) => PyString::new(py, &path.text()).into_any(),
             Self::Object(item) => item.bind(py).clone(),
         }
-    }
-}
-
-/// The strings of a metric that every record dict repeats.
-pub(crate) struct RecordHead<'py> {
-    pub(crate) metric: Bound<'py, PyAny>,
-    pub(crate) units: Bound<'py, PyAny>,
-    pub(crate) job: Bound<'py, PyAny>,
-}
-
-impl<'py> RecordHead<'py> {
-    /// One record as Python handlers get it.
-    pub(crate) fn record(
-        &self,
-        py: Python<'py>,
-        value: &ValueCell,
-        labels: &LabelCell,
-        method: &MethodCell,
-    ) -> PyResult<Bound<'py, PyDict>> {
-        let (item, method) = match method {
-            MethodCell::Path(path) => {
-                let text = path.text();
-                (PyString::new(py, item_of(&text)), PyString::new(py, &text).into_any())
-            }
-            MethodCell::Object(object) => {
-                let text = text_of(object.bind(py));
-                (PyString::new(py, item_of(&text)), object.bind(py).clone())
-            }
-        };
-        let record = PyDict::new(py);
-        record.set_item(intern!(py, "item"), item)?;
-        record.set_item(intern!(py, "metric"), &self.metric)?;
-        record.set_item(intern!(py, "units"), &self.units)?;
-        record.set_item(intern!(py, "job"), &self.job)?;
-        record.set_item(intern!(py, "method"), method)?;
-        record.set_item(intern!(py, "labels"), labels.to_item(py)?)?;
-        record.set_item(intern!(py, "value"), value.to_item(py)?)?;
-        Ok(record)
     }
 }
 

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::PyString;
+use pyo3::types::{PyDict, PyString};
 
 use crate::core::record;
 
 use super::cell::text_of;
 use super::gil_cell::GilCell;
 use super::json_value::{IN_RECORD, value_of};
+use super::record_dict::Template;
 use super::refused::Refused;
 
 pub(crate) struct Head {
@@ -22,6 +23,8 @@ pub(crate) struct Head {
     pub(crate) label_names: Py<PyAny>,
     /// The same as text, made when a batch needs it; gone when one of them is set.
     written: Option<Arc<record::Metric>>,
+    /// The same for dicts.
+    template: Option<Py<PyDict>>,
 }
 
 /// A metric's attributes, once its `__init__` has set one.
@@ -52,9 +55,34 @@ impl HeadCell {
         let before = self.0.with(py, |head| {
             let head = head.get_or_insert_with(|| Head::empty(py));
             head.written = None;
-            std::mem::replace(pick(head), value)
+            (std::mem::replace(pick(head), value), head.template.take())
         });
         drop(before);
+    }
+
+    /// What every record repeats, for dicts.
+    ///
+    /// Errors: `AttributeError` if the metric was not initialised.
+    pub(super) fn template<'py>(&self, py: Python<'py>) -> PyResult<Template<'py>> {
+        let known = self.0.with(py, |head| {
+            head.as_ref()?.template.as_ref().map(|template| template.bind(py).clone())
+        });
+        if let Some(known) = known {
+            return Ok(Template(known));
+        }
+        let metric = self.attribute(py, |head| &head.kind)?.into_bound(py);
+        let units = self.attribute(py, |head| &head.units)?.into_bound(py);
+        let job = self.attribute(py, |head| &head.job)?.into_bound(py);
+        let made = Template::new(&metric, &units, &job)?;
+        let template = made.0.clone().unbind();
+        self.0.with(py, |head| match head {
+            // Making it may have run code of users, which may have set others.
+            Some(head) if head.kind.is(&metric) && head.units.is(&units) && head.job.is(&job) => {
+                head.template.replace(template)
+            }
+            _ => Some(template),
+        });
+        Ok(made)
     }
 
     /// Lets `body` see the written forms, if they are made; it must not call into Python.
@@ -119,6 +147,7 @@ impl Head {
             kind: text(),
             label_names: py.None(),
             written: None,
+            template: None,
         }
     }
 
@@ -132,6 +161,7 @@ impl Head {
             kind: self.kind.clone_ref(py),
             label_names: py.None(),
             written: None,
+            template: None,
         }
     }
 
@@ -154,6 +184,7 @@ impl Head {
         visit.call(&self.units)?;
         visit.call(&self.job)?;
         visit.call(&self.kind)?;
+        visit.call(&self.template)?;
         visit.call(&self.label_names)
     }
 }

@@ -12,7 +12,7 @@ use crate::core::path::Path;
 use crate::core::record;
 
 use super::ambient::{Ambient, Ambients};
-use super::cell::{Columns, LabelCell, MethodCell, Operation, RecordHead, ValueCell};
+use super::cell::{Columns, LabelCell, MethodCell, Operation, ValueCell};
 use super::gil_cell::GilCell;
 use super::head::HeadCell;
 use super::lists::Lengths;
@@ -20,6 +20,7 @@ use super::node::Node;
 use super::operation::{self, Stored};
 use super::outgoing::body_of_columns;
 use super::profiler::ProfilerCore;
+use super::record_dict::Template;
 use super::refused::Refused;
 use super::store::Store;
 use super::strand::{self, Strand};
@@ -172,14 +173,6 @@ impl Metric {
     pub(crate) fn label_names(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         self.head.attribute(py, |head| &head.label_names)
     }
-
-    fn record_head<'py>(&self, py: Python<'py>) -> PyResult<RecordHead<'py>> {
-        Ok(RecordHead {
-            metric: self.head.attribute(py, |head| &head.kind)?.into_bound(py),
-            units: self.head.attribute(py, |head| &head.units)?.into_bound(py),
-            job: self.head.attribute(py, |head| &head.job)?.into_bound(py),
-        })
-    }
 }
 
 /// Rows as dicts, for handlers written in Python.
@@ -188,11 +181,11 @@ pub(crate) fn record_dicts<'py>(
     metric: &Metric,
     columns: &Columns,
 ) -> PyResult<Bound<'py, PyList>> {
-    let head = metric.record_head(py)?;
+    let template = metric.head.template(py)?;
     let records = PyList::empty(py);
     let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
     for ((value, labels), method) in rows {
-        records.append(head.record(py, value, labels, method)?)?;
+        records.append(template.record(value, labels, method)?)?;
     }
     Ok(records)
 }
@@ -271,11 +264,11 @@ impl Metric {
         let py = slf.py();
         let metric = slf.get();
         // Attributes through Python: a subclass may define them in its own way.
-        let head = RecordHead {
-            metric: slf.getattr(intern!(py, "metric"))?,
-            units: slf.getattr(intern!(py, "units"))?,
-            job: slf.getattr(intern!(py, "job"))?,
-        };
+        let template = Template::new(
+            &slf.getattr(intern!(py, "metric"))?,
+            &slf.getattr(intern!(py, "units"))?,
+            &slf.getattr(intern!(py, "job"))?,
+        )?;
         if !metric.with_columns(py, |columns| columns.is_even()) {
             operation::complain(
                 slf,
@@ -294,7 +287,7 @@ impl Metric {
             let Some((value, labels, method)) = row else {
                 break;
             };
-            records.append(head.record(py, &value, &labels, &method)?)?;
+            records.append(template.record(&value, &labels, &method)?)?;
         }
         Ok(records)
     }

@@ -29,6 +29,8 @@
 //! | `json_moment` | dates, times, UUIDs |
 //! | `refused`   | what JSON cannot hold, told once |
 //! | `wire`      | what a broker would get of records, to be seen |
+//! | `record_dict` | records as dicts, with the next one |
+//! | `path_strings` | Python strings of paths, made once |
 //! | `handover`  | from columns to handlers |
 //! | `user_code` | calls of what users wrote, on threads that the end may take |
 //! | `delivery`  | a handler's way to RabbitMQ, made of the next two |
@@ -69,9 +71,11 @@ mod node;
 mod operation;
 mod outgoing;
 mod owner;
+mod path_strings;
 mod plan;
 mod profiler;
 mod raised;
+mod record_dict;
 mod refused;
 mod site;
 mod stack;

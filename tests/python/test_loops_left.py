@@ -199,7 +199,7 @@ def test_a_line_that_ends_while_it_is_left_gives_its_batch_once() -> None:
             await asyncio.sleep(0)
 
     leave_loop(main(), "closed")
-    [line] = profiler._courier._lines.values()
+    [line] = profiler._courier()._lines.values()
     assert line.task is not None
     task = line.task()
     assert task is not None
