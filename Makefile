@@ -1,8 +1,8 @@
 # One verb per task; `make help` lists them. Continuous integration calls the same verbs.
 #
 # Everything made here stays in .venvs/ (one environment per Python version), .oracle/ (the
-# environment of phanos 0.3.2), .rabbitmq/ (RabbitMQ, unpacked) and target/ (compiled Rust). A
-# step runs again only when what it was made from has changed.
+# environment of phanos 0.3.2), .rabbitmq/ and .valgrind/ (both unpacked) and target/ (compiled
+# Rust). A step runs again only when what it was made from has changed.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -112,13 +112,13 @@ test-python: build ## run the Python tests on every Python version found
 
 # What a broker does is the same for every Python: all of these tests run on the default version,
 # on the others those marked `every_version`. RABBITMQ_TESTS=all runs all of them everywhere.
-# So do servers from PyPI, which are installed for that version alone.
-selection = $(if $(filter $(DEFAULT),$(1)),,-m 'not real_servers$(if \
+# So do servers from PyPI, which are installed for that version alone, and the counts.
+selection = $(if $(filter $(DEFAULT),$(1)),,-m 'not real_servers and not counts$(if \
 	$(filter all,$(RABBITMQ_TESTS)),, and (not rabbitmq or every_version))')
 
 .PHONY: $(SUPPORTED:%=test-python-%)
 $(SUPPORTED:%=test-python-%): test-python-%: .venvs/%/.test .venvs/%/.package .oracle/.oracle \
-		.rabbitmq/.installed .venvs/$(DEFAULT)/.servers
+		.rabbitmq/.installed .valgrind/.installed .venvs/$(DEFAULT)/.servers
 	$(call say,"pytest on Python $*")
 	.venvs/$*/bin/python -m pytest $(call selection,$*)
 
@@ -167,7 +167,7 @@ RESULTS := $(if $(QUICK),target/bench,benches/results)
 
 .PHONY: bench
 bench: $(addprefix bench-,$(filter $(VERSIONS),$(MEASURED))) ## measure what everything costs: README, charts, raw numbers (QUICK=1 prints only)
-	$(if $(QUICK),,$(CARGO) bench --locked --no-default-features)
+	$(if $(QUICK),,$(CARGO) bench --locked --no-default-features --features amqp,clock)
 	$(call say,"what a profiled call costs")
 	@echo "  lacking  $(or $(filter-out $(VERSIONS),$(MEASURED)),none)"
 	@$(BENCH) costs.page --results $(RESULTS) $(if $(QUICK),,--charts docs --write README.md)
@@ -180,6 +180,18 @@ $(MEASURED:%=bench-%): bench-%: .venvs/$(DEFAULT)/.package .venvs/%/.wheel \
 		--peers .venvs/peers-$*/bin/python --wheel .venvs/$*/wheel/*.whl \
 		--results $(RESULTS) $(if $(QUICK),--quick)
 
+COUNTS := PYTHONPATH=tests/python:. $(DEFAULT_BIN)/python -m counts
+
+.PHONY: counts
+counts: .venvs/$(DEFAULT)/.package .valgrind/.installed ## count the instructions of a profiled call with valgrind
+	$(call say,"instructions per call")
+	@$(COUNTS)
+
+.PHONY: count-accept
+count-accept: .venvs/$(DEFAULT)/.package .valgrind/.installed ## the same, and let the tests expect these counts
+	$(call say,"instructions per call")
+	@$(COUNTS) --accept
+
 .PHONY: format
 format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
 	cargo fmt
@@ -188,7 +200,7 @@ format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
 
 .PHONY: clean
 clean: ## remove everything these verbs made
-	rm -rf .venvs .oracle .rabbitmq target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venvs .oracle .rabbitmq .valgrind target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- Environments ------------------------------------------------------------------------
 
@@ -258,9 +270,14 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 	$(install_if_possible)
 
 # RabbitMQ with its Erlang, unless the machine has them installed.
-.rabbitmq/.installed: tools/rabbitmq/packages.py
+.rabbitmq/.installed: tools/rabbitmq/packages.py tools/packages.py
 	@printf '==> RabbitMQ into %s\n' $(@D)
 	@$(call interpreter,$(DEFAULT)) -m tools.rabbitmq.packages
+
+# Valgrind, unless the machine has it installed.
+.valgrind/.installed: tools/valgrind.py tools/packages.py
+	@printf '==> valgrind into %s\n' $(@D)
+	@$(call interpreter,$(DEFAULT)) -m tools.valgrind
 
 define install_requirements
 @printf '==> %s into %s\n' $< $(@D)

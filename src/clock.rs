@@ -5,29 +5,28 @@
 //! asked. Two readings cost 16 ns, those of `Instant` 42.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use quanta::Clock;
 
 static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::new);
 
-/// A moment, for [`Start::elapsed`] alone.
+/// A moment, for [`Start::elapsed_ns`] alone.
 #[derive(Clone, Copy)]
-pub(crate) struct Start(u64);
+pub struct Start(u64);
 
 impl Start {
     #[inline]
-    pub(crate) fn now() -> Self {
+    pub fn now() -> Self {
         Self(CLOCK.raw())
     }
 
     #[inline]
-    pub(crate) fn elapsed(self) -> Duration {
-        Duration::from_nanos(CLOCK.delta_as_nanos(self.0, CLOCK.raw()))
+    pub fn elapsed_ns(self) -> u64 {
+        CLOCK.delta_as_nanos(self.0, CLOCK.raw())
     }
 }
 
 /// Calibrates, so that no call has to.
-pub(crate) fn prepare() {
+pub fn prepare() {
     LazyLock::force(&CLOCK);
 }

@@ -12,8 +12,8 @@
 //! | `py`         | Python objects around all of these; the module `phanos._phanos` | PyO3 |
 //!
 //! Dependencies point one way: `core` <- `delivery` <- `py` <- the Python package. Without the
-//! feature `python` the crate needs no interpreter: it is `core` alone, or with the feature
-//! `amqp` `core` and `delivery`.
+//! feature `python` the crate needs no interpreter: it is `core` alone, with the feature `amqp`
+//! `delivery` too, with `clock` the clock.
 //!
 //! # A call, from its decorator to a handler
 //!
@@ -24,7 +24,7 @@
 //!    `py::gate` at its turning points.
 //! 4. `py::call::finish` pushes a record into the metric's columns (`py::metric`,
 //!    `core::column`), runs hooks and, at the end of a root, starts `py::handover`.
-//! 5. `py::handover` takes all columns, writes text (`core::record`) for built-in handlers,
+//! 5. `py::handover` takes all columns, writes text (`core::lines`) for built-in handlers,
 //!    puts rows into the buffer of those for RabbitMQ and makes dicts for those written in
 //!    Python.
 //! 6. `py::call::close` takes the node away and puts the `ContextVar` back.
@@ -33,8 +33,8 @@
 #[path = "core/mod.rs"]
 pub mod core;
 
-#[cfg(feature = "python")]
-mod clock;
+#[cfg(feature = "clock")]
+pub mod clock;
 #[cfg(feature = "amqp")]
 pub mod delivery;
 #[cfg(feature = "python")]

@@ -102,6 +102,8 @@ class Configuring(Components):
                 create()
             elif name in self.metrics:
                 self.delete_metric(name)
+        if steps is AsyncExtProfiler:
+            self._courier()  # Now rather than in the first call that has something for it.
         self.profile_ext = steps(cast("Profiler", self))
         for handler in new_handlers:
             self.add_handler(handler)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 HOST = "127.0.0.1"
 PORT = 5672
@@ -26,8 +25,7 @@ SPOOL_ADOPT_S = 10.0
 _GUEST = "guest"
 
 
-@dataclass(frozen=True)
-class ConnectionParameters:
+class ConnectionParameters(NamedTuple):
     """
     How a broker is reached; attributes are named as pika names them.
 

@@ -114,10 +114,12 @@ class _Line:
 
     def left(self) -> list[_Item]:
         """Return what is not delivered, for another line."""
-        items = [*([] if self.current is None else [self.current]), *self.items]
+        # At once: the garbage collector may end the line's task at any time, which then puts
+        # the current item back to the others.
+        current, self.current = self.current, None
+        items = [*([] if current is None else [current]), *self.items]
         items = [item for item in items if not item.settled]
         self.items.clear()
-        self.current = None
         for item in items:
             item.moves()
         return items

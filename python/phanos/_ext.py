@@ -7,7 +7,6 @@ overridden, on the profiler or here, calls run through `sync_inner` and `async_i
 
 from __future__ import annotations
 
-import asyncio
 import contextvars
 import functools
 import types
@@ -60,6 +59,32 @@ class AbstractExtProfiler(ABC):
     async def async_inner(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a call of coroutine function `func`."""
         raise NotImplementedError
+
+
+class _Place:
+    """The node of a generator's call, current only while the body runs."""
+
+    def __init__(self, profiler: Profiler, func: Callable[..., Any]) -> None:
+        self._profiler = profiler
+        self._outside = profiler.curr_node.get()
+        self.node = profiler.set_curr_node(func)
+
+    def __enter__(self) -> None:
+        self._profiler.curr_node.set(self._outside)
+
+    def __exit__(self, *_: object) -> None:
+        # Whoever resumes the body need not be who suspended it.
+        self._outside = self._profiler.curr_node.get()
+        self._profiler.curr_node.set(self.node)
+
+    def left(self) -> _Place:
+        """Return what puts back what is current outside, for as long as the body is left."""
+        return self
+
+    def give_up(self) -> None:
+        """End the call."""
+        self._profiler.delete_curr_node(self.node)
+        self._profiler.curr_node.set(self._outside)
 
 
 class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
@@ -133,26 +158,23 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         kwargs: dict[str, Any],
     ) -> Generator[Any, Any, Any]:
         """Run `generator`, made by generator function `func`, step by step."""
-        profiler = self.base_profiler
-        current = profiler.curr_node
-        above = current.get()
-        node = profiler.set_curr_node(func)
+        place = _Place(self.base_profiler, func)
+        node = place.node
         try:
             start = self._guarded("before_func_profiling", func, args, kwargs)
             step: Callable[[], Any] = generator.__next__
             try:
                 while True:
                     item = step()
-                    current.set(above)
-                    try:
-                        sent = yield item
-                    except BaseException as error:
-                        step = Throw(generator.throw, error)
-                    else:
-                        step = generator.__next__ if sent is None else Send(generator.send, sent)
-                    finally:
-                        above = current.get()
-                        current.set(node)
+                    with place.left():
+                        try:
+                            sent = yield item
+                        except BaseException as error:
+                            step = Throw(generator.throw, error)
+                        else:
+                            step = (
+                                generator.__next__ if sent is None else Send(generator.send, sent)
+                            )
             except StopIteration as stop:
                 result = stop.value
             except BaseException as error:
@@ -162,8 +184,7 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
             self._finish(node, result, start, args, kwargs, failed=False)
             return result
         finally:
-            profiler.delete_curr_node(node)
-            current.set(above)
+            place.give_up()
 
     @types.coroutine
     def _awaitable_inner(self, *arguments: Any) -> Generator[Any, Any, Any]:
@@ -177,26 +198,23 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         kwargs: dict[str, Any],
     ) -> AsyncGenerator[Any, Any]:
         """Run `generator`, made by asynchronous generator function `func`, step by step."""
-        profiler = self.base_profiler
-        current = profiler.curr_node
-        above = current.get()
-        node = profiler.set_curr_node(func)
+        place = _Place(self.base_profiler, func)
+        node = place.node
         try:
             start = self._guarded("before_func_profiling", func, args, kwargs)
             step: Callable[[], Any] = functools.partial(first_step, generator)
             try:
                 while True:
                     item = await step()
-                    current.set(above)
-                    try:
-                        sent = yield item
-                    except BaseException as error:
-                        step = Throw(generator.athrow, error)
-                    else:
-                        step = generator.__anext__ if sent is None else Send(generator.asend, sent)
-                    finally:
-                        above = current.get()
-                        current.set(node)
+                    with place.left():
+                        try:
+                            sent = yield item
+                        except BaseException as error:
+                            step = Throw(generator.athrow, error)
+                        else:
+                            step = (
+                                generator.__anext__ if sent is None else Send(generator.asend, sent)
+                            )
             except StopAsyncIteration:
                 pass
             except GeneratorExit:
@@ -209,8 +227,7 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
             self._measure(None, start, args, kwargs, failed=False)
             await self._hand_over_awaited(node)
         finally:
-            profiler.delete_curr_node(node)
-            current.set(above)
+            place.give_up()
 
     def _finish(
         self,
@@ -295,7 +312,5 @@ class AsyncExtProfiler(_Steps):
         if self._is_due(node):
             try:
                 await self.base_profiler.handle_records_clear()
-            except asyncio.CancelledError:
-                raise
             except Exception as error:
                 self.base_profiler._report_failure("handle_records_clear", error)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ._delivery import Delivery
 from ._overridden import overridden
 from ._parts import ProfilerParts
 from ._phanos import flush_future
@@ -15,6 +14,9 @@ from ._settings import checked_timeout
 from ._waiting import wait
 from .messaging import answered
 from .metrics import MetricWrapper
+
+if TYPE_CHECKING:
+    from ._delivery import Delivery
 
 
 class HandingOver(ProfilerParts):
@@ -47,7 +49,7 @@ class HandingOver(ProfilerParts):
         delivered = [bool(wait(answer, _left(end))) for _, answer in answers]
         for handler, _ in answers:
             handler._log_notices()
-        return all(delivered) and self._core.waiting == 0 and self._courier.waiting == 0
+        return all(delivered) and self._nothing_waits()
 
     async def aflush(self, timeout_s: float = 5.0) -> bool:
         """
@@ -65,11 +67,13 @@ class HandingOver(ProfilerParts):
         delivered = [bool(await answered(answer, _left(end))) for _, answer in answers]
         for handler, _ in answers:
             handler._log_notices()
-        return done and all(delivered) and self._core.waiting == 0 and self._courier.waiting == 0
+        return done and all(delivered) and self._nothing_waits()
 
     async def _aflush(self) -> None:
         self._hand_over()
-        await self._courier.flush()
+        courier = self._courier_made()
+        if courier is not None:
+            await courier.flush()
 
     def _to_rabbitmq(self) -> list[RabbitMQHandler[Any]]:
         handlers: list[Any] = list(self.handlers.values())
@@ -83,7 +87,7 @@ class HandingOver(ProfilerParts):
     def _hand_over(self) -> None:
         deliveries = self._core.hand_over()
         if deliveries:
-            self._courier.queue(deliveries)
+            self._courier().queue(deliveries)
 
     def _hand_over_rest(self, metric: MetricWrapper) -> None:
         """Hand over what came into a metric while handlers ran that got the rest of it."""
@@ -93,19 +97,28 @@ class HandingOver(ProfilerParts):
         own = overridden(metric, MetricWrapper, RECORD_METHODS)
         deliveries = self._core.hand_over_rest(metric, own)
         if deliveries:
-            self._courier.queue(deliveries)
+            self._courier().queue(deliveries)
+
+    def _nothing_waits(self) -> bool:
+        courier = self._courier_made()
+        return self._core.waiting == 0 and (courier is None or courier.waiting == 0)
+
+    def _abandon_batches(self) -> int:
+        """Forget the batches for asynchronous handlers; return the number of their records."""
+        courier = self._courier_made()
+        return 0 if courier is None else courier.abandoned()
 
     def _queue_deliveries(self, deliveries: list[Delivery]) -> None:
-        self._courier.queue(deliveries)
+        self._courier().queue(deliveries)
 
     async def _deliver(self, deliveries: list[Delivery]) -> None:
-        await self._courier.deliver(deliveries)
+        await self._courier().deliver(deliveries)
 
     def _exit(self) -> None:
         """Hand over at the end of the interpreter; what no loop can deliver is counted."""
         self._hand_over()
         self._tell_drops()
-        abandoned = self._courier.abandoned()
+        abandoned = self._abandon_batches()
         if abandoned:
             self.error(
                 "%d records for asynchronous handlers were never delivered: no event loop ran "
@@ -118,7 +131,7 @@ class HandingOver(ProfilerParts):
         for metric in self.metrics.values():
             metric._forget_inherited()
         self._core.forget_inherited()
-        self._courier.abandoned()
+        self._abandon_batches()
 
 
 def _left(end: float) -> float:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextvars
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ._delivery import Courier
 from ._ext import AbstractExtProfiler
 from ._hooks import Hook
 from ._phanos import MethodTreeNode, ProfilerCore, due
 from .log import InstanceLoggerMixin
 from .metrics import MetricWrapper, ResponseSize, TimeProfiler
 from .tree import ContextTree
+
+if TYPE_CHECKING:
+    from ._delivery import Courier
 
 
 class ProfilerParts(InstanceLoggerMixin):
@@ -33,7 +35,6 @@ class ProfilerParts(InstanceLoggerMixin):
     _ready: bool
     """False while parts change that belong together: there is no plan for them yet."""
     _core: ProfilerCore
-    _courier: Courier
     _adapted_hooks: dict[str, Hook | None]
     _error_raised_label: bool
     _untold_drops: int
@@ -46,9 +47,22 @@ class ProfilerParts(InstanceLoggerMixin):
         """The node of the profiled call under way here; the root of the tree outside of any."""
         return self._core.curr_node
 
-    def _refresh(self) -> None:
-        """Make the plan anew and put it in force."""
-        raise NotImplementedError
+    def _courier(self) -> Courier:
+        """Return what brings batches to asynchronous handlers; made when first asked for."""
+        made = self._courier_made()
+        if made is not None:
+            return made
+        # Not before: it takes asyncio, which a program without a loop need not load.
+        from ._delivery import Courier
+
+        # Whichever thread comes first, there is one.
+        new = Courier(self._report_failure, self._report_dropped)
+        first: Courier = self.__dict__.setdefault("_made_courier", new)
+        return first
+
+    def _courier_made(self) -> Courier | None:
+        """Return the courier if there is one: without it nothing waits for a loop."""
+        return self.__dict__.get("_made_courier")
 
     def _report_failure(self, what: str, error: BaseException) -> None:
         """Log what a handler, hook or override raised: at once, then once a minute."""

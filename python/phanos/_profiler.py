@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from . import _registry
 from ._calls import ProfiledCalls
 from ._configuring import Configuring
-from ._delivery import Courier
 from ._hooks import HOOKS, adapted
 from ._observed import Observed, ProfilerType
 from ._phanos import ProfilerCore
@@ -67,7 +66,6 @@ class Profiler(Configuring, ProfiledCalls, metaclass=ProfilerType):
         self._owned: list[MetricWrapper] = []
         tree = ContextTree()
         self._core = ProfilerCore(tree.root, "curr_node")
-        self._courier = Courier(self._report_failure, self._report_dropped)
         self.tree = tree
         self.metrics = {}
         self.handlers = {}

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from ._base_handlers import (
     AsyncBaseHandler,
+    BaseHandler,
     OutputFormatter,
     SyncBaseHandler,
     log_error_profiling,
@@ -47,32 +48,67 @@ CONFIRM_S = 30.0
 """How long a synchronous handler waits for the broker; records are kept beyond it."""
 
 
-class RabbitMQHandler(Generic[Publisher]):
+class RabbitMQHandler(BaseHandler, Generic[Publisher]):
     """What both handlers for RabbitMQ do."""
 
-    handler_name: str
     logger: LoggerLike
     formatter: OutputFormatter
     publisher: Publisher
     synchronous: bool
+    _publisher_class: type[Publisher]
     _network: Delivery
     """The network side of the publisher that the handler made."""
 
-    def _set_up(
+    def __init__(
         self,
-        publisher: type[Publisher],
-        logger: LoggerLike | str | None,
-        synchronous: bool,
-        **arguments: Any,
+        handler_name: str,
+        host: str = HOST,
+        port: int = PORT,
+        user: str | None = None,
+        password: str | None = None,
+        heartbeat: int = HEARTBEAT_S,
+        timeout: float = TIMEOUT_S,
+        retry_delay: float = RETRY_DELAY_S,
+        retry: int = RETRY,
+        exchange_name: str = EXCHANGE_NAME,
+        exchange_type: Any = EXCHANGE_TYPE,
+        logger: LoggerLike | str | None = None,
+        *,
+        synchronous: bool = False,
+        buffer_bytes: int = BUFFER_BYTES,
+        spool_directory: str | None = None,
+        spool_bytes: int = SPOOL_BYTES,
+        **kwargs: Any,
     ) -> None:
+        super().__init__(handler_name)
         if not isinstance(synchronous, bool):
             raise TypeError(f"synchronous must be a bool, got {synchronous!r}")
         self.synchronous = synchronous
         self.formatter = OutputFormatter()
-        self.publisher = publisher(logger=logger or "phanos.publisher", **arguments)
+        self.publisher = self._publisher_class(
+            host=host,
+            port=port,
+            user=user,
+            password=password,
+            heartbeat=heartbeat,
+            timeout=timeout,
+            retry_delay=retry_delay,
+            retry=retry,
+            exchange_name=exchange_name,
+            exchange_type=exchange_type,
+            logger=logger or "phanos.publisher",
+            buffer_bytes=buffer_bytes,
+            spool_directory=spool_directory,
+            spool_bytes=spool_bytes,
+            **kwargs,
+        )
         self.publisher._name = self.handler_name
         self.logger = self.publisher.logger
         self._network = self.publisher._delivery
+        self._try_out()
+
+    def _try_out(self) -> None:
+        """Try the connection out, as far as a constructor does."""
 
     def stats(self) -> dict[str, Any]:
         """
@@ -155,47 +191,9 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         ValueError: a value out of range, or one that cannot be honoured.
     """
 
-    def __init__(
-        self,
-        handler_name: str,
-        host: str = HOST,
-        port: int = PORT,
-        user: str | None = None,
-        password: str | None = None,
-        heartbeat: int = HEARTBEAT_S,
-        timeout: float = TIMEOUT_S,
-        retry_delay: float = RETRY_DELAY_S,
-        retry: int = RETRY,
-        exchange_name: str = EXCHANGE_NAME,
-        exchange_type: Any = EXCHANGE_TYPE,
-        logger: LoggerLike | str | None = None,
-        *,
-        synchronous: bool = False,
-        buffer_bytes: int = BUFFER_BYTES,
-        spool_directory: str | None = None,
-        spool_bytes: int = SPOOL_BYTES,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(handler_name)
-        self._set_up(
-            BlockingPublisher,
-            logger,
-            synchronous,
-            host=host,
-            port=port,
-            user=user,
-            password=password,
-            heartbeat=heartbeat,
-            timeout=timeout,
-            retry_delay=retry_delay,
-            retry=retry,
-            exchange_name=exchange_name,
-            exchange_type=exchange_type,
-            buffer_bytes=buffer_bytes,
-            spool_directory=spool_directory,
-            spool_bytes=spool_bytes,
-            **kwargs,
-        )
+    _publisher_class = BlockingPublisher
+
+    def _try_out(self) -> None:
         try:
             probe_and_wait(self._delivery)
         except RabbitMQError as error:
@@ -252,47 +250,7 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
     first. Arguments as for `ImpProfHandler`. The event loop is never blocked.
     """
 
-    def __init__(
-        self,
-        handler_name: str,
-        host: str = HOST,
-        port: int = PORT,
-        user: str | None = None,
-        password: str | None = None,
-        heartbeat: int = HEARTBEAT_S,
-        timeout: float = TIMEOUT_S,
-        retry_delay: float = RETRY_DELAY_S,
-        retry: int = RETRY,
-        exchange_name: str = EXCHANGE_NAME,
-        exchange_type: Any = EXCHANGE_TYPE,
-        logger: LoggerLike | str | None = None,
-        *,
-        synchronous: bool = False,
-        buffer_bytes: int = BUFFER_BYTES,
-        spool_directory: str | None = None,
-        spool_bytes: int = SPOOL_BYTES,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(handler_name)
-        self._set_up(
-            AsyncioPublisher,
-            logger,
-            synchronous,
-            host=host,
-            port=port,
-            user=user,
-            password=password,
-            heartbeat=heartbeat,
-            timeout=timeout,
-            retry_delay=retry_delay,
-            retry=retry,
-            exchange_name=exchange_name,
-            exchange_type=exchange_type,
-            buffer_bytes=buffer_bytes,
-            spool_directory=spool_directory,
-            spool_bytes=spool_bytes,
-            **kwargs,
-        )
+    _publisher_class = AsyncioPublisher
 
     @classmethod
     async def create(

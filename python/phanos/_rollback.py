@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar, cast
 
 if TYPE_CHECKING:
     from ._configuring import Configuring
+    from ._profiler import Profiler
 
 P = ParamSpec("P")
 Configured = TypeVar("Configured", bound="Configuring")
@@ -30,7 +31,7 @@ def all_or_nothing(
 
     @functools.wraps(configure)
     def attempt(self: Configured, /, *args: P.args, **kwargs: P.kwargs) -> None:
-        put_back = _memory_of(self)
+        put_back = _memory_of(cast("Profiler", self))
         try:
             configure(self, *args, **kwargs)
         except BaseException:
@@ -40,7 +41,7 @@ def all_or_nothing(
     return attempt
 
 
-def _memory_of(profiler: Configuring) -> Callable[[], None]:
+def _memory_of(profiler: Profiler) -> Callable[[], None]:
     """Return what makes the configuration of `profiler` again what it is now."""
     attributes = {name: getattr(profiler, name) for name in _ATTRIBUTES}
     metrics, handlers = dict(profiler.metrics), dict(profiler.handlers)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ._phanos import first_step
 
 if TYPE_CHECKING:
-    from ._phanos import CallGate
+    from ._phanos import CallGate, MethodTreeNode
 
 MakeWrapper = Callable[[Callable[..., Any], "CallGate"], Callable[..., Any]]
 
@@ -61,33 +61,31 @@ def _within_partials(function: Callable[..., Any]) -> Callable[..., Any]:
 
 # The exception of a signal handler can be raised between any two steps of these wrappers:
 # when a call of native code returns, at a jump back, where a body begins or goes on, in
-# CPython 3.10 where an `except` begins. So everything from `begin` on stands in one `try`
-# whose last resort is `fail`, which finds the node also if `begin` returned it to nobody.
+# CPython 3.10 where an `except` begins. So everything stands in one `try` whose last resort is
+# `fail`, which ends whatever of the call has not ended: the node knows.
 
 
 def coroutine_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[..., Any]:
-    """Wrap a coroutine function."""
-    begin, finish = gate.begin, gate.finish
+    """Wrap a coroutine function; the wrapper takes a node that has the arguments of the call."""
+    start, finish = gate.start, gate.finish
 
-    async def wrapper(*args: Any, **kwargs: Any) -> Any:
-        node = None
+    async def wrapper(node: MethodTreeNode, /) -> Any:
         try:
-            node = begin(args, kwargs)
             try:
-                result = await function(*args, **kwargs)
+                result = await start(node)
             except GeneratorExit:
                 raise  # Closed: nothing can be awaited any more.
             except BaseException:
-                if finish(node, None, True):
+                if gate.finish_failed(node):
                     await gate.deliver(node)
                 raise
-            if finish(node, result, False):
+            if finish(node, result):
                 # The node stays current while asynchronous handlers run, as for others.
                 await gate.deliver(node)
                 gate.close(node)
             return result
         except BaseException:
-            gate.fail(node, kwargs)
+            gate.fail(node)
             raise
 
     wrapped: Callable[..., Any] = named(wrapper, function)
@@ -98,15 +96,14 @@ def generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[
     """
     Wrap a generator function; the steps are those of `yield from`.
 
-    What wraps it takes the generator that the call made, then the arguments of the call.
+    The wrapper takes the generator that the call made, and a node as that of `coroutine_wrapper`.
     """
 
     def wrapper(
-        generator: Generator[Any, Any, Any], /, *args: Any, **kwargs: Any
+        generator: Generator[Any, Any, Any], node: MethodTreeNode, /
     ) -> Generator[Any, Any, Any]:
-        node = None
         try:
-            node = gate.begin(args, kwargs)
+            gate.begin(node)
             step: Callable[[], Any] = generator.__next__
             try:
                 while True:
@@ -125,14 +122,14 @@ def generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[
                 result = stop.value
             except GeneratorExit:
                 # Left early by whoever iterates: an end like any other, not a failure.
-                gate.end(node, None, False)
+                gate.end(node, None)
                 raise
-            gate.end(node, result, False)
+            gate.end(node, result)
             return result
         except BaseException:
             # No longer what was to be thrown in, whose traceback holds this frame.
             step = generator.__next__
-            gate.fail(node, kwargs)
+            gate.fail(node)
             raise
 
     wrapped: Callable[..., Any] = named(wrapper, function)
@@ -143,11 +140,10 @@ def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Cal
     """Wrap an asynchronous generator function; see `generator_wrapper`."""
 
     async def wrapper(
-        generator: AsyncGenerator[Any, Any], /, *args: Any, **kwargs: Any
+        generator: AsyncGenerator[Any, Any], node: MethodTreeNode, /
     ) -> AsyncGenerator[Any, Any]:
-        node = None
         try:
-            node = gate.begin(args, kwargs)
+            gate.begin(node)
             try:
                 step: Callable[[], Any] = functools.partial(first_step, generator)
                 while True:
@@ -165,18 +161,18 @@ def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Cal
                 pass
             except GeneratorExit:
                 # Left early by whoever iterates: an end like any other, not a failure.
-                gate.end(node, None, False)
+                gate.end(node, None)
                 raise
             except BaseException:
                 step = generator.__anext__  # As in `generator_wrapper`.
-                if gate.finish(node, None, True):
+                if gate.finish_failed(node):
                     await gate.deliver(node)
                 raise
-            if gate.finish(node, None, False):
+            if gate.finish(node, None):
                 await gate.deliver(node)
                 gate.close(node)
         except BaseException:
-            gate.fail(node, kwargs)
+            gate.fail(node)
             raise
 
     wrapped: Callable[..., Any] = named(wrapper, function)

@@ -6,7 +6,6 @@ Handlers do not use them: they hand records over and never wait.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
 from abc import ABC, abstractmethod
@@ -295,7 +294,7 @@ class AsyncioPublisher(BasePublisher):
         self._delivery.start()
         end = time.monotonic() + self.connection_parameters.stack_timeout
         while self._delivery.state == "connecting" and time.monotonic() < end:
-            await asyncio.sleep(_LOOK_S)
+            await _pause()
         self._connected()
 
     async def close(self) -> None:
@@ -331,6 +330,13 @@ class AsyncioPublisher(BasePublisher):
         return bool(delivered)
 
 
+async def _pause() -> None:
+    """Let the loop go on until it is time to look again."""
+    import asyncio  # Where a loop runs it is loaded; elsewhere nobody needs it.
+
+    await asyncio.sleep(_LOOK_S)
+
+
 _FOREVER_S = 1e9
 """The network side answers in any case."""
 
@@ -339,7 +345,7 @@ async def answered(answer: Answer, timeout_s: float) -> bool | None:
     """Await an answer without blocking the loop; None if there is none after `timeout_s`."""
     end = time.monotonic() + timeout_s
     while (seen := answer.poll()) is None and time.monotonic() < end:
-        await asyncio.sleep(_LOOK_S)
+        await _pause()
     return seen
 
 
@@ -354,7 +360,7 @@ async def probe(delivery: Delivery) -> None:
     try:
         done, failure = trial.poll()
         while not done:
-            await asyncio.sleep(_LOOK_S)
+            await _pause()
             done, failure = trial.poll()
     except BaseException:
         trial.give_up()

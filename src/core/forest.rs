@@ -21,6 +21,7 @@ struct Slot<T> {
     first_child: u32,
     last_child: u32,
     previous: u32,
+    /// In a free slot: the free slot after it.
     next: u32,
     /// `None` in free slots only.
     value: Option<T>,
@@ -29,13 +30,14 @@ struct Slot<T> {
 /// Any number of trees in one arena; a node without a parent is the root of its own tree.
 pub struct Forest<T> {
     slots: Vec<Slot<T>>,
-    free: Vec<u32>,
+    first_free: u32,
+    live: usize,
     next_serial: u64,
 }
 
 impl<T> Default for Forest<T> {
     fn default() -> Self {
-        Self { slots: Vec::new(), free: Vec::new(), next_serial: 0 }
+        Self { slots: Vec::new(), first_free: NONE, live: 0, next_serial: 0 }
     }
 }
 
@@ -49,11 +51,11 @@ impl<T> Forest<T> {
 
     /// How many nodes are live.
     pub fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.live
     }
 
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.live == 0
     }
 
     /// Adds a node without a parent.
@@ -63,8 +65,10 @@ impl<T> Forest<T> {
     pub fn insert(&mut self, value: T) -> NodeId {
         let serial = self.next_serial;
         self.next_serial += 1;
-        if let Some(index) = self.free.pop() {
-            let slot = &mut self.slots[index as usize];
+        self.live += 1;
+        if let Some(slot) = self.slots.get_mut(self.first_free as usize) {
+            let index = std::mem::replace(&mut self.first_free, slot.next);
+            slot.next = NONE;
             slot.value = Some(value);
             slot.serial = serial;
             return NodeId { index, serial };
@@ -83,13 +87,14 @@ impl<T> Forest<T> {
         NodeId { index, serial }
     }
 
-    /// Adds a node as the last child of `parent`, or without a parent if that one is gone.
-    pub fn insert_under(&mut self, parent: NodeId, value: T) -> NodeId {
-        let id = self.insert(value);
-        if self.contains(parent) {
-            self.link(parent.index, id.index);
+    /// Adds a node as the last child of `parent`; gives `value` back if that one is gone.
+    pub fn insert_under(&mut self, parent: NodeId, value: T) -> Result<NodeId, T> {
+        if !self.contains(parent) {
+            return Err(value);
         }
-        id
+        let id = self.insert(value);
+        self.link(parent.index, id.index);
+        Ok(id)
     }
 
     /// Makes `child` the last child of `parent`, taking it from where it was.
@@ -130,9 +135,15 @@ impl<T> Forest<T> {
         let slot = &mut self.slots[id.index as usize];
         (slot.first_child, slot.last_child) = (NONE, NONE);
         let value = slot.value.take();
-        self.free.push(id.index);
+        slot.next = std::mem::replace(&mut self.first_free, id.index);
+        self.live -= 1;
         self.give_back();
         value
+    }
+
+    /// [`Self::remove`] for a node that has a parent; `None`, and nothing done, for others.
+    pub fn remove_child(&mut self, id: NodeId) -> Option<T> {
+        self.parent(id).and_then(|_| self.remove(id))
     }
 
     /// Takes a node with all that hangs below it out of the forest.
@@ -224,7 +235,7 @@ impl<T> Forest<T> {
     fn give_back(&mut self) {
         if self.slots.len() > KEPT_SLOTS && self.is_empty() {
             self.slots = Vec::new();
-            self.free = Vec::new();
+            self.first_free = NONE;
         }
     }
 }

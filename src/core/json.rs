@@ -1,12 +1,10 @@
 //! JSON as orjson writes it: compact, UTF-8, nothing escaped that need not be. And the wire
-//! form of one metric's records.
-
-use std::ops::Range;
+//! form of one record, keys in the order that consumers know.
 
 use serde::Serialize;
 
 use super::number;
-use super::record::{Labels, Method, Metric};
+use super::record::{Labels, Metric};
 use super::value::Value;
 
 /// Appends `text` as a JSON string.
@@ -20,75 +18,22 @@ pub(super) fn write_with_serde<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u
     let _ = serde_json::to_writer(out, value);
 }
 
-/// Writes the wire form of one metric's records, one by one: a compact JSON array, keys in
-/// the order that consumers know.
-pub struct JsonArray<'a> {
-    metric: &'a Metric,
-    out: Vec<u8>,
-    /// Key of the last context, and where everything up to the labels stands for it: calls
-    /// of one function often follow each other, and one copy is cheaper than escaping anew.
-    last: Option<(u64, Range<usize>)>,
+/// Appends a record up to its labels. `item` is the first part of the context, and `method`
+/// appends the JSON of all of it.
+pub fn write_head(
+    metric: &Metric,
+    item: &str,
+    method: impl FnOnce(&mut Vec<u8>),
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(b"{\"item\":");
+    write_string(item, out);
+    out.extend_from_slice(&metric.json_middle);
+    method(out);
+    out.extend_from_slice(b",\"labels\":");
 }
 
-impl<'a> JsonArray<'a> {
-    /// For about `records` records of `metric`.
-    pub fn new(metric: &'a Metric, records: usize) -> Self {
-        let mut out = Vec::with_capacity(records * 192 + 2);
-        out.push(b'[');
-        Self { metric, out, last: None }
-    }
-
-    pub fn add(
-        &mut self,
-        method: &impl Method,
-        operation: Option<&str>,
-        value: &Value,
-        labels: &Labels,
-    ) {
-        self.begin(method);
-        write_value(&mut self.out, operation, value, labels);
-    }
-
-    /// The same for a number and the labels that the profiler itself sets; `operation` is
-    /// written as it is.
-    pub fn add_number(
-        &mut self,
-        method: &impl Method,
-        operation: &'static str,
-        number: f64,
-        error_raised: Option<bool>,
-    ) {
-        self.begin(method);
-        write_number(&mut self.out, operation, number, error_raised);
-    }
-
-    /// The whole array.
-    pub fn finish(mut self) -> Vec<u8> {
-        self.out.push(b']');
-        self.out
-    }
-
-    /// Everything of a record up to its labels.
-    fn begin(&mut self, method: &impl Method) {
-        if self.out.len() > 1 {
-            self.out.push(b',');
-        }
-        let key = method.key();
-        if let (Some(key), Some((known, range))) = (key, &self.last)
-            && key == *known
-        {
-            self.out.extend_from_within(range.clone());
-            return;
-        }
-        let start = self.out.len();
-        self.out.extend_from_slice(b"{\"item\":");
-        method.write_json(self.metric.json_middle(), &mut self.out);
-        self.out.extend_from_slice(b",\"labels\":");
-        self.last = key.map(|key| (key, start..self.out.len()));
-    }
-}
-
-/// Appends what follows the context in a record: labels and value, and the closing brace.
+/// Appends what follows the head of a record: labels and value, and the closing brace.
 pub fn write_value(out: &mut Vec<u8>, operation: Option<&str>, value: &Value, labels: &Labels) {
     labels.write_json(out);
     out.extend_from_slice(b",\"value\":");

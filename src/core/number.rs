@@ -1,7 +1,6 @@
 //! Numbers the way Python and orjson write them.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use super::json;
 
@@ -97,7 +96,6 @@ fn write_hundredths(negative: bool, hundredths: i64, write: impl FnOnce(&[u8])) 
 
 /// Milliseconds with two decimals, the unit of time metrics: what `round(ms, 2)` gives.
 #[allow(clippy::cast_precision_loss)] // Exact below 2^53 hundredths: 2,800 years.
-pub fn milliseconds(elapsed: Duration) -> f64 {
-    let nanoseconds = u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX);
+pub fn milliseconds(nanoseconds: u64) -> f64 {
     (nanoseconds.saturating_add(5_000) / 10_000) as f64 / 100.0
 }

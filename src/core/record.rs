@@ -1,13 +1,6 @@
-//! A batch of one metric's records on its way to handlers, and its two written forms.
+//! What a record has beside its context and value: its metric, operation and labels.
 
-use std::borrow::Cow;
-use std::ops::Range;
-use std::rc::Rc;
-use std::sync::Arc;
-
-use super::json::{self, JsonArray};
-use super::number;
-use super::path::{Path, item_of};
+use super::json;
 use super::value::{Value, write_on_one_line};
 
 /// What all records of a metric share.
@@ -17,12 +10,12 @@ pub struct Metric {
     /// The job; of one that is no string, the text form.
     job: Box<str>,
     /// A line of text up to the context.
-    line_head: Box<str>,
+    pub(super) line_head: Box<str>,
     /// What follows the value, by the labels that the profiler itself sets: none, or
     /// whether the call failed.
-    line_tails: [Box<str>; 3],
+    pub(super) line_tails: [Box<str>; 3],
     /// JSON of a record between its `item` and its `method`.
-    json_middle: Box<[u8]>,
+    pub(super) json_middle: Box<[u8]>,
 }
 
 impl Metric {
@@ -74,11 +67,6 @@ impl Metric {
         }
     }
 
-    /// JSON of a record between its `item` and its `method`.
-    pub(crate) fn json_middle(&self) -> &[u8] {
-        &self.json_middle
-    }
-
     /// Under which handlers get the batch.
     pub fn name(&self) -> &str {
         &self.name
@@ -122,65 +110,11 @@ pub enum Labels {
     Other(Value),
 }
 
-/// What a record was made in: a path, or its text where that has to travel.
-pub trait Method {
-    /// Appends the whole text to `out`.
-    fn write_text(&self, out: &mut String);
-
-    /// The same for the same text, if it is known that nothing in that can break a line.
-    fn key(&self) -> Option<u64>;
-
-    /// Appends `item` and `method` in JSON, with `between` between them.
-    fn write_json(&self, between: &[u8], out: &mut Vec<u8>) {
-        let mut text = String::new();
-        self.write_text(&mut text);
-        json::write_string(item_of(&text), out);
-        out.extend_from_slice(between);
-        json::write_string(&text, out);
-    }
-}
-
-impl Method for Rc<Path> {
-    fn write_text(&self, out: &mut String) {
-        Path::write_text(self, out);
-    }
-
-    fn key(&self) -> Option<u64> {
-        self.is_plain().then(|| self.id())
-    }
-}
-
-impl Method for Box<str> {
-    fn write_text(&self, out: &mut String) {
-        out.push_str(self);
-    }
-
-    fn key(&self) -> Option<u64> {
-        None
-    }
-}
-
-/// One record, without what its metric knows.
-#[derive(Clone, Debug)]
-pub struct Record<M> {
-    pub method: M,
-    /// Wire name of the operation: `observe`, `inc`, ...; without one the value stands alone.
-    pub operation: Option<Cow<'static, str>>,
-    pub value: Value,
-    pub labels: Labels,
-}
-
-/// Records of one metric, handed over together.
-#[derive(Clone, Debug)]
-pub struct Batch<M> {
-    pub metric: Arc<Metric>,
-    pub records: Vec<Record<M>>,
-}
-
 pub const ERROR_RAISED: &str = "error_raised";
 
 impl Labels {
-    fn write_text(&self, out: &mut String) {
+    /// Appends the text form, what separates it from the value included.
+    pub(super) fn write_text(&self, out: &mut String) {
         match self {
             Self::None | Self::Other(_) => {}
             Self::ErrorRaised(true) => out.push_str(", labels: error_raised=True"),
@@ -231,94 +165,5 @@ impl Labels {
                 .iter()
                 .any(|(name, value)| **name == *ERROR_RAISED && *value == Value::Bool(true)),
         }
-    }
-}
-
-impl<M: Method> Batch<M> {
-    /// The text form: one line per record, joined by line breaks, none at the end.
-    pub fn text(&self) -> String {
-        let mut lines = Lines::new(&self.metric, self.records.len());
-        for record in &self.records {
-            lines.add(&record.method, &record.value, &record.labels);
-        }
-        lines.text
-    }
-
-    /// The wire form: one compact JSON array, UTF-8, keys in the order consumers know.
-    pub fn json(&self) -> Vec<u8> {
-        let mut array = JsonArray::new(&self.metric, self.records.len());
-        for record in &self.records {
-            let operation = record.operation.as_deref();
-            array.add(&record.method, operation, &record.value, &record.labels);
-        }
-        array.finish()
-    }
-}
-
-/// Writes the text form of one metric's records, line by line.
-pub struct Lines<'a> {
-    metric: &'a Metric,
-    /// The lines so far, joined by line breaks.
-    pub text: String,
-    /// Key of the last context, and where everything up to the value stands for it: calls
-    /// of one function often follow each other, and one copy is cheaper than four.
-    last: Option<(u64, Range<usize>)>,
-}
-
-impl<'a> Lines<'a> {
-    /// For about `records` records of `metric`.
-    pub fn new(metric: &'a Metric, records: usize) -> Self {
-        Self { metric, text: String::with_capacity(records * 96), last: None }
-    }
-
-    pub fn add(&mut self, method: &impl Method, value: &Value, labels: &Labels) {
-        self.begin(method);
-        value.write_text(&mut self.text);
-        match labels {
-            Labels::None | Labels::Other(_) => self.text.push_str(&self.metric.line_tails[0]),
-            Labels::ErrorRaised(raised) => self.end(*raised),
-            Labels::Listed(_) => {
-                self.text.push_str(&self.metric.line_tails[0]);
-                labels.write_text(&mut self.text);
-            }
-        }
-    }
-
-    /// The same for a number and the labels that the profiler itself sets.
-    pub fn add_number(&mut self, method: &impl Method, number: f64, error_raised: Option<bool>) {
-        self.begin(method);
-        number::write_python(number, &mut self.text);
-        match error_raised {
-            None => self.text.push_str(&self.metric.line_tails[0]),
-            Some(raised) => self.end(raised),
-        }
-    }
-
-    fn begin(&mut self, method: &impl Method) {
-        if !self.text.is_empty() {
-            self.text.push('\n');
-        }
-        let key = method.key();
-        if let (Some(key), Some((known, range))) = (key, &self.last)
-            && key == *known
-        {
-            self.text.extend_from_within(range.clone());
-            return;
-        }
-        let start = self.text.len();
-        self.text.push_str(&self.metric.line_head);
-        if key.is_some() {
-            method.write_text(&mut self.text);
-        } else {
-            let mut text = String::new();
-            method.write_text(&mut text);
-            write_on_one_line(&text, &mut self.text);
-        }
-        self.text.push_str(", value: ");
-        self.last = key.map(|key| (key, start..self.text.len()));
-    }
-
-    fn end(&mut self, raised: bool) {
-        self.text.push_str(&self.metric.line_tails[1 + usize::from(raised)]);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::core::json::{write_number, write_string, write_value};
+use crate::core::json::{write_head, write_number, write_string, write_value};
 use crate::core::path::item_of;
 use crate::core::record::Metric;
 
@@ -12,14 +12,15 @@ use super::chunk::{Chunk, Content, Entry, Other};
 pub(super) const BODY_BYTES: usize = 256 * 1024;
 
 /// A message's body and what it is made of.
-pub(super) struct Encoded {
-    pub(super) metric: Arc<Metric>,
-    pub(super) body: Vec<u8>,
-    pub(super) records: u32,
+pub struct Encoded {
+    pub metric: Arc<Metric>,
+    /// A JSON array, compact, UTF-8.
+    pub body: Vec<u8>,
+    pub records: u32,
 }
 
 /// Gives the messages of `chunk` to `emit`, metric by metric, each metric's in order.
-pub(super) fn encode(chunk: &Chunk, mut emit: impl FnMut(Encoded)) {
+pub fn encode(chunk: &Chunk, mut emit: impl FnMut(Encoded)) {
     let mut by_metric: Vec<Vec<&Entry>> = chunk.metrics.iter().map(|_| Vec::new()).collect();
     for entry in &chunk.entries {
         by_metric[entry.metric as usize].push(entry);
@@ -52,7 +53,7 @@ pub(super) fn encode(chunk: &Chunk, mut emit: impl FnMut(Encoded)) {
 }
 
 /// Adds the records of one JSON array to those of another; neither is empty.
-pub(super) fn join(body: &mut Vec<u8>, more: &[u8]) {
+pub fn join(body: &mut Vec<u8>, more: &[u8]) {
     body.pop();
     body.push(b',');
     body.extend_from_slice(&more[1..]);
@@ -60,13 +61,8 @@ pub(super) fn join(body: &mut Vec<u8>, more: &[u8]) {
 
 /// A record up to its labels.
 fn head(metric: &Metric, method: &str) -> Box<[u8]> {
-    let between = metric.json_middle();
-    let mut out = Vec::with_capacity(32 + between.len() + 2 * method.len());
-    out.extend_from_slice(b"{\"item\":");
-    write_string(item_of(method), &mut out);
-    out.extend_from_slice(between);
-    write_string(method, &mut out);
-    out.extend_from_slice(b",\"labels\":");
+    let mut out = Vec::with_capacity(128 + 2 * method.len());
+    write_head(metric, item_of(method), |out| write_string(method, out), &mut out);
     out.into()
 }
 

@@ -60,6 +60,7 @@ mod tls;
 mod tests;
 
 pub use chunk::{Chunk, Content, Other};
+pub use encode::{Encoded, encode, join};
 pub use failure::Failure;
 pub use notices::{Level, Notice};
 pub use probe::Probe;

@@ -9,10 +9,10 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PySequence, PyString, PyTuple};
 
 use crate::core::column;
-use crate::core::json::write_string;
+use crate::core::lines::Lines;
 use crate::core::path::{Path, item_of};
 pub(crate) use crate::core::record::Operation;
-use crate::core::record::{ERROR_RAISED, Labels, Lines, Method, Metric};
+use crate::core::record::{ERROR_RAISED, Labels, Metric};
 use crate::core::value::Value;
 
 use super::json_value::{self, IN_PAIR, IN_RECORD, entries};
@@ -286,56 +286,12 @@ impl LabelCell {
     }
 }
 
-/// The context of a record for JSON: a path, or whatever a user put in its place.
-pub(crate) enum JsonMethod {
-    Path(Rc<Path>),
-    Other { text: String, json: Value },
-}
-
-impl Method for JsonMethod {
-    fn write_text(&self, out: &mut String) {
-        match self {
-            Self::Path(path) => path.write_text(out),
-            Self::Other { text, .. } => out.push_str(text),
-        }
-    }
-
-    fn key(&self) -> Option<u64> {
-        match self {
-            Self::Path(path) => path.key(),
-            Self::Other { .. } => None,
-        }
-    }
-
-    fn write_json(&self, between: &[u8], out: &mut Vec<u8>) {
-        match self {
-            Self::Path(path) => path.write_json(between, out),
-            Self::Other { text, json } => {
-                write_string(item_of(text), out);
-                out.extend_from_slice(between);
-                json.write_json(out);
-            }
-        }
-    }
-}
-
 impl MethodCell {
     /// The context in its text form, free of the interpreter.
     pub(crate) fn for_text(&self, py: Python<'_>) -> Rc<Path> {
         match self {
             Self::Path(path) => Rc::clone(path),
             Self::Object(item) => Path::literal(&text_of(item.bind(py))),
-        }
-    }
-
-    /// The context for JSON; `refused` gets the kinds of what JSON cannot hold.
-    pub(crate) fn for_json(&self, py: Python<'_>, refused: &mut Refused) -> JsonMethod {
-        match self {
-            Self::Path(path) => JsonMethod::Path(Rc::clone(path)),
-            Self::Object(item) => JsonMethod::Other {
-                text: text_of(item.bind(py)),
-                json: json_value::value_of(item.bind(py), IN_RECORD, refused),
-            },
         }
     }
 }
@@ -347,7 +303,7 @@ pub(crate) fn dict_to_text(name: &str, record: &Bound<'_, PyAny>) -> PyResult<St
     let text = |key: &str| -> PyResult<String> { Ok(text_of(&record.get_item(key)?)) };
     let value = text_value_in(&record.get_item("value")?);
     let metric = Metric::new(name, "", &text("units")?, "");
-    let method: Box<str> = text("method")?.into();
+    let method = Path::literal(&text("method")?);
     let mut lines = Lines::new(&metric, 1);
     lines.add(&method, &value, &text_labels_of(&record.get_item("labels")?));
     Ok(lines.text)

@@ -100,7 +100,7 @@ impl Delivery {
         if plain && let Some(taken) = self.push_at_once(py, metric, columns) {
             return Ok(taken);
         }
-        let head = metric.written(py, refused)?;
+        let head = metric.head.written(py, refused)?;
         let sender = self.sender(py);
         let taken = outgoing::push_converted(py, &sender, &head, columns, refused);
         self.start_or_give_up(py, &sender)?;
@@ -110,7 +110,7 @@ impl Delivery {
     /// The same for rows that need no conversion, once everything is at work: without the
     /// counts that shared things take (40 ns).
     fn push_at_once(&self, py: Python<'_>, metric: &Metric, columns: &Columns) -> Option<Taken> {
-        metric.with_written(py, |head| {
+        metric.head.with_written(py, |head| {
             self.working.with(py, |working| {
                 let ready = working.get().filter(|working| working.started.get())?;
                 Some(outgoing::push_plain(&ready.sender, head, columns))

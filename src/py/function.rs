@@ -23,9 +23,10 @@ use pyo3::types::{PyDict, PyString, PyType};
 
 use crate::core::path::hash_name;
 
+use super::entry::attached;
 use super::gate::CallGate;
 use super::gil_cell::GilCell;
-use super::native_call::{attached, vectorcall};
+use super::native_call::vectorcall;
 use super::owner::RootPath;
 use super::profiler::ProfilerCore;
 use super::site::Site;

@@ -1,4 +1,4 @@
-//! What a Python wrapper of a coroutine function or generator calls at its turning points.
+//! What the Python wrapper of a coroutine function or generator calls at its turning points.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -10,7 +10,9 @@ use pyo3::types::{PyDict, PyList, PyTuple};
 
 use crate::clock::Start;
 
-use super::call::{self, Call, Ending};
+use super::call::{self, Call, Ending, Packed};
+use super::entry::known;
+use super::gate_functions::{self, GateFunction};
 use super::handover::Outcome;
 use super::node::{Node, Running};
 use super::plan::Plan;
@@ -19,10 +21,9 @@ use super::site::Site;
 use super::user_code;
 
 /// The turning points of calls of one decorated function.
-///
 #[pyclass(module = "phanos._phanos", frozen)]
 pub(crate) struct CallGate {
-    site: Arc<Site>,
+    pub(super) site: Arc<Site>,
 }
 
 impl CallGate {
@@ -30,9 +31,36 @@ impl CallGate {
         Self { site }
     }
 
+    /// Begins the call of a waiting `node`, unless nothing is recorded.
+    pub(super) fn open(&self, node: &Bound<'_, Node>) -> PyResult<()> {
+        let py = node.py();
+        let core = self.site.core.get();
+        if !core.enabled(py) {
+            return Ok(());
+        }
+        let Some(plan) = core.plan(py) else {
+            return Ok(());
+        };
+        let Call { token, level, .. } =
+            call::begin(node.clone(), core, plan.get(), &self.site, || Ok(packed(node)))
+                .map_err(|error| *error)?;
+        let started = Start::now();
+        node.get().with_running(py, |running| {
+            *running = Some(Running {
+                plan: plan.unbind(),
+                token: Some(token.unbind()),
+                started,
+                level,
+                deliveries: None,
+            });
+        });
+        Ok(())
+    }
+
     /// Records the end of a call and takes its node away, unless deliveries are to be made
-    /// first: these wait in the node then, and the answer is true.
-    fn conclude<'py>(
+    /// first: these wait in the node then, and the answer is true. Does nothing for a node
+    /// that waits still or has ended.
+    pub(super) fn conclude<'py>(
         &self,
         node: &Bound<'py, Node>,
         result: Option<&Bound<'py, PyAny>>,
@@ -42,37 +70,51 @@ impl CallGate {
         let Some(running) = node.get().with_running(py, Option::take) else {
             return Ok(false);
         };
-        let elapsed = running.started.elapsed();
-        let Running { plan, token, started, began_as_root, packed, .. } = running;
-        let pack = || Ok((packed.0.bind(py).clone(), packed.1.bind(py).clone()));
-        let token = token.unwrap_or_else(|| {
+        let elapsed_ns = running.started.elapsed_ns();
+        let Running { plan, token, started, level, .. } = running;
+        let plan = plan.into_bound(py);
+        let token = match token {
+            Some(token) => token.into_bound(py),
             // Ended while suspended: hooks see the node of the call that they are about.
-            self.site.core.get().enter(py, node.as_unbound()).unwrap_or_else(|_| py.None())
-        });
-        let call = Call { node: node.clone().unbind(), token, began_as_root };
-        let ending = Ending { elapsed, failed, result };
+            None => self.site.core.get().enter(node).unwrap_or_else(|_| py.None().into_bound(py)),
+        };
+        let call = Call { node: node.clone(), token, level };
+        let ending = Ending { elapsed_ns, failed, result };
+        let pack = || Ok(packed(node));
         let outcome = call::finish(py, &self.site.core, plan.get(), &call, &ending, pack);
-        let outcome = outcome.map_or_else(Outcome::default, |outcome| *outcome);
-        match (outcome.interrupted, outcome.deliveries) {
-            (None, Some(deliveries)) => {
-                let token = Some(call.token);
-                let deliveries = Some(deliveries.unbind());
-                let running = Running { plan, token, started, began_as_root, packed, deliveries };
+        let Some(outcome) = outcome else {
+            self.close_ended(call, failed);
+            return Ok(false);
+        };
+        match *outcome {
+            Outcome { interrupted: None, deliveries: Some(deliveries) } => {
+                let running = Running {
+                    plan: plan.unbind(),
+                    token: Some(call.token.unbind()),
+                    started,
+                    level,
+                    deliveries: Some(deliveries.unbind()),
+                };
                 node.get().with_running(py, |state| *state = Some(running));
                 Ok(true)
             }
-            (interrupted, deliveries) => {
+            Outcome { interrupted, deliveries } => known(py, || {
                 let queued = deliveries
                     .map_or(Ok(()), |deliveries| call::queue(py, plan.get(), &deliveries));
-                call::close(py, self.site.core.get(), &call);
-                if !failed {
-                    // Known to the wrapper that calls us, by a variable and an argument. That
-                    // of a failed call is seen in the traceback for as long as that lives.
-                    Node::recycle(py, call.node, 3);
-                }
+                self.close_ended(call, failed);
                 swallow(py, queued)?;
                 interrupted.map_or(Ok(false), Err)
-            }
+            }),
+        }
+    }
+
+    fn close_ended(&self, call: Call<'_>, failed: bool) {
+        call::close(self.site.core.get(), &call);
+        call.node.get().drop_arguments(call.node.py());
+        if !failed {
+            // Known to the wrapper that calls us, by a variable and an argument. That of a
+            // failed call is seen in the traceback for as long as that lives.
+            Node::recycle(call.node, 3);
         }
     }
 
@@ -85,9 +127,16 @@ impl CallGate {
             }
             _ => Ok(()),
         };
-        self.close(py, Some(node));
+        self.close(node);
         swallow(py, queued).map(drop)
     }
+}
+
+/// Arguments as hooks get them.
+fn packed<'py>(node: &Bound<'py, Node>) -> Packed<'py> {
+    let py = node.py();
+    let (positional, named) = node.get().arguments(py);
+    (positional.unwrap_or_else(|| PyTuple::empty(py)), named.unwrap_or_else(|| PyDict::new(py)))
 }
 
 /// The deliveries that wait in the node of a finished call, and the plan they were made by.
@@ -112,65 +161,36 @@ impl CallGate {
         Ok(())
     }
 
-    /// Begins a call; `None` if nothing is recorded.
-    #[pyo3(signature = (args, kwargs, /))]
-    fn begin<'py>(
-        &self,
-        py: Python<'py>,
-        args: Bound<'py, PyTuple>,
-        kwargs: Bound<'py, PyDict>,
-    ) -> PyResult<Option<Py<Node>>> {
-        let core = self.site.core.get();
-        if !core.enabled(py) {
-            return Ok(None);
-        }
-        let Some(plan) = core.plan(py) else {
-            return Ok(None);
-        };
-        let packed = (args, kwargs);
-        let Call { node, token, began_as_root } =
-            call::begin(py, core, plan.get(), &self.site, || Ok(packed.clone()))
-                .map_err(|error| *error)?;
-        let started = Start::now();
-        let packed = (packed.0.unbind(), packed.1.unbind());
-        node.get().with_running(py, |running| {
-            *running = Some(Running {
-                plan,
-                token: Some(token),
-                started,
-                began_as_root,
-                packed,
-                deliveries: None,
-            });
-        });
-        Ok(Some(node))
+    /// `start(node)`: begins the call of a coroutine function and returns what that returns.
+    #[getter(start)]
+    fn get_start<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        gate_functions::bound(slf, GateFunction::Start)
     }
 
-    /// Ends a call that returned `result`, or that raised (`failed`; called while the
-    /// exception is handled). Without a node nothing was recorded, and nothing is done.
-    ///
-    /// True if asynchronous handlers have deliveries to make: the node is then still
-    /// current, until `deliver` was awaited and `close` called.
-    #[pyo3(signature = (node, result, failed, /))]
-    fn finish<'py>(
-        &self,
-        node: Option<&Bound<'py, Node>>,
-        result: Option<Bound<'py, PyAny>>,
-        failed: bool,
-    ) -> PyResult<bool> {
-        node.map_or(Ok(false), |node| self.conclude(node, result.as_ref(), failed))
+    /// `finish(node, result)`: ends a call that returned `result`. True if asynchronous
+    /// handlers have deliveries to make: the node is then still current, until `deliver` was
+    /// awaited and `close` called.
+    #[getter(finish)]
+    fn get_finish<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        gate_functions::bound(slf, GateFunction::Finish)
     }
 
-    /// The same where nothing can be awaited: deliveries are queued.
-    #[pyo3(signature = (node, result, failed, /))]
-    fn end<'py>(
-        &self,
-        node: Option<&Bound<'py, Node>>,
-        result: Option<Bound<'py, PyAny>>,
-        failed: bool,
-    ) -> PyResult<()> {
-        let Some(node) = node else { return Ok(()) };
-        if self.conclude(node, result.as_ref(), failed)? {
+    /// Begins the call of a generator.
+    #[pyo3(signature = (node, /))]
+    fn begin(&self, node: &Bound<'_, Node>) -> PyResult<()> {
+        self.open(node)
+    }
+
+    /// Ends a call that raised, while the exception is handled. True as `finish`.
+    #[pyo3(signature = (node, /))]
+    fn finish_failed(&self, node: &Bound<'_, Node>) -> PyResult<bool> {
+        self.conclude(node, None, true)
+    }
+
+    /// Ends a call that returned `result` where nothing can be awaited: deliveries are queued.
+    #[pyo3(signature = (node, result, /))]
+    fn end<'py>(&self, node: &Bound<'py, Node>, result: &Bound<'py, PyAny>) -> PyResult<()> {
+        if self.conclude(node, Some(result), false)? {
             return self.settle(node);
         }
         Ok(())
@@ -178,57 +198,35 @@ impl CallGate {
 
     /// Ends whatever of a call has not ended yet when an exception leaves its wrapper:
     /// nothing, nearly always.
-    ///
-    /// The exception of a signal handler comes between any two steps of the wrapper, so
-    /// `begin` may have done its work without the wrapper knowing the `node`: it is then the
-    /// current one, and holds these very `kwargs`, which no other call has.
-    #[pyo3(signature = (node, kwargs, /))]
-    fn fail<'py>(
-        &self,
-        py: Python<'py>,
-        node: Option<Bound<'py, Node>>,
-        kwargs: &Bound<'py, PyDict>,
-    ) -> PyResult<()> {
-        let begun = || -> Option<Bound<'py, Node>> {
-            let current = self.site.core.get().current(py).ok()?.into_bound(py);
-            let is_own = current.get().with_running(py, |running| {
-                running.as_ref().is_some_and(|running| running.packed.1.is(kwargs))
-            });
-            is_own.then_some(current)
-        };
-        let Some(node) = node.or_else(begun) else { return Ok(()) };
+    #[pyo3(signature = (node, /))]
+    fn fail(&self, py: Python<'_>, node: &Bound<'_, Node>) -> PyResult<()> {
         let ended = node.get().with_running(py, |running| {
             running.as_ref().is_some_and(|running| running.deliveries.is_some())
         });
-        if ended || self.conclude(&node, None, true)? {
-            return self.settle(&node);
+        if ended || self.conclude(node, None, true)? {
+            return self.settle(node);
         }
         Ok(())
     }
 
     /// Takes the node of a finished call away, after its deliveries.
     #[pyo3(signature = (node, /))]
-    fn close(&self, py: Python<'_>, node: Option<&Bound<'_, Node>>) {
-        let Some(node) = node else { return };
+    fn close(&self, node: &Bound<'_, Node>) {
+        let py = node.py();
         if let Some(running) = node.get().with_running(py, Option::take) {
-            let call = Call {
-                node: node.clone().unbind(),
-                token: running.token.unwrap_or_else(|| py.None()),
-                began_as_root: running.began_as_root,
-            };
-            call::close(py, self.site.core.get(), &call);
+            let token = running.token.unwrap_or_else(|| py.None()).into_bound(py);
+            let level = running.level;
+            call::close(self.site.core.get(), &Call { node: node.clone(), token, level });
+            node.get().drop_arguments(py);
         }
     }
 
     /// An awaitable that makes the deliveries of a finished call.
     #[pyo3(signature = (node, /))]
     #[allow(clippy::unused_self)] // Beside its siblings.
-    fn deliver<'py>(
-        &self,
-        py: Python<'py>,
-        node: Option<&Bound<'py, Node>>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        node.and_then(take_deliveries)
+    fn deliver<'py>(&self, node: &Bound<'py, Node>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let py = node.py();
+        take_deliveries(node)
             .map(|(plan, deliveries)| {
                 user_code::call_method(
                     plan.get().profiler.bind(py),
@@ -241,21 +239,21 @@ impl CallGate {
 
     /// At a `yield`: what was current at the last resumption is current again.
     #[pyo3(signature = (node, /))]
-    fn suspend(&self, py: Python<'_>, node: Option<&Bound<'_, Node>>) {
-        let Some(node) = node else { return };
+    fn suspend(&self, py: Python<'_>, node: &Bound<'_, Node>) {
         let token =
             node.get().with_running(py, |running| running.as_mut().and_then(|r| r.token.take()));
         if let Some(token) = token {
-            self.site.core.get().leave(py, node.as_unbound(), &token);
+            self.site.core.get().leave(node, token.bind(py));
         }
     }
 
     /// After a `yield`: the node is current again while the body runs.
     #[pyo3(signature = (node, /))]
-    fn resume(&self, py: Python<'_>, node: Option<&Bound<'_, Node>>) -> PyResult<()> {
-        let Some(node) = node else { return Ok(()) };
-        let core = self.site.core.get();
-        let token = core.enter(py, node.as_unbound())?;
+    fn resume(&self, py: Python<'_>, node: &Bound<'_, Node>) -> PyResult<()> {
+        if !node.get().with_running(py, |running| running.is_some()) {
+            return Ok(());
+        }
+        let token = self.site.core.get().enter(node)?.unbind();
         let before = node.get().with_running(py, |running| {
             running.as_mut().and_then(|running| running.token.replace(token))
         });

@@ -5,9 +5,9 @@
 #[cfg(Py_GIL_DISABLED)]
 compile_error!("phanos needs an interpreter with its global lock: see README, \"Platforms\"");
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-use pyo3::Python;
+use pyo3::{Bound, Python};
 
 /// A cell that only a thread attached to the interpreter can open.
 ///
@@ -66,5 +66,32 @@ impl<T> GilCell<Option<pyo3::Py<T>>> {
     /// A new reference to the object inside.
     pub(crate) fn object(&self, py: Python<'_>) -> Option<pyo3::Py<T>> {
         self.with(py, |held| held.as_ref().map(|object| object.clone_ref(py)))
+    }
+
+    /// The same, bound.
+    pub(crate) fn bound<'py>(&self, py: Python<'py>) -> Option<Bound<'py, T>> {
+        self.with(py, |held| held.as_ref().map(|object| object.bind(py).clone()))
+    }
+}
+
+/// The same for numbers and flags, which are copied and never open.
+pub(crate) struct GilValue<T>(Cell<T>);
+
+// SAFETY: as for `GilCell`: whoever has a token holds the interpreter lock.
+unsafe impl<T> Sync for GilValue<T> {}
+
+impl<T: Copy> GilValue<T> {
+    pub(crate) const fn new(value: T) -> Self {
+        Self(Cell::new(value))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, _py: Python<'_>) -> T {
+        self.0.get()
+    }
+
+    #[inline]
+    pub(crate) fn set(&self, _py: Python<'_>, value: T) {
+        self.0.set(value);
     }
 }

@@ -4,7 +4,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 
-use crate::core::record::Lines;
+use crate::core::lines::Lines;
 
 use super::call::failure;
 use super::cell::{Columns, LabelCell, MethodCell, ValueCell, class_name, dict_to_text, text_of};
@@ -57,7 +57,7 @@ pub(crate) fn hand_over<'py>(
     core: &ProfilerCore,
     plan: &Plan,
     metrics: &[MetricEntry],
-    node: &Py<Node>,
+    node: &Bound<'py, Node>,
 ) -> Outcome<'py> {
     let mut outcome = Outcome::default();
     if plan.handlers.is_empty() {
@@ -317,7 +317,7 @@ impl<'py> Taken<'_, 'py> {
         let mut text = match &self.rows {
             Rows::Columns(columns) => {
                 // Text can hold everything.
-                let metric = self.metric.get().written(py, &mut Refused::default())?;
+                let metric = self.metric.get().head.written(py, &mut Refused::default())?;
                 let mut lines = Lines::new(&metric, columns.len());
                 let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
                 for ((value, labels), method) in rows {

@@ -1,10 +1,8 @@
 //! Storage and operations beneath `phanos.metrics`: what every metric class inherits.
 
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pyo3::exceptions::{PyAttributeError, PyValueError};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -13,23 +11,18 @@ use pyo3::types::{PyBytes, PyList, PySet};
 use crate::core::path::Path;
 use crate::core::record;
 
+use super::ambient::{Ambient, Ambients};
 use super::cell::{Columns, LabelCell, MethodCell, Operation, RecordHead, ValueCell};
 use super::gil_cell::GilCell;
-use super::head::Head;
+use super::head::HeadCell;
+use super::lists::Lengths;
 use super::node::Node;
 use super::operation::{self, Stored};
+use super::outgoing::body_of_columns;
 use super::profiler::ProfilerCore;
 use super::refused::Refused;
 use super::store::Store;
 use super::strand::{self, Strand};
-use super::wire::columns_to_json;
-
-/// Method and labels of a `store_operation` under way, for operations called from it.
-#[derive(Default)]
-pub(crate) struct Ambient {
-    pub(crate) method: Option<Py<PyAny>>,
-    pub(crate) labels: Option<Py<PyAny>>,
-}
 
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(0);
 
@@ -45,16 +38,19 @@ pub(crate) struct Metric {
     store: GilCell<Store>,
     /// Room of a batch that is gone, for the next one.
     spare: GilCell<Option<Columns>>,
-    head: GilCell<Option<Head>>,
+    pub(super) head: HeadCell,
     owner: GilCell<Option<Py<ProfilerCore>>>,
-    /// By who is inside a `store_operation`; nearly always nobody.
-    ambient: GilCell<Vec<(Strand, Ambient)>>,
+    pub(super) ambients: Ambients,
     /// Tells metrics apart in what is logged once; names are used again.
     pub(crate) serial: u64,
 }
 
 impl Metric {
-    fn with_columns<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Columns) -> R) -> R {
+    pub(super) fn with_columns<R>(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(&mut Columns) -> R,
+    ) -> R {
         let done = self.store.with(py, |store| match store.shared() {
             Some(columns) => Ok(body(columns)),
             None => Err(body),
@@ -67,7 +63,7 @@ impl Metric {
 
     /// Changes the columns and keeps the owner's count of waiting records right.
     /// Whatever the change takes out is returned and dropped by the caller, outside.
-    fn change<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Columns) -> R) -> R {
+    pub(super) fn change<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Columns) -> R) -> R {
         let (result, before, after) = self.with_columns(py, |columns| {
             let before = columns.len();
             let result = body(columns);
@@ -169,105 +165,21 @@ impl Metric {
         self.store.with(py, |store| store.reclaim(strand));
     }
 
-    fn attribute(
-        &self,
-        py: Python<'_>,
-        pick: impl FnOnce(&Head) -> &Py<PyAny>,
-    ) -> PyResult<Py<PyAny>> {
-        self.head.with(py, |head| head.as_ref().map(|head| pick(head).clone_ref(py))).ok_or_else(
-            || {
-                PyAttributeError::new_err(
-                    "metric is not initialised: call super().__init__() first",
-                )
-            },
-        )
-    }
-
-    fn set_attribute(
-        &self,
-        py: Python<'_>,
-        value: Py<PyAny>,
-        pick: impl FnOnce(&mut Head) -> &mut Py<PyAny>,
-    ) {
-        let before = self.head.with(py, |head| {
-            let head = head.get_or_insert_with(|| Head::empty(py));
-            head.written = None;
-            std::mem::replace(pick(head), value)
-        });
-        drop(before);
-    }
-
     pub(crate) fn name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.attribute(py, |head| &head.name)
+        self.head.attribute(py, |head| &head.name)
     }
 
     pub(crate) fn label_names(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.attribute(py, |head| &head.label_names)
+        self.head.attribute(py, |head| &head.label_names)
     }
 
-    pub(crate) fn head<'py>(&self, py: Python<'py>) -> PyResult<RecordHead<'py>> {
+    fn record_head<'py>(&self, py: Python<'py>) -> PyResult<RecordHead<'py>> {
         Ok(RecordHead {
-            metric: self.attribute(py, |head| &head.kind)?.into_bound(py),
-            units: self.attribute(py, |head| &head.units)?.into_bound(py),
-            job: self.attribute(py, |head| &head.job)?.into_bound(py),
+            metric: self.head.attribute(py, |head| &head.kind)?.into_bound(py),
+            units: self.head.attribute(py, |head| &head.units)?.into_bound(py),
+            job: self.head.attribute(py, |head| &head.job)?.into_bound(py),
         })
     }
-
-    /// Lets `body` see what every record repeats, if that is written already; it must not
-    /// call into Python.
-    pub(crate) fn with_written<R>(
-        &self,
-        py: Python<'_>,
-        body: impl FnOnce(&Arc<record::Metric>) -> R,
-    ) -> Option<R> {
-        self.head.with(py, |head| head.as_ref()?.written.as_ref().map(body))
-    }
-
-    /// What every record repeats, in its written forms; `refused` gets the kinds of what JSON
-    /// cannot hold.
-    pub(crate) fn written(
-        &self,
-        py: Python<'_>,
-        refused: &mut Refused,
-    ) -> PyResult<Arc<record::Metric>> {
-        if let Some(known) =
-            self.head.with(py, |head| head.as_ref().and_then(|head| head.written.clone()))
-        {
-            return Ok(known);
-        }
-        let attributes = self.head.with(py, |head| head.as_ref().map(|head| head.attributes(py)));
-        let mut own = Refused::default();
-        let written = Arc::new(attributes.ok_or_else(uninitialised)?.written(py, &mut own));
-        if !own.is_empty() {
-            // Not kept: whoever asks next is to hear of it as well.
-            refused.append(own);
-            return Ok(written);
-        }
-        self.head.with(py, |head| {
-            if let Some(head) = head {
-                head.written = Some(Arc::clone(&written));
-            }
-        });
-        Ok(written)
-    }
-
-    pub(crate) fn ambient(&self, py: Python<'_>) -> Ambient {
-        if self.ambient.with(py, |ambient| ambient.is_empty()) {
-            return Ambient::default();
-        }
-        let strand = Strand::current(py);
-        self.ambient.with(py, |ambient| {
-            let own = ambient.iter().find(|(owner, _)| owner.is(strand));
-            own.map_or_else(Ambient::default, |(_, ambient)| Ambient {
-                method: ambient.method.as_ref().map(|method| method.clone_ref(py)),
-                labels: ambient.labels.as_ref().map(|labels| labels.clone_ref(py)),
-            })
-        })
-    }
-}
-
-fn uninitialised() -> PyErr {
-    PyAttributeError::new_err("metric is not initialised: call super().__init__() first")
 }
 
 /// Rows as dicts, for handlers written in Python.
@@ -276,7 +188,7 @@ pub(crate) fn record_dicts<'py>(
     metric: &Metric,
     columns: &Columns,
 ) -> PyResult<Bound<'py, PyList>> {
-    let head = metric.head(py)?;
+    let head = metric.record_head(py)?;
     let records = PyList::empty(py);
     let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
     for ((value, labels), method) in rows {
@@ -293,9 +205,9 @@ impl Metric {
         Self {
             store: GilCell::new(Store::default()),
             spare: GilCell::new(None),
-            head: GilCell::new(None),
+            head: HeadCell::new(),
             owner: GilCell::new(None),
-            ambient: GilCell::new(Vec::new()),
+            ambients: Ambients::new(),
             serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -307,37 +219,37 @@ impl Metric {
 
     #[setter(name)]
     fn set_name(&self, py: Python<'_>, name: Py<PyAny>) {
-        self.set_attribute(py, name, |head| &mut head.name);
+        self.head.set_attribute(py, name, |head| &mut head.name);
     }
 
     #[getter]
     fn get_units(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.attribute(py, |head| &head.units)
+        self.head.attribute(py, |head| &head.units)
     }
 
     #[setter]
     fn set_units(&self, py: Python<'_>, units: Py<PyAny>) {
-        self.set_attribute(py, units, |head| &mut head.units);
+        self.head.set_attribute(py, units, |head| &mut head.units);
     }
 
     #[getter]
     fn get_job(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.attribute(py, |head| &head.job)
+        self.head.attribute(py, |head| &head.job)
     }
 
     #[setter]
     fn set_job(&self, py: Python<'_>, job: Py<PyAny>) {
-        self.set_attribute(py, job, |head| &mut head.job);
+        self.head.set_attribute(py, job, |head| &mut head.job);
     }
 
     #[getter]
     fn get_metric(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.attribute(py, |head| &head.kind)
+        self.head.attribute(py, |head| &head.kind)
     }
 
     #[setter]
     fn set_metric(&self, py: Python<'_>, kind: Py<PyAny>) {
-        self.set_attribute(py, kind, |head| &mut head.kind);
+        self.head.set_attribute(py, kind, |head| &mut head.kind);
     }
 
     #[getter(label_names)]
@@ -351,7 +263,7 @@ impl Metric {
             Ok(names) => names.clone(),
             Err(_) => PySet::new(py, names.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
         };
-        self.set_attribute(py, names.into_any().unbind(), |head| &mut head.label_names);
+        self.head.set_attribute(py, names.into_any().unbind(), |head| &mut head.label_names);
         Ok(())
     }
 
@@ -402,58 +314,20 @@ impl Metric {
             methods: columns.methods.iter().map(|method| method.copied(py)).collect(),
         });
         let mut refused = Refused::default();
-        let json = columns_to_json(py, slf.get(), &columns, &mut refused)?;
+        let head = slf.get().head.written(py, &mut refused)?;
+        let body = body_of_columns(py, &head, &columns, &mut refused);
         refused.log(py, Some(slf.as_any()))?;
-        Ok(PyBytes::new(py, &json))
+        Ok(PyBytes::new(py, &body))
     }
 
     /// Items of column `which` (0 values, 1 labels, 2 methods), as a new list.
     fn _column<'py>(&self, py: Python<'py>, which: u8) -> PyResult<Bound<'py, PyList>> {
-        let length = self.with_columns(py, |columns| match which {
-            0 => columns.values.len(),
-            1 => columns.labels.len(),
-            _ => columns.methods.len(),
-        });
-        let items = PyList::empty(py);
-        for index in 0..length {
-            let item = match which {
-                0 => self
-                    .with_columns(py, |columns| columns.values.get(index).map(|v| v.copied(py)))
-                    .map(|value| value.to_item(py)),
-                1 => self
-                    .with_columns(py, |columns| columns.labels.get(index).map(|l| l.copied(py)))
-                    .map(|labels| labels.to_item(py)),
-                _ => self
-                    .with_columns(py, |columns| columns.methods.get(index).map(|m| m.copied(py)))
-                    .map(|method| Ok(method.to_item(py))),
-            };
-            let Some(item) = item else { break };
-            items.append(item?)?;
-        }
-        Ok(items)
+        self.items(py, which)
     }
 
     /// Replaces column `which` by `items`.
     fn _set_column(&self, py: Python<'_>, which: u8, items: &Bound<'_, PyAny>) -> PyResult<()> {
-        let items = items.try_iter()?.collect::<PyResult<Vec<_>>>()?;
-        match which {
-            0 => {
-                let cells = items.into_iter().map(ValueCell::from_item).collect();
-                drop(self.change(py, |columns| std::mem::replace(&mut columns.values, cells)));
-            }
-            1 => {
-                let cells =
-                    items.into_iter().map(|item| LabelCell::Object(item.unbind())).collect();
-                drop(self.change(py, |columns| std::mem::replace(&mut columns.labels, cells)));
-            }
-            2 => {
-                let cells =
-                    items.into_iter().map(|item| MethodCell::Object(item.unbind())).collect();
-                drop(self.change(py, |columns| std::mem::replace(&mut columns.methods, cells)));
-            }
-            other => return Err(PyValueError::new_err(format!("no column {other}"))),
-        }
-        Ok(())
+        self.replace_items(py, which, items)
     }
 
     /// Moves the waiting records to this thread or greenlet alone until `_reclaim`, so that
@@ -468,19 +342,13 @@ impl Metric {
     }
 
     /// Lengths of the three columns.
-    fn _lengths(&self, py: Python<'_>) -> (usize, usize, usize) {
-        self.with_columns(py, |columns| {
-            (columns.values.len(), columns.labels.len(), columns.methods.len())
-        })
+    fn _lengths(&self, py: Python<'_>) -> Lengths {
+        self.lengths(py)
     }
 
     /// Cuts the columns back to lengths from `_lengths`.
-    fn _cut(&self, py: Python<'_>, lengths: (usize, usize, usize)) {
-        drop(self.change(py, |columns| Columns {
-            values: columns.values.split_off(lengths.0.min(columns.values.len())),
-            labels: columns.labels.split_off(lengths.1.min(columns.labels.len())),
-            methods: columns.methods.split_off(lengths.2.min(columns.methods.len())),
-        }));
+    fn _cut(&self, py: Python<'_>, lengths: Lengths) {
+        self.cut(py, lengths);
     }
 
     /// In a forked child: drops all records, those of threads that are gone included.
@@ -493,18 +361,7 @@ impl Metric {
 
     /// Appends labels and method until both columns are as long as the values.
     fn _fill(&self, py: Python<'_>, labels: &Bound<'_, PyAny>, method: &Bound<'_, PyAny>) {
-        let path = method.cast::<Node>().ok().map(|node| node.get().path(py));
-        self.with_columns(py, |columns| {
-            while columns.labels.len() < columns.values.len() {
-                columns.labels.push(LabelCell::Object(labels.clone().unbind()));
-            }
-            while columns.methods.len() < columns.values.len() {
-                columns.methods.push(match &path {
-                    Some(path) => MethodCell::Path(Rc::clone(path)),
-                    None => MethodCell::Object(method.clone().unbind()),
-                });
-            }
-        });
+        self.fill(py, labels, method);
     }
 
     /// The labels a record gets: a copy of `labels` with `error_raised` filled in if the
@@ -519,24 +376,14 @@ impl Metric {
     }
 
     /// The node an operation without one belongs to.
-    fn _current_node(slf: &Bound<'_, Self>) -> PyResult<Py<Node>> {
+    fn _current_node<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Node>> {
         operation::current_node(slf)
     }
 
     /// Method and labels for operations that this thread or greenlet calls until its next
     /// `_set_ambient`.
     fn _set_ambient(&self, py: Python<'_>, method: Option<Py<PyAny>>, labels: Option<Py<PyAny>>) {
-        let strand = Strand::current(py);
-        let given = method.is_some() || labels.is_some();
-        let before = self.ambient.with(py, |ambient| {
-            let known = ambient.iter().position(|(owner, _)| owner.is(strand));
-            let before = known.map(|known| ambient.swap_remove(known));
-            if given {
-                ambient.push((strand, Ambient { method, labels }));
-            }
-            before
-        });
-        drop(before);
+        self.ambients.set(py, Ambient { method, labels });
     }
 
     /// Logs an error of `kind` unless one was logged within the last minute.
@@ -628,9 +475,7 @@ impl Metric {
         // SAFETY: the collector runs with the interpreter lock held.
         unsafe {
             self.owner.try_with(|owner| visit.call(&*owner)).unwrap_or(Ok(()))?;
-            self.head
-                .try_with(|head| head.as_ref().map_or(Ok(()), |head| head.visit(&visit)))
-                .unwrap_or(Ok(()))?;
+            self.head.visit(&visit)?;
             self.store.try_with(|store| store.visit(&visit)).unwrap_or(Ok(()))
         }
     }
@@ -638,6 +483,6 @@ impl Metric {
     fn __clear__(&self, py: Python<'_>) {
         drop(self.owner.replace(py, None));
         drop(self.store.replace(py, Store::default()));
-        drop(self.ambient.replace(py, Vec::new()));
+        self.ambients.clear(py);
     }
 }

@@ -5,26 +5,30 @@
 //! |-------------|---------|
 //! | `function`  | the decorated function: a native callable that passes for a function |
 //! | `native_call` | from a plain call of one to its result |
+//! | `entry`     | ways into Rust for functions that the interpreter calls by pointer |
 //! | `stack`     | how much C stack a thread has left |
 //! | `site`      | what is known of one: its name, profiler and paths |
 //! | `gate`      | turning points of coroutines and generators, called by their Python wrappers |
+//! | `gate_functions` | the two of them that every coroutine calls |
 //! | `call`      | the life of one call: begin, measure, finish, close |
 //! | `node`      | `MethodTreeNode`, and the forest of live calls |
 //! | `context`   | `Context`, the dotted context users see |
 //! | `owner`     | which class or module a root call belongs to |
 //! | `profiler`  | native half of a `Profiler`: current node, plan, waiting records |
 //! | `plan`      | one configuration, worked out when it changes |
-//! | `metric`    | what metric classes inherit, made of the next two |
+//! | `metric`    | what metric classes inherit, made of the next five |
 //! | `store`     | waiting records, shared or lent to one strand |
 //! | `strand`    | who runs: a thread, or one of its greenlets |
 //! | `head`      | the attributes that every record repeats |
+//! | `lists`     | the columns as the lists that users see and edit |
+//! | `ambient`   | what `store_operation` lends to the operations called from it |
 //! | `operation` | which values and labels an operation takes |
 //! | `cell`      | what columns hold, and its conversions |
 //! | `json_value` | Python objects as JSON, made of the next two |
 //! | `json_dataclass` | dataclass instances |
 //! | `json_moment` | dates, times, UUIDs |
 //! | `refused`   | what JSON cannot hold, told once |
-//! | `wire`      | batches as they go to a broker |
+//! | `wire`      | what a broker would get of records, to be seen |
 //! | `handover`  | from columns to handlers |
 //! | `user_code` | calls of what users wrote, on threads that the end may take |
 //! | `delivery`  | a handler's way to RabbitMQ, made of the next two |
@@ -38,6 +42,7 @@
 
 use pyo3::prelude::*;
 
+mod ambient;
 mod answer;
 mod async_generator;
 mod attributes;
@@ -46,8 +51,10 @@ mod call;
 mod cell;
 mod context;
 mod delivery;
+mod entry;
 mod function;
 mod gate;
+mod gate_functions;
 mod gil_cell;
 mod handover;
 mod head;
@@ -55,6 +62,7 @@ mod interpreter;
 mod json_dataclass;
 mod json_moment;
 mod json_value;
+mod lists;
 mod metric;
 mod native_call;
 mod node;

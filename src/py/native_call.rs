@@ -2,22 +2,22 @@
 
 #![allow(unsafe_code)]
 
-use std::panic::AssertUnwindSafe;
 use std::ptr;
 
 use pyo3::ffi;
 use pyo3::intern;
-use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::clock::Start;
 
-use super::call::{self, Call, Ending, Packed};
+use super::call::{self, Call, Ending, Level, Packed};
+use super::entry::{attached, held, known};
 use super::function::{Kind, Layout};
 use super::handover::Outcome;
-use super::node::Node;
+use super::node::{self, Node};
 use super::plan::Plan;
+use super::profiler::ProfilerCore;
 use super::raised::Raised;
 use super::site::Site;
 use super::stack;
@@ -28,29 +28,31 @@ use super::user_code;
 /// While the user's function runs, nothing with a destructor and nothing that catches may be
 /// on this stack: up to CPython 3.13 the end of the interpreter ends daemon threads by
 /// `pthread_exit`, which unwinds through here and aborts the process if anything objects.
-/// So what is called from here is `extern "C"`: it cannot unwind, and needs nothing that catches.
+/// So what is called from here is `extern "C"`, which cannot unwind and needs nothing that
+/// catches, or always made part of this function: a single call that could unwind is enough.
 pub(super) unsafe extern "C" fn vectorcall(
     callable: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
     count: usize,
     keyword_names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    if !enter_level() {
-        return ptr::null_mut();
-    }
     let call = Arguments { first: arguments, count, keyword_names };
     let mut step = Step::Return(ptr::null_mut());
-    prepare(callable, &call, &mut step);
-    let result = match step {
-        Step::Return(result) => result,
-        Step::Forward(target) => call.forward(target),
+    if !prepare(callable, &call, &mut step) {
+        return ptr::null_mut();
+    }
+    let result = match &step {
+        Step::Return(result) => *result,
+        Step::Forward(target) => call.forward(*target),
+        // Looked at where it is: a copy made now would wait until it is written (20 ns).
         Step::Record(recording) => {
             let result = call.forward(recording.function);
-            conclude(&call, &recording, result)
+            conclude(&call, recording, result)
         }
+        Step::RunLater(wrapper) => run_later(&call, *wrapper, ptr::null_mut()),
         Step::Wrap { function, wrapper } => {
-            let generator = call.forward(function);
-            if generator.is_null() { generator } else { wrap(&call, wrapper, generator) }
+            let generator = call.forward(*function);
+            if generator.is_null() { generator } else { run_later(&call, *wrapper, generator) }
         }
     };
     leave_level();
@@ -64,6 +66,8 @@ enum Step {
     /// Call this with the arguments as they came.
     Forward(*mut ffi::PyObject),
     Record(Recording),
+    /// Call this for a coroutine, which will call the function.
+    RunLater(*mut ffi::PyObject),
     /// Call the function for its generator, which `wrapper` will run.
     Wrap {
         function: *mut ffi::PyObject,
@@ -72,7 +76,6 @@ enum Step {
 }
 
 /// A recorded call while the function runs: nothing in here is dropped by itself.
-#[derive(Clone, Copy)]
 struct Recording {
     function: *mut ffi::PyObject,
     site: *const Site,
@@ -80,13 +83,17 @@ struct Recording {
     plan: *mut ffi::PyObject,
     node: *mut ffi::PyObject,
     token: *mut ffi::PyObject,
-    began_as_root: bool,
+    level: Level,
     started: Start,
 }
 
+/// Enters a level of recursion and works out what to do; false if there is no level left.
 #[inline(never)]
-extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) {
-    let result = attached(|py| {
+extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) -> bool {
+    if !enter_level() {
+        return false;
+    }
+    let result = held(|py| {
         // SAFETY: the interpreter calls us with an object of our type, alive for the call;
         // its site is never null and lives as long.
         let (layout, site) = unsafe {
@@ -104,15 +111,15 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut
         let runner = match layout.kind {
             Kind::Plain | Kind::Generator if overridden => "sync_inner",
             Kind::Coroutine if overridden => "async_inner",
-            Kind::Plain => match call::begin(py, core, plan.get(), site, || call.pack(py)) {
-                Ok(Call { node, token, began_as_root }) => {
+            Kind::Plain => match begin(py, core, plan.get(), site, call) {
+                Ok(Call { node, token, level }) => {
                     *step = Step::Record(Recording {
                         function,
                         site,
                         plan: plan.into_ptr(),
                         node: node.into_ptr(),
                         token: token.into_ptr(),
-                        began_as_root,
+                        level,
                         started: Start::now(),
                     });
                     return ptr::null_mut();
@@ -125,7 +132,7 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut
                 return ptr::null_mut();
             }
             Kind::Coroutine => {
-                *step = Step::Forward(layout.wrapper);
+                *step = Step::RunLater(layout.wrapper);
                 return ptr::null_mut();
             }
             Kind::Generator => {
@@ -133,14 +140,25 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut
                 return ptr::null_mut();
             }
         };
-        match run_overridden(py, plan.get(), site, call, runner) {
+        known(py, || match run_overridden(py, plan.get(), site, call, runner) {
             Ok(result) => result.into_ptr(),
             Err(error) => raise(py, error),
-        }
+        })
     });
     if let Step::Return(done) = step {
         *done = result;
     }
+    true
+}
+
+fn begin<'py>(
+    py: Python<'py>,
+    core: &ProfilerCore,
+    plan: &Plan,
+    site: &Site,
+    arguments: &Arguments,
+) -> Result<Call<'py>, Box<PyErr>> {
+    call::begin(Node::waiting(py)?, core, plan, site, || arguments.pack(py))
 }
 
 #[cold]
@@ -179,29 +197,13 @@ fn refuse_level() -> bool {
     false
 }
 
+#[allow(clippy::inline_always)] // Part of `vectorcall`, as that one says.
+#[inline(always)]
 fn leave_level() {
     #[cfg(not(Py_3_12))]
     // SAFETY: matches `enter_level`.
     unsafe {
         ffi::Py_LeaveRecursiveCall();
-    }
-}
-
-/// Runs the body of a function that the interpreter calls; a panic in it becomes an
-/// exception.
-///
-/// Not `Python::attach`: that one refuses while the interpreter is ending, when finalizers
-/// still call decorated functions.
-pub(super) fn attached(body: impl FnOnce(Python<'_>) -> *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls us with its lock held.
-    unsafe {
-        Python::attach_unchecked(|py| {
-            let body = AssertUnwindSafe(|| body(py));
-            std::panic::catch_unwind(body).unwrap_or_else(|_| {
-                PanicException::new_err("panic in phanos").restore(py);
-                ptr::null_mut()
-            })
-        })
     }
 }
 
@@ -214,6 +216,8 @@ struct Arguments {
 
 impl Arguments {
     /// Calls `callable` with them, as they came.
+    #[allow(clippy::inline_always)] // Part of `vectorcall`, as that one says.
+    #[inline(always)]
     fn forward(&self, callable: *mut ffi::PyObject) -> *mut ffi::PyObject {
         // SAFETY: the pointers are the interpreter's, valid until our caller returns.
         unsafe { ffi::PyObject_Vectorcall(callable, self.first, self.count, self.keyword_names) }
@@ -221,48 +225,72 @@ impl Arguments {
 
     /// A tuple and a dict, as `*args, **kwargs` would hold them.
     fn pack<'py>(&self, py: Python<'py>) -> PyResult<Packed<'py>> {
-        // SAFETY: as above; `PyVectorcall_NARGS` strips the flag from the count.
+        Ok((self.positional(py)?, self.named(py)?.unwrap_or_else(|| PyDict::new(py))))
+    }
+
+    fn positional_count(&self) -> isize {
+        // SAFETY: no more than arithmetic; it strips the flag from the count.
+        unsafe { ffi::PyVectorcall_NARGS(self.count) }
+    }
+
+    fn positional<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        let count = self.positional_count();
+        // SAFETY: the pointers are the interpreter's; each item of the tuple is set once,
+        // before anybody sees it, to a reference of its own.
         unsafe {
-            let positional = usize::try_from(ffi::PyVectorcall_NARGS(self.count)).unwrap_or(0);
-            let argument = |index: usize| Bound::from_borrowed_ptr(py, *self.first.add(index));
-            let args = PyTuple::new(py, (0..positional).map(argument).collect::<Vec<_>>())?;
-            let kwargs = PyDict::new(py);
-            if !self.keyword_names.is_null() {
-                let names = Bound::from_borrowed_ptr(py, self.keyword_names);
-                for (index, name) in names.cast::<PyTuple>()?.iter().enumerate() {
-                    kwargs.set_item(name, argument(positional + index))?;
-                }
+            let packed = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(count))?;
+            for index in 0..count {
+                let argument = ffi::Py_NewRef(*self.first.offset(index));
+                ffi::PyTuple_SET_ITEM(packed.as_ptr(), index, argument);
             }
-            Ok((args, kwargs))
+            Ok(packed.cast_into_unchecked())
         }
+    }
+
+    /// `None` if there are none.
+    fn named<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        if self.keyword_names.is_null() {
+            return Ok(None);
+        }
+        let packed = PyDict::new(py);
+        // SAFETY: a tuple, and as many pointers after those of the positional arguments.
+        unsafe {
+            let names = Bound::from_borrowed_ptr(py, self.keyword_names);
+            let mut next = self.first.offset(self.positional_count());
+            for name in names.cast::<PyTuple>()?.iter() {
+                packed.set_item(name, Bound::from_borrowed_ptr(py, *next))?;
+                next = next.add(1);
+            }
+        }
+        Ok(Some(packed))
     }
 }
 
-/// Gives `generator`, an owned reference, to `wrapper` with the arguments it was made with.
-/// Nothing of either has run yet.
+/// Calls `wrapper` for the coroutine or generator that runs the function later: with a node
+/// that has the arguments, after `generator`, an owned reference or null. Nothing has run yet.
 #[inline(never)]
-extern "C" fn wrap(
+extern "C" fn run_later(
     arguments: &Arguments,
     wrapper: *mut ffi::PyObject,
     generator: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    attached(|py| {
-        // SAFETY: an owned reference; the pointers are the interpreter's, valid until our
-        // caller returns, and so is the wrapper, which belongs to the callable.
-        unsafe {
-            let generator = Bound::from_owned_ptr(py, generator);
-            let positional = usize::try_from(ffi::PyVectorcall_NARGS(arguments.count)).unwrap_or(0);
-            let named = match arguments.keyword_names {
-                names if names.is_null() => 0,
-                names => usize::try_from(ffi::PyTuple_GET_SIZE(names)).unwrap_or(0),
-            };
-            let mut all = Vec::with_capacity(1 + positional + named);
-            all.push(generator.as_ptr());
-            for index in 0..positional + named {
-                all.push(*arguments.first.add(index));
-            }
-            ffi::PyObject_Vectorcall(wrapper, all.as_ptr(), 1 + positional, arguments.keyword_names)
-        }
+    held(|py| {
+        // SAFETY: an owned reference or null.
+        let generator = unsafe { Bound::from_owned_ptr_or_opt(py, generator) };
+        let node = arguments.positional(py).and_then(|positional| {
+            let named = arguments.named(py)?.map(Bound::unbind);
+            Node::waiting_with(py, node::Arguments { positional: positional.unbind(), named })
+        });
+        let node = match node {
+            Ok(node) => node,
+            Err(error) => return raise(py, error),
+        };
+        let generator = generator.as_ref().map_or(ptr::null_mut(), Bound::as_ptr);
+        let both = [generator, node.as_ptr()];
+        let given = if generator.is_null() { &both[1..] } else { &both[..] };
+        // SAFETY: valid objects; the wrapper belongs to the callable, which the interpreter
+        // keeps alive for the call. It is a function that makes an object and runs nothing.
+        unsafe { ffi::PyObject_Vectorcall(wrapper, given.as_ptr(), given.len(), ptr::null_mut()) }
     })
 }
 
@@ -274,42 +302,56 @@ extern "C" fn conclude(
     recording: &Recording,
     result: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    attached(|py| {
-        // SAFETY: owned references from `prepare`; the site belongs to the callable, which
-        // the interpreter keeps alive for the call.
-        let (plan, node, token, site, result) = unsafe {
-            (
-                Bound::from_owned_ptr(py, recording.plan).cast_into_unchecked::<Plan>().unbind(),
-                Bound::from_owned_ptr(py, recording.node).cast_into_unchecked::<Node>().unbind(),
-                Bound::from_owned_ptr(py, recording.token).unbind(),
-                &*recording.site,
-                Bound::from_owned_ptr_or_opt(py, result),
-            )
-        };
-        let elapsed = recording.started.elapsed();
-        let plan = plan.get();
-        let call = Call { node, token, began_as_root: recording.began_as_root };
-        let ending = Ending { elapsed, failed: result.is_none(), result: result.as_ref() };
-        let finish = || call::finish(py, &site.core, plan, &call, &ending, || arguments.pack(py));
-        let raised = result.is_none().then(|| Raised::take(py));
-        let outcome = match &raised {
-            None => finish(),
-            Some(raised) => raised.handled(py, finish),
-        };
-        let interrupted = outcome.and_then(|outcome| settle(py, plan, *outcome));
-        call::close(py, site.core.get(), &call);
-        Node::recycle(py, call.node, 1);
-        if let Some(error) = interrupted {
-            if let Some(raised) = raised {
+    if result.is_null() {
+        attached(|py| {
+            let raised = Raised::take(py);
+            if let Some(error) = raised.handled(py, || end(py, arguments, recording, None)) {
                 raised.forget(py);
+                raise(py, *error)
+            } else {
+                raised.restore(py);
+                ptr::null_mut()
             }
-            return raise(py, *error);
-        }
-        if let Some(raised) = raised {
-            raised.restore(py);
-        }
-        result.map_or(ptr::null_mut(), Bound::into_ptr)
-    })
+        })
+    } else {
+        held(|py| {
+            // SAFETY: an owned reference.
+            let result = unsafe { Bound::from_owned_ptr(py, result) };
+            match end(py, arguments, recording, Some(&result)) {
+                Some(error) => known(py, || raise(py, *error)),
+                None => result.into_ptr(),
+            }
+        })
+    }
+}
+
+/// Records the call and takes its node away; returns what must be raised.
+#[inline]
+fn end<'py>(
+    py: Python<'py>,
+    arguments: &Arguments,
+    recording: &Recording,
+    result: Option<&Bound<'py, PyAny>>,
+) -> Option<Box<PyErr>> {
+    // SAFETY: owned references from `prepare`; the site belongs to the callable, which
+    // the interpreter keeps alive for the call.
+    let (plan, node, token, site) = unsafe {
+        (
+            Bound::from_owned_ptr(py, recording.plan).cast_into_unchecked::<Plan>(),
+            Bound::from_owned_ptr(py, recording.node).cast_into_unchecked::<Node>(),
+            Bound::from_owned_ptr(py, recording.token),
+            &*recording.site,
+        )
+    };
+    let elapsed_ns = recording.started.elapsed_ns();
+    let plan = plan.get();
+    let call = Call { node, token, level: recording.level };
+    let ending = Ending { elapsed_ns, failed: result.is_none(), result };
+    let outcome = call::finish(py, &site.core, plan, &call, &ending, || arguments.pack(py));
+    let interrupted = outcome.and_then(|outcome| known(py, || settle(py, plan, *outcome)));
+    call::close(site.core.get(), &call);
+    Node::recycle(call.node, 1);
+    interrupted
 }
 
 /// Queues what asynchronous handlers have to deliver; returns what must be raised.

@@ -14,6 +14,7 @@ use crate::core::forest::{Forest, NodeId};
 use crate::core::path::Path;
 
 use super::attributes::{self, Attributes};
+use super::call::Level;
 use super::context::{Context, path_of_method};
 use super::gil_cell::GilCell;
 use super::owner::owner_of;
@@ -33,6 +34,15 @@ enum Holder {
     Root(Py<PyWeakrefReference>),
 }
 
+impl Holder {
+    fn release(self, py: Python<'_>) {
+        match self {
+            Self::Child(node) => node.drop_ref(py),
+            Self::Root(reference) => reference.drop_ref(py),
+        }
+    }
+}
+
 fn with_forest<R>(py: Python<'_>, body: impl FnOnce(&mut Forest<Holder>) -> R) -> R {
     FOREST.with(py, |forest| body(forest.get_or_insert_with(Forest::new)))
 }
@@ -44,12 +54,17 @@ pub(crate) struct Running {
     /// Of the last `ContextVar.set`; `None` while a generator is suspended.
     pub(crate) token: Option<Py<PyAny>>,
     pub(crate) started: Start,
-    pub(crate) began_as_root: bool,
-    /// Arguments, for hooks.
-    pub(crate) packed: (Py<PyTuple>, Py<PyDict>),
+    pub(crate) level: Level,
     /// Given once the call is recorded and only asynchronous handlers remain to be awaited;
     /// empty as soon as they are.
     pub(crate) deliveries: Option<Py<PyList>>,
+}
+
+/// The arguments of a call, as `*args, **kwargs` would hold them.
+pub(crate) struct Arguments {
+    pub(crate) positional: Py<PyTuple>,
+    /// `None` if there are none.
+    pub(crate) named: Option<Py<PyDict>>,
 }
 
 struct State {
@@ -61,6 +76,8 @@ struct State {
     /// The node that was current when this one began: where live ancestors are looked for
     /// after this one's place is gone, and what becomes current again.
     above: Option<Py<Node>>,
+    /// Of coroutines and generators, from their call on: they run later, and hooks ask.
+    arguments: Option<Arguments>,
     running: Option<Running>,
     logger: Option<Py<PyAny>>,
 }
@@ -82,6 +99,7 @@ impl Node {
                 method,
                 place: None,
                 above,
+                arguments: None,
                 running: None,
                 logger: None,
             }),
@@ -90,47 +108,79 @@ impl Node {
     }
 
     /// The root of a new tree: empty context, a place of its own.
-    pub(crate) fn new_root(py: Python<'_>) -> PyResult<Py<Self>> {
-        let root = Py::new(py, Self::new_at(Path::literal(""), None, None))?;
-        place_of(root.bind(py))?;
+    pub(crate) fn new_root(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+        let root = Bound::new(py, Self::new_at(Path::literal(""), None, None))?;
+        place_of(&root)?;
         Ok(root)
     }
 
-    /// A call of `method` under `above`, placed below the nearest node that is still live.
-    /// Returns the node and whether that nearest node is `root`.
-    pub(crate) fn begin(
-        py: Python<'_>,
-        path: Rc<Path>,
-        method: Py<PyAny>,
-        above: Py<Self>,
-        root: &Py<Self>,
-    ) -> PyResult<Py<Self>> {
-        let parent = match live_place(py, &above) {
-            Some(place) => place,
-            None => place_of(root.bind(py))?,
-        };
-        let node = match from_pool(py) {
-            Some(node) => {
-                // A pooled node has nothing but a path left to drop.
-                node.get().state.with(py, |state| {
-                    state.path = path;
-                    state.method = Some(method);
-                    state.above = Some(above);
-                });
-                node
-            }
-            None => Py::new(py, Self::new_at(path, Some(method), Some(above)))?,
-        };
-        let kept = node.clone_ref(py);
-        let place = with_forest(py, |forest| forest.insert_under(parent, Holder::Child(kept)));
-        node.get().state.with(py, |state| state.place = Some(place));
+    /// A node for a call that is still to begin.
+    pub(crate) fn waiting(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+        match from_pool(py) {
+            Some(node) => Ok(node),
+            None => Bound::new(py, Self::new_at(Path::literal(""), None, None)),
+        }
+    }
+
+    /// The same for one that begins later, with its arguments.
+    pub(crate) fn waiting_with(py: Python<'_>, arguments: Arguments) -> PyResult<Bound<'_, Self>> {
+        let node = Self::waiting(py)?;
+        node.get().state.with(py, |state| state.arguments = Some(arguments));
         Ok(node)
+    }
+
+    /// Makes a waiting node that of a call of `method` under `above`, placed below the
+    /// nearest node that is still live.
+    pub(crate) fn begin<'py>(
+        slf: &Bound<'py, Self>,
+        path: Rc<Path>,
+        method: &Bound<'py, PyAny>,
+        above: Bound<'py, Self>,
+        root: impl FnOnce() -> PyResult<Bound<'py, Self>>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let kept = Holder::Child(slf.clone().unbind());
+        let inserted = match above.get().place(py) {
+            Some(place) => with_forest(py, |forest| forest.insert_under(place, kept)),
+            None => Err(kept),
+        };
+        let place = match inserted {
+            Ok(place) => place,
+            Err(kept) => Self::insert_further_up(&above, kept, root)?,
+        };
+        // A waiting node has nothing but a path to drop.
+        slf.get().state.with(py, |state| {
+            state.path = path;
+            state.method = Some(method.clone().unbind());
+            state.above = Some(above.unbind());
+            state.place = Some(place);
+        });
+        Ok(())
+    }
+
+    /// For a call whose caller has ended.
+    #[cold]
+    fn insert_further_up<'py>(
+        ended: &Bound<'py, Self>,
+        kept: Holder,
+        root: impl FnOnce() -> PyResult<Bound<'py, Self>>,
+    ) -> PyResult<NodeId> {
+        let py = ended.py();
+        let parent = match live_place(ended) {
+            Some(place) => place,
+            None => place_of(&root()?)?,
+        };
+        Ok(with_forest(py, |forest| match forest.insert_under(parent, kept) {
+            Ok(place) => place,
+            Err(kept) => forest.insert(kept),
+        }))
     }
 
     /// Keeps the node of an ended call for the next one, unless somebody knows it beyond
     /// the `references` of those who ran the call (this one included) and let go now.
     #[allow(unsafe_code)]
-    pub(crate) fn recycle(py: Python<'_>, node: Py<Self>, references: isize) {
+    pub(crate) fn recycle(node: Bound<'_, Self>, references: isize) {
+        let py = node.py();
         let object = node.as_ptr();
         // SAFETY: a valid object, with the interpreter lock held.
         let unknown = unsafe { ffi::Py_REFCNT(object) <= references && !is_pointed_at(&node) };
@@ -141,20 +191,43 @@ impl Node {
             let looked_at = state.context.is_some()
                 || state.logger.is_some()
                 || state.place.is_some()
+                || state.arguments.is_some()
                 || state.running.is_some();
             (!looked_at).then(|| (state.method.take(), state.above.take()))
         });
-        if taken.is_some() {
-            drop(taken);
-            let node = POOL.with(py, |pool| {
-                if pool.len() < POOLED_NODES {
-                    pool.push(node);
-                    return None;
-                }
-                Some(node)
-            });
-            drop(node);
+        let Some((method, above)) = taken else { return };
+        drop(method.map(|method| method.into_bound(py)));
+        drop(above.map(|above| above.into_bound(py)));
+        let surplus = POOL.with(py, |pool| {
+            if pool.len() < POOLED_NODES {
+                pool.push(node.unbind());
+                return None;
+            }
+            Some(node)
+        });
+        drop(surplus);
+    }
+
+    /// Lets go of the arguments: the call has ended, the node may be known to somebody.
+    pub(crate) fn drop_arguments(&self, py: Python<'_>) {
+        if let Some(arguments) = self.state.with(py, |state| state.arguments.take()) {
+            drop(arguments.positional.into_bound(py));
+            drop(arguments.named.map(|named| named.into_bound(py)));
         }
+    }
+
+    /// The arguments of a coroutine or generator; none of any other call.
+    pub(crate) fn arguments<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> (Option<Bound<'py, PyTuple>>, Option<Bound<'py, PyDict>>) {
+        self.state.with(py, |state| match &state.arguments {
+            Some(Arguments { positional, named }) => (
+                Some(positional.bind(py).clone()),
+                named.as_ref().map(|named| named.bind(py).clone()),
+            ),
+            None => (None, None),
+        })
     }
 
     pub(crate) fn path(&self, py: Python<'_>) -> Rc<Path> {
@@ -178,10 +251,10 @@ impl Node {
 
     /// True if no live call stands between this node and `root`.
     pub(crate) fn is_top(&self, py: Python<'_>, root: &Py<Self>) -> bool {
-        let place = self.place(py);
+        let Some(place) = self.place(py) else { return true };
         let root_place = root.get().place(py);
         with_forest(py, |forest| {
-            let parent = place.and_then(|place| forest.parent(place));
+            let parent = forest.parent(place);
             parent.is_none() || parent == root_place
         })
     }
@@ -196,14 +269,14 @@ impl Node {
         let Some(place) = self.state.with(py, |state| state.place.take()) else {
             return false;
         };
-        let orphans = with_forest(py, |forest| {
-            if forest.parent(place).is_some() { None } else { Some(forest.children(place)) }
-        });
-        let holder = with_forest(py, |forest| forest.remove(place));
-        if let Some(orphans) = orphans {
-            release_roots(py, orphans);
+        if let Some(holder) = with_forest(py, |forest| forest.remove_child(place)) {
+            holder.release(py);
+            return true;
         }
-        holder.is_some()
+        let orphans = with_forest(py, |forest| forest.children(place));
+        let holder = with_forest(py, |forest| forest.remove(place));
+        release_roots(py, orphans);
+        holder.map(|holder| holder.release(py)).is_some()
     }
 
     fn children_of(&self, py: Python<'_>) -> Vec<Py<Self>> {
@@ -246,7 +319,7 @@ impl Node {
 /// # Safety
 /// The interpreter lock is held.
 #[allow(unsafe_code)]
-unsafe fn is_pointed_at(node: &Py<Node>) -> bool {
+unsafe fn is_pointed_at(node: &Bound<'_, Node>) -> bool {
     let object = node.as_ptr();
     // SAFETY: a valid object; its type says where in it the list of weak references is.
     unsafe {
@@ -257,8 +330,8 @@ unsafe fn is_pointed_at(node: &Py<Node>) -> bool {
 
 /// A node that nobody knows any more, if the pool has one.
 #[allow(unsafe_code)]
-fn from_pool(py: Python<'_>) -> Option<Py<Node>> {
-    let node = POOL.with(py, Vec::pop)?;
+fn from_pool(py: Python<'_>) -> Option<Bound<'_, Node>> {
+    let node = POOL.with(py, Vec::pop)?.into_bound(py);
     // A coroutine that ended with an exception lives on in its traceback, and so does what
     // it knows.
     // SAFETY: a valid object, with the interpreter lock held.
@@ -267,7 +340,10 @@ fn from_pool(py: Python<'_>) -> Option<Py<Node>> {
     let unused = unknown
         && node.get().attributes.with(py, |own| own.is_none())
         && node.get().state.with(py, |state| {
-            state.context.is_none() && state.logger.is_none() && state.place.is_none()
+            state.context.is_none()
+                && state.logger.is_none()
+                && state.place.is_none()
+                && state.arguments.is_none()
         });
     unused.then_some(node)
 }
@@ -287,20 +363,16 @@ fn place_of(node: &Bound<'_, Node>) -> PyResult<NodeId> {
 }
 
 /// The place of the nearest live node at or above `node`.
-fn live_place(py: Python<'_>, node: &Py<Node>) -> Option<NodeId> {
-    let live = |candidate: &Py<Node>| {
-        let place = candidate.get().place(py)?;
-        with_forest(py, |forest| forest.contains(place)).then_some(place)
-    };
-    if let Some(place) = live(node) {
-        return Some(place);
-    }
-    let mut ended = node.clone_ref(py);
-    while let Some(above) = ended.get().above(py) {
-        if let Some(place) = live(&above) {
+fn live_place(node: &Bound<'_, Node>) -> Option<NodeId> {
+    let py = node.py();
+    let mut next = Some(node.clone());
+    while let Some(node) = next {
+        if let Some(place) = node.get().place(py)
+            && with_forest(py, |forest| forest.contains(place))
+        {
             return Some(place);
         }
-        ended = above;
+        next = node.get().above(py).map(|above| above.into_bound(py));
     }
     None
 }
@@ -513,11 +585,13 @@ impl Node {
                 visit.call(&state.method)?;
                 visit.call(&state.above)?;
                 visit.call(&state.logger)?;
+                if let Some(arguments) = &state.arguments {
+                    visit.call(&arguments.positional)?;
+                    visit.call(&arguments.named)?;
+                }
                 if let Some(running) = &state.running {
                     visit.call(&running.plan)?;
                     visit.call(&running.token)?;
-                    visit.call(&running.packed.0)?;
-                    visit.call(&running.packed.1)?;
                     visit.call(&running.deliveries)?;
                 }
                 Ok(state.place)
@@ -549,6 +623,7 @@ impl Node {
                 state.method.take(),
                 state.above.take(),
                 state.logger.take(),
+                state.arguments.take(),
                 state.running.take(),
             )
         });

@@ -233,7 +233,7 @@ fn mismatch(
 
 /// The node an operation without one belongs to: the current one of the profiler that the
 /// metric was added to, before that of the default profiler.
-pub(crate) fn current_node(metric: &Bound<'_, Metric>) -> PyResult<Py<Node>> {
+pub(crate) fn current_node<'py>(metric: &Bound<'py, Metric>) -> PyResult<Bound<'py, Node>> {
     let py = metric.py();
     match metric.get().owner(py) {
         Some(core) => core.get().current(py),
@@ -259,7 +259,7 @@ pub(crate) fn store(
 ) -> PyResult<()> {
     let py = metric.py();
     let operation = stored.name();
-    let ambient = metric.get().ambient(py);
+    let ambient = metric.get().ambients.current(py);
     let (node, labels) = match node {
         Some(node) if node.is_none() => (None, labels),
         Some(node) => match node.cast_into::<Node>() {

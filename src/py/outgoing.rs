@@ -1,6 +1,7 @@
 //! From records to what the network side takes: rows of a metric as they are, dicts as the
 //! JSON that they will be.
 
+use std::borrow::Borrow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -9,13 +10,13 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::core::json::JsonArray;
-use crate::core::path::{Path, TextSlot};
+use crate::core::json::{write_head, write_value};
+use crate::core::path::{Path, TextSlot, item_of};
 use crate::core::record;
-use crate::delivery::{Chunk, Content, Other, Sender};
+use crate::delivery::{Chunk, Content, Other, Sender, encode, join};
 
-use super::cell::{Columns, JsonMethod, LabelCell, MethodCell, ValueCell, string_of};
-use super::json_value::{IN_BATCH, Writer};
+use super::cell::{Columns, LabelCell, MethodCell, ValueCell, string_of, text_of};
+use super::json_value::{self, IN_BATCH, IN_RECORD, Writer};
 use super::refused::Refused;
 
 /// A row on its way: what it was made in, and what it measured.
@@ -29,12 +30,6 @@ pub(crate) struct Taken {
     pub(crate) notices: bool,
 }
 
-impl Taken {
-    fn new(sender: &Sender, raised: bool) -> Self {
-        Self { raised, notices: sender.has_notices() }
-    }
-}
-
 /// True if no row needs Python to be converted.
 pub(super) fn are_plain(columns: &Columns) -> bool {
     rows_of(columns).all(|row| plain(row).is_some())
@@ -46,15 +41,7 @@ pub(super) fn push_plain(
     metric: &Arc<record::Metric>,
     columns: &Columns,
 ) -> Taken {
-    let mut raised = false;
-    sender.push(|chunk| {
-        let number = chunk.metric(metric);
-        for (path, content) in rows_of(columns).filter_map(plain) {
-            raised |= content.error_raised();
-            put(chunk, number, path, content);
-        }
-    });
-    Taken::new(sender, raised)
+    push_rows(sender, metric, rows_of(columns).filter_map(plain))
 }
 
 /// Takes rows of any kind.
@@ -65,17 +52,37 @@ pub(super) fn push_converted(
     columns: &Columns,
     refused: &mut Refused,
 ) -> Taken {
-    // Conversions call into Python, which must not happen while the buffer is open.
-    let rows: Vec<_> = rows_of(columns).map(|row| converted(py, metric, row, refused)).collect();
+    push_rows(sender, metric, converted_rows(py, metric, columns, refused).into_iter())
+}
+
+fn push_rows<P: Borrow<Rc<Path>>>(
+    sender: &Sender,
+    metric: &Arc<record::Metric>,
+    rows: impl Iterator<Item = (P, Content)>,
+) -> Taken {
     let mut raised = false;
-    sender.push(|chunk| {
-        let number = chunk.metric(metric);
-        for (path, content) in rows {
-            raised |= content.error_raised();
-            put(chunk, number, &path, content);
+    sender.push(|chunk| raised = put_rows(chunk, metric, rows));
+    Taken { raised, notices: sender.has_notices() }
+}
+
+/// The wire form of rows of any kind: what a broker gets of them.
+pub(super) fn body_of_columns(
+    py: Python<'_>,
+    metric: &Arc<record::Metric>,
+    columns: &Columns,
+    refused: &mut Refused,
+) -> Vec<u8> {
+    let mut chunk = Chunk::default();
+    put_rows(&mut chunk, metric, converted_rows(py, metric, columns, refused).into_iter());
+    let mut body = Vec::new();
+    encode(&chunk, |message| {
+        if body.is_empty() {
+            body = message.body;
+        } else {
+            join(&mut body, &message.body);
         }
     });
-    Taken::new(sender, raised)
+    if body.is_empty() { b"[]".into() } else { body }
 }
 
 type Cells<'a> = (&'a ValueCell, &'a LabelCell, &'a MethodCell);
@@ -83,6 +90,32 @@ type Cells<'a> = (&'a ValueCell, &'a LabelCell, &'a MethodCell);
 fn rows_of(columns: &Columns) -> impl Iterator<Item = Cells<'_>> {
     let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
     rows.map(|((value, labels), method)| (value, labels, method))
+}
+
+/// Rows apart from their cells: conversions call into Python, which must not happen while the
+/// buffer is open.
+fn converted_rows(
+    py: Python<'_>,
+    metric: &record::Metric,
+    columns: &Columns,
+    refused: &mut Refused,
+) -> Vec<Row> {
+    rows_of(columns).map(|row| converted(py, metric, row, refused)).collect()
+}
+
+/// Puts rows down; true if a call that made one of them failed.
+fn put_rows<P: Borrow<Rc<Path>>>(
+    chunk: &mut Chunk,
+    metric: &Arc<record::Metric>,
+    rows: impl Iterator<Item = (P, Content)>,
+) -> bool {
+    let number = chunk.metric(metric);
+    let mut raised = false;
+    for (path, content) in rows {
+        raised |= content.error_raised();
+        put(chunk, number, path.borrow(), content);
+    }
+    raised
 }
 
 fn put(chunk: &mut Chunk, metric: u32, path: &Rc<Path>, content: Content) {
@@ -117,14 +150,19 @@ fn converted(
     }
     let (operation, value) = value.for_json(py, refused);
     let labels = labels.for_json(py, refused);
-    let (path, other) = match method.for_json(py, refused) {
-        JsonMethod::Path(path) => (path, Other::Value { operation, value, labels }),
-        method @ JsonMethod::Other { .. } => {
-            let mut array = JsonArray::new(metric, 1);
-            array.add(&method, operation.as_deref(), &value, &labels);
-            let array = array.finish();
-            let record = array[1..array.len() - 1].into();
-            (Path::literal(""), Other::Json { record, error_raised: labels.error_raised() })
+    let (path, other) = match method {
+        MethodCell::Path(path) => (Rc::clone(path), Other::Value { operation, value, labels }),
+        // Whatever a user put in its place: its JSON need not be that of its text.
+        MethodCell::Object(method) => {
+            let method = method.bind(py);
+            let text = text_of(method);
+            let json = json_value::value_of(method, IN_RECORD, refused);
+            let mut record = Vec::new();
+            let write_method = |out: &mut Vec<u8>| json.write_json(out);
+            write_head(metric, item_of(&text), write_method, &mut record);
+            write_value(&mut record, operation.as_deref(), &value, &labels);
+            let error_raised = labels.error_raised();
+            (Path::literal(""), Other::Json { record: record.into(), error_raised })
         }
     };
     (path, Content::Other(Box::new(other)))
@@ -185,14 +223,28 @@ impl Message {
     ///
     /// Errors: `KeyError` or `TypeError` if the first has no job.
     pub(super) fn of_dicts(records: &Bound<'_, PyAny>, refused: &mut Refused) -> PyResult<Self> {
-        let mut body = Vec::new();
-        let mut count = 0_u32;
-        for record in records.try_iter()? {
-            body.push(if count == 0 { b'[' } else { b',' });
-            body.extend_from_slice(&record_to_json(&record?, refused));
-            count += 1;
-        }
-        body.push(b']');
+        let (count, body) = body_of_dicts(records, refused)?;
         Ok(Self { routing_key: job_of(&records.get_item(0)?)?, records: count, body })
     }
+}
+
+/// How many records that are dicts there are, and their wire form; keys stay in the order of
+/// each dict.
+///
+/// Errors: what iterating raises.
+pub(super) fn body_of_dicts(
+    records: &Bound<'_, PyAny>,
+    refused: &mut Refused,
+) -> PyResult<(u32, Vec<u8>)> {
+    let mut body = vec![b'['];
+    let mut count = 0;
+    for record in records.try_iter()? {
+        if count > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(&record_to_json(&record?, refused));
+        count += 1;
+    }
+    body.push(b']');
+    Ok((count, body))
 }

@@ -15,7 +15,7 @@ use crate::core::path::{Path, PathCache, hash_name};
 
 use super::call;
 use super::function::ProfiledFunction;
-use super::gil_cell::GilCell;
+use super::gil_cell::{GilCell, GilValue};
 use super::handover::{self, Outcome};
 use super::metric::Metric;
 use super::node::Node;
@@ -42,9 +42,9 @@ pub(crate) struct ProfilerCore {
     root: GilCell<Option<Py<Node>>>,
     plan: GilCell<Option<Py<Plan>>>,
     /// Read on every call, so apart from the plan.
-    enabled: GilCell<bool>,
+    enabled: GilValue<bool>,
     /// Records waiting in the metrics of this profiler.
-    waiting: GilCell<usize>,
+    waiting: GilValue<usize>,
     /// Hand-overs under way; a handler that itself calls profiled functions does not start
     /// another one because many records wait.
     handing_over: GilCell<Vec<HandOver>>,
@@ -97,24 +97,24 @@ impl ProfilerCore {
         self.enabled.get(py)
     }
 
-    pub(crate) fn plan(&self, py: Python<'_>) -> Option<Py<Plan>> {
-        self.plan.object(py)
+    pub(crate) fn plan<'py>(&self, py: Python<'py>) -> Option<Bound<'py, Plan>> {
+        self.plan.bound(py)
     }
 
-    pub(crate) fn root(&self, py: Python<'_>) -> PyResult<Py<Node>> {
-        match self.root.object(py) {
+    pub(crate) fn root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
+        match self.root.bound(py) {
             Some(root) => Ok(root),
             None => Node::new_root(py), // Only after the garbage collector cleared this object.
         }
     }
 
     /// True if no live call stands above `node`.
-    pub(crate) fn is_top(&self, py: Python<'_>, node: &Py<Node>) -> bool {
+    pub(crate) fn is_top(&self, py: Python<'_>, node: &Bound<'_, Node>) -> bool {
         self.root.with(py, |root| root.as_ref().is_none_or(|root| node.get().is_top(py, root)))
     }
 
     pub(crate) fn count(&self, py: Python<'_>, more: usize, less: usize) {
-        self.waiting.with(py, |waiting| *waiting = (*waiting + more).saturating_sub(less));
+        self.waiting.set(py, (self.waiting.get(py) + more).saturating_sub(less));
     }
 
     pub(crate) fn waiting(&self, py: Python<'_>) -> usize {
@@ -124,12 +124,12 @@ impl ProfilerCore {
     /// True if the call of `node` is made by a handler that is served just now.
     ///
     /// Threads alone do not tell: greenlets share one. Each has its own line of nodes.
-    pub(crate) fn is_handing_over(&self, py: Python<'_>, node: &Py<Node>) -> bool {
+    pub(crate) fn is_handing_over(&self, py: Python<'_>, node: &Bound<'_, Node>) -> bool {
         let thread = strand::thread();
         let here: Vec<usize> = self.handing_over.with(py, |under_way| {
             under_way.iter().filter(|one| one.thread == thread).map(|one| one.node).collect()
         });
-        let mut next = (!here.is_empty()).then(|| node.clone_ref(py));
+        let mut next = (!here.is_empty()).then(|| node.clone().unbind());
         while let Some(node) = next {
             if here.contains(&node.as_ptr().addr()) {
                 return true;
@@ -143,7 +143,7 @@ impl ProfilerCore {
     pub(crate) fn handing_over<R>(
         &self,
         py: Python<'_>,
-        node: &Py<Node>,
+        node: &Bound<'_, Node>,
         body: impl FnOnce() -> R,
     ) -> R {
         let this = HandOver { thread: strand::thread(), node: node.as_ptr().addr() };
@@ -159,7 +159,7 @@ impl ProfilerCore {
     }
 
     /// The node that `curr_node.get()` gives here.
-    pub(crate) fn current(&self, py: Python<'_>) -> PyResult<Py<Node>> {
+    pub(crate) fn current<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
         let mut found = ptr::null_mut();
         // SAFETY: `variable` is a ContextVar; `found` gets an owned reference or null.
         let found = unsafe {
@@ -169,24 +169,26 @@ impl ProfilerCore {
             Bound::from_owned_ptr_or_opt(py, found)
         };
         match found.map(Bound::cast_into::<Node>) {
-            Some(Ok(node)) => Ok(node.unbind()),
+            Some(Ok(node)) => Ok(node),
             // Somebody set the variable to something else.
             _ => self.root(py),
         }
     }
 
     /// Sets the current node; returns the token of `ContextVar.set`.
-    pub(crate) fn enter(&self, py: Python<'_>, node: &Py<Node>) -> PyResult<Py<PyAny>> {
+    pub(crate) fn enter<'py>(&self, node: &Bound<'py, Node>) -> PyResult<Bound<'py, PyAny>> {
+        let py = node.py();
         let _paused = CollectorPaused::new(py);
         // SAFETY: both are valid objects; the token is an owned reference or null.
         unsafe {
             let token = ffi::PyContextVar_Set(self.variable.as_ptr(), node.as_ptr());
-            Bound::from_owned_ptr_or_err(py, token).map(Bound::unbind)
+            Bound::from_owned_ptr_or_err(py, token)
         }
     }
 
     /// Puts the current node back to what it was before `enter(node)` gave `token`.
-    pub(crate) fn leave(&self, py: Python<'_>, node: &Py<Node>, token: &Py<PyAny>) {
+    pub(crate) fn leave(&self, node: &Bound<'_, Node>, token: &Bound<'_, PyAny>) {
+        let py = node.py();
         let reset = {
             let _paused = CollectorPaused::new(py);
             // SAFETY: both are valid objects.
@@ -202,9 +204,9 @@ impl ProfilerCore {
         if !self.current(py).is_ok_and(|current| current.is(node)) {
             return;
         }
-        let above = node.get().above(py).or_else(|| self.root.object(py));
-        if let Some(above) = above
-            && self.enter(py, &above).is_err()
+        let above = node.get().above(py).map(|above| above.into_bound(py));
+        if let Some(above) = above.or_else(|| self.root.bound(py))
+            && self.enter(&above).is_err()
         {
             // SAFETY: as above; without memory for a token there is nothing left to try.
             unsafe { ffi::PyErr_Clear() };
@@ -270,8 +272,8 @@ impl ProfilerCore {
             variable,
             root: GilCell::new(Some(root)),
             plan: GilCell::new(None),
-            enabled: GilCell::new(false),
-            waiting: GilCell::new(0),
+            enabled: GilValue::new(false),
+            waiting: GilValue::new(0),
             handing_over: GilCell::new(Vec::new()),
             paths: GilCell::new(PathCache::new(PATHS)),
         })
@@ -314,40 +316,38 @@ impl ProfilerCore {
     }
 
     #[pyo3(name = "current")]
-    fn get_current(&self, py: Python<'_>) -> PyResult<Py<Node>> {
+    fn get_current<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
         self.current(py)
     }
 
     /// A new node for a call of `callable` under the current one, current from now on.
-    fn open_node(&self, py: Python<'_>, callable: &Bound<'_, PyAny>) -> PyResult<Py<Node>> {
+    fn open_node<'py>(&self, callable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Node>> {
+        let py = callable.py();
         let above = self.current(py)?;
         let path = self.path_of(py, callable, &above.get().path(py))?;
-        let root = self.root(py)?;
-        let method = ProfiledFunction::site(callable)
-            .map_or_else(|| callable.clone().unbind(), |site| site.function.clone_ref(py));
-        let node = Node::begin(py, path, method, above, &root)?;
-        self.enter(py, &node)?;
+        let method =
+            ProfiledFunction::site(callable).map_or(callable, |site| site.function.bind(py));
+        let node = Node::waiting(py)?;
+        Node::begin(&node, path, method, above, || self.root(py))?;
+        self.enter(&node)?;
         Ok(node)
     }
 
     /// Removes a node from `open_node`; what was current before it is current again.
     fn close_node(&self, py: Python<'_>, node: &Bound<'_, Node>) -> PyResult<()> {
-        let above = match node.get().above(py) {
-            Some(above) => above,
-            None => match node.get().parent_of(py) {
-                Some(parent) => parent,
-                None => self.root(py)?,
-            },
+        let above = match node.get().above(py).or_else(|| node.get().parent_of(py)) {
+            Some(above) => above.into_bound(py),
+            None => self.root(py)?,
         };
         node.get().remove(py);
-        self.enter(py, &above)?;
+        self.enter(&above)?;
         Ok(())
     }
 
     /// True if `node` is a call with no live profiled call above it.
     #[pyo3(name = "is_top")]
-    fn get_is_top(&self, py: Python<'_>, node: Py<Node>) -> bool {
-        self.is_top(py, &node)
+    fn get_is_top(&self, py: Python<'_>, node: &Bound<'_, Node>) -> bool {
+        self.is_top(py, node)
     }
 
     /// True if `node` began with no profiled call above it at all.

@@ -11,7 +11,8 @@ from typing import Any
 
 import phanos
 import pytest
-from support import HOOK_NAMES
+from phanos import publisher
+from support import HOOK_NAMES, CollectingHandler, make_profiler
 
 
 def _reset_default_profiler() -> None:
@@ -76,11 +77,37 @@ def state_as_found() -> Iterator[None]:
 
 
 @pytest.fixture
+def handler() -> CollectingHandler:
+    """What `profiler` records into."""
+    return CollectingHandler()
+
+
+@pytest.fixture
+def profiler(handler: CollectingHandler) -> publisher.Profiler:
+    """A profiler of the test's own, configured."""
+    return make_profiler(handler)
+
+
+@pytest.fixture
 def collected_garbage() -> Iterator[None]:
     """Start and end with an empty garbage collector, for tests that count what is left."""
     gc.collect()
     yield
     gc.collect()
+
+
+@pytest.fixture
+def no_complaints(
+    collected_garbage: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Nothing is logged, nor raised where nobody can catch it, until all garbage is gone."""
+    unraisable: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
+    with caplog.at_level(logging.WARNING):
+        yield
+        gc.collect()
+    assert [str(one.exc_value) for one in unraisable] == []
+    assert [record.getMessage() for record in caplog.get_records("call")] == []
 
 
 @pytest.fixture

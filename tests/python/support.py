@@ -215,6 +215,13 @@ def run_python(
     )
 
 
+def output_of(code: str, *arguments: str, timeout_s: float = SUBPROCESS_DEADLINE_S) -> str:
+    """Run `code` as `run_python` does; return its output. It must succeed, and complain not."""
+    done = run_python(code, *arguments, timeout_s=timeout_s)
+    assert (done.returncode, done.stderr) == (0, ""), (done.returncode, done.stderr[-3000:])
+    return done.stdout
+
+
 async def async_wait_until(
     condition: Callable[[], bool], what: str, timeout_s: float = DEADLINE_S
 ) -> None:

@@ -11,25 +11,13 @@ import time
 import pytest
 from phanos import publisher
 from support import (
-    CollectingHandler,
     assert_tree_at_rest,
     async_wait_until,
-    make_profiler,
     path_of,
     watch_hooks,
 )
 
 ITEM = __name__.rpartition(".")[2]
-
-
-@pytest.fixture
-def handler() -> CollectingHandler:
-    return CollectingHandler()
-
-
-@pytest.fixture
-def profiler(handler):
-    return make_profiler(handler)
 
 
 def test_a_profiled_async_generator_function_is_still_one(profiler) -> None:

@@ -4,29 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from phanos import publisher
 from support import AsyncCollectingHandler, CollectingHandler, assert_tree_at_rest, make_profiler
 
 ITEM = __name__.rpartition(".")[2]
-
-
-@pytest.fixture(autouse=True)
-def no_complaints(
-    collected_garbage: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
-    """Nothing is logged, nor raised where nobody can catch it, until all garbage is gone."""
-    unraisable: list[Any] = []
-    monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
-    with caplog.at_level(logging.WARNING):
-        yield
-        gc.collect()
-    assert [str(one.exc_value) for one in unraisable] == []
-    assert [record.getMessage() for record in caplog.get_records("call")] == []
+pytestmark = pytest.mark.usefixtures("no_complaints")
 
 
 def recorded(profiler, closed, pauses):
@@ -68,37 +55,27 @@ def test_suspended_generators_are_closed_once(pauses: int, count: int, handler_c
     assert_tree_at_rest(profiler)
 
 
-def test_a_generator_that_the_loop_lets_go_is_closed_by_the_loop() -> None:
-    handler = CollectingHandler()
-    profiler = make_profiler(handler)
+async def left_early(numbers):
+    async for number in numbers():
+        if number == 3:
+            break
+
+
+async def left_in_a_cycle(numbers):
+    cycle: list[Any] = [numbers()]
+    cycle.append(cycle)
+    assert await cycle[0].__anext__() == 0
+
+
+@pytest.mark.parametrize("leave", [left_early, left_in_a_cycle])
+def test_a_generator_that_nobody_has_is_closed_by_the_loop(
+    leave: Callable[..., Any], handler: CollectingHandler, profiler: publisher.Profiler
+) -> None:
     closed: list[str] = []
     numbers = recorded(profiler, closed, 1)
 
     async def main():
-        async for number in numbers():
-            if number == 3:
-                break
-        gc.collect()
-        for _ in range(10):
-            await asyncio.sleep(0)
-        assert closed == ["closed"]
-
-    asyncio.run(main())
-    assert handler.counts() == {f"{ITEM}:numbers": 1}
-    assert_tree_at_rest(profiler)
-
-
-def test_a_generator_in_a_cycle_is_closed_by_the_loop() -> None:
-    handler = CollectingHandler()
-    profiler = make_profiler(handler)
-    closed: list[str] = []
-    numbers = recorded(profiler, closed, 1)
-
-    async def main():
-        cycle: list[Any] = [numbers()]
-        cycle.append(cycle)
-        assert await cycle[0].__anext__() == 0
-        del cycle
+        await leave(numbers)
         gc.collect()
         for _ in range(10):
             await asyncio.sleep(0)

@@ -46,11 +46,6 @@ class Formless(StreamHandler):
 
 
 @pytest.fixture
-def handler() -> CollectingHandler:
-    return CollectingHandler()
-
-
-@pytest.fixture
 def profiler(handler):
     profiler = make_profiler(handler)
     profiler.add_metric(metrics.Counter("a_counter", "TEST", "units"))

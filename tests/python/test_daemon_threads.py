@@ -7,7 +7,7 @@ import asyncio
 import sys
 
 import pytest
-from support import AsyncCollectingHandler, make_profiler, run_python
+from support import AsyncCollectingHandler, make_profiler, output_of
 
 DAEMON = """
 import sys, threading
@@ -32,8 +32,7 @@ assert inside.wait(10)
 @pytest.mark.parametrize("mode", ["idle", "recorded"])
 def test_a_daemon_thread_inside_a_profiled_call_does_not_disturb_the_end(mode: str) -> None:
     for _ in range(3):
-        done = run_python(DAEMON, mode)
-        assert (done.returncode, done.stderr) == (0, "")
+        output_of(DAEMON, mode)
 
 
 def test_a_handler_that_awaits_a_profiled_function_does_not_wait_for_itself() -> None:

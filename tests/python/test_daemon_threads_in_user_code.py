@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import run_python
+from support import output_of
 
 PROGRAM = """
 import io, logging, sys, threading
@@ -97,5 +97,4 @@ MODES = (
 @pytest.mark.parametrize("kind", ["plain", "generator"])
 @pytest.mark.parametrize("mode", MODES)
 def test_the_end_is_clean(mode: str, kind: str) -> None:
-    done = run_python(PROGRAM, mode, kind, timeout_s=20)
-    assert (done.returncode, done.stderr) == (0, "")
+    output_of(PROGRAM, mode, kind, timeout_s=20)

@@ -17,7 +17,7 @@ from unittest import mock
 import phanos
 import pytest
 from phanos import publisher
-from support import DEADLINE_S, CollectingHandler, make_profiler
+from support import DEADLINE_S, CollectingHandler
 
 MODULE = __name__
 
@@ -128,16 +128,6 @@ def test_patching_by_name_and_wrapping() -> None:
     with mock.patch.object(Service, "static", return_value="patched"):
         assert Service.static("key") == "patched"
     assert Service.static("key") == "key"
-
-
-@pytest.fixture
-def handler() -> CollectingHandler:
-    return CollectingHandler()
-
-
-@pytest.fixture
-def profiler(handler: CollectingHandler) -> publisher.Profiler:
-    return make_profiler(handler)
 
 
 def test_lru_cache_above(profiler: publisher.Profiler, handler: CollectingHandler) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from phanos import publisher
-from support import CollectingHandler, assert_tree_at_rest, drive, make_profiler
+from support import CollectingHandler, assert_tree_at_rest, drive
 
 
 def numbers(first: int, /, second: int = 2, *rest: int, key: str = "k") -> Iterator[Any]:
@@ -29,16 +29,6 @@ class Argument:
 
 
 BOTH = pytest.mark.parametrize("function", [numbers, async_numbers])
-
-
-@pytest.fixture
-def handler() -> CollectingHandler:
-    return CollectingHandler()
-
-
-@pytest.fixture
-def profiler(handler):
-    return make_profiler(handler)
 
 
 @pytest.fixture(params=[False, True], ids=["native", "own steps"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -30,28 +31,30 @@ def conversation():
     return "returned"
 
 
-STEPS = st.one_of(
-    st.just(("next",)),
-    st.tuples(
-        st.just("send"),
-        st.sampled_from([None, "value", "stay", "stop", "fail", "stop iteration"]),
-    ),
-    st.tuples(
-        st.just("throw"), st.sampled_from([KeyError, LookupError, ValueError, GeneratorExit])
-    ),
-    st.just(("close",)),
-)
+def steps_of(next_name: str, send: str, throw: str, close: str) -> st.SearchStrategy[Any]:
+    """What can be done to a generator, by the names of its methods."""
+    sent = st.sampled_from([None, "value", "stay", "stop", "fail", "stop iteration"])
+    thrown = st.sampled_from([KeyError, LookupError, ValueError, GeneratorExit])
+    return st.one_of(
+        st.just((next_name,)),
+        st.tuples(st.just(send), sent),
+        st.tuples(st.just(throw), thrown),
+        st.just((close,)),
+    )
+
+
+STEPS = steps_of("__next__", "send", "throw", "close")
+ASYNC_STEPS = steps_of("__anext__", "asend", "athrow", "aclose")
 
 
 def perform(generator, step):
     """Do one step; return what came of it in comparable form."""
     name, *arguments = step
-    if name == "throw":
+    if name in ("throw", "athrow"):
         arguments = [arguments[0]("thrown in")]
     try:
-        if name == "next":
-            return "yielded", next(generator)
-        return "yielded", getattr(generator, name)(*arguments)
+        answer = getattr(generator, name)(*arguments)
+        return "yielded", drive(answer) if inspect.isasyncgen(generator) else answer
     except BaseException as error:
         return "raised", type(error), error.args, type(error.__cause__)
 
@@ -71,7 +74,12 @@ def test_every_conversation_with_a_generator_goes_as_undecorated(steps) -> None:
     if inspect.getgeneratorstate(actual) == inspect.GEN_CLOSED:
         assert_tree_at_rest(profiler)
         assert len(handler.records) <= 1
-        if steps and steps[0][0] in ("next", "send") and started and steps[0][1:] in ((), (None,)):
+        if (
+            steps
+            and steps[0][0] in ("__next__", "send")
+            and started
+            and steps[0][1:] in ((), (None,))
+        ):
             assert len(handler.records) == 1
     for generator in (expected, actual):
         # One that ignored `close` must not be left to the garbage collector.
@@ -98,30 +106,6 @@ async def async_conversation():
             raise StopAsyncIteration("by hand")
 
 
-ASYNC_STEPS = st.one_of(
-    st.just(("__anext__",)),
-    st.tuples(
-        st.just("asend"),
-        st.sampled_from([None, "value", "stay", "stop", "fail", "stop iteration"]),
-    ),
-    st.tuples(
-        st.just("athrow"), st.sampled_from([KeyError, LookupError, ValueError, GeneratorExit])
-    ),
-    st.just(("aclose",)),
-)
-
-
-def async_perform(generator, step):
-    """Do one step; return what came of it in comparable form."""
-    name, *arguments = step
-    if name == "athrow":
-        arguments = [arguments[0]("thrown in")]
-    try:
-        return "yielded", drive(getattr(generator, name)(*arguments))
-    except BaseException as error:
-        return "raised", type(error), error.args, type(error.__cause__)
-
-
 @settings(max_examples=300, deadline=None)
 @given(steps=st.lists(ASYNC_STEPS, max_size=8))
 def test_every_conversation_with_an_async_generator_goes_as_undecorated(steps) -> None:
@@ -129,10 +113,10 @@ def test_every_conversation_with_an_async_generator_goes_as_undecorated(steps) -
     profiler = make_profiler(handler)
     expected, actual = async_conversation(), profiler.profile(async_conversation)()
     for number, step in enumerate(steps):
-        assert async_perform(actual, step) == async_perform(expected, step), (number, step)
+        assert perform(actual, step) == perform(expected, step), (number, step)
         assert profiler.curr_node.get() is profiler.tree.root
-    closed = async_perform(expected, ("aclose",))
-    assert async_perform(actual, ("aclose",)) == closed
+    closed = perform(expected, ("aclose",))
+    assert perform(actual, ("aclose",)) == closed
     if closed == ("yielded", None):
         assert_tree_at_rest(profiler)
         assert len(handler.records) <= 1
@@ -140,4 +124,4 @@ def test_every_conversation_with_an_async_generator_goes_as_undecorated(steps) -
             assert len(handler.records) == 1
     for generator in (expected, actual):
         # One that ignored `aclose` must not be left to the garbage collector.
-        async_perform(generator, ("asend", "stop"))
+        perform(generator, ("asend", "stop"))

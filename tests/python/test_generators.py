@@ -21,16 +21,6 @@ from support import (
 ITEM = __name__.rpartition(".")[2]
 
 
-@pytest.fixture
-def handler() -> CollectingHandler:
-    return CollectingHandler()
-
-
-@pytest.fixture
-def profiler(handler):
-    return make_profiler(handler)
-
-
 def test_a_profiled_generator_function_is_still_one(profiler) -> None:
     @profiler.profile
     def numbers(limit):

@@ -2,7 +2,7 @@
 Exceptions of signal handlers, which are raised between any two steps of a wrapper.
 
 The interpreter raises them where a call of native code returns, among other places: after
-`begin` made a node current and before anybody has it in hand, for one.
+`start` made a coroutine and before anybody awaits it, for one.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def run_async_generator(profiler: publisher.Profiler) -> None:
 
 
 INTERRUPTED = [
-    (run_coroutine, "begin", True),
+    (run_coroutine, "start", True),
     (run_coroutine, "finish", False),
     (run_generator, "begin", True),
     (run_generator, "suspend", True),
@@ -97,6 +97,8 @@ INTERRUPTED = [
 ]
 
 
+# Between `start` and `await` there is a coroutine that nobody awaits.
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize(("run", "step", "failed"), INTERRUPTED)
 @pytest.mark.parametrize("nested", [False, True])
 def test_the_call_is_recorded_and_its_node_goes(
@@ -159,7 +161,8 @@ def test_deliveries_that_nobody_awaits_are_queued(
     assert handler.methods() == [f"{ITEM}:body"]
 
 
-def test_an_interrupted_begin_ends_no_call_but_its_own(
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
+def test_an_interrupted_start_ends_no_call_but_its_own(
     interrupt_after: Callable[[str], list[str]],
 ) -> None:
     handler = CollectingHandler()
@@ -172,11 +175,11 @@ def test_an_interrupted_begin_ends_no_call_but_its_own(
     @profiler.profile
     async def outer() -> str:
         coroutine = inner()
-        profiler.handle_records = False  # So `begin` makes no node: the current one is outer's.
-        raised = interrupt_after("begin")
+        profiler.handle_records = False  # So `start` begins no call: the current one is outer's.
+        raised = interrupt_after("start")
         with pytest.raises(Interrupt):
             drive(coroutine)
-        assert raised == ["begin"]
+        assert raised == ["start"]
         profiler.handle_records = True
         return path_of(profiler)
 

@@ -111,11 +111,6 @@ def configured(profiler: publisher.Profiler, handler: CollectingHandler) -> publ
     return profiler
 
 
-@pytest.fixture
-def handler() -> CollectingHandler:
-    return CollectingHandler()
-
-
 def assert_recorded_once(profiler: Any, handler: CollectingHandler, failed: bool = False) -> None:
     for metric in (publisher.TIME_PROFILER, publisher.RESPONSE_SIZE):
         [record] = handler.of_metric(metric)

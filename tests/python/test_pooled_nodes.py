@@ -11,19 +11,9 @@ from typing import Any
 import pytest
 from phanos import publisher
 from phanos.tree import MethodTreeNode
-from support import CollectingHandler, assert_tree_at_rest, drive, make_profiler, path_of
+from support import assert_tree_at_rest, drive, path_of
 
 ITEM = __name__.rpartition(".")[2]
-
-
-@pytest.fixture
-def handler() -> CollectingHandler:
-    return CollectingHandler()
-
-
-@pytest.fixture
-def profiler(handler):
-    return make_profiler(handler)
 
 
 Run = Callable[[publisher.Profiler, Callable[[MethodTreeNode], Any]], Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support import run_python
+from support import output_of
 
 PROGRAM = """
 import sys, threading
@@ -61,12 +61,11 @@ thread.join()
 @pytest.mark.parametrize("size_kib", [64, 256, 512, 2048])
 @pytest.mark.parametrize("kind", ["recording", "idle", "through C"])
 def test_recursion_on_the_stack_of_a_thread(kind: str, size_kib: int) -> None:
-    done = run_python(PROGRAM, kind, str(size_kib))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+    assert output_of(PROGRAM, kind, str(size_kib)) == "done\n"
 
 
 def test_calls_on_the_smallest_stack_there_is() -> None:
-    done = run_python(
+    printed = output_of(
         """
         import threading
         from support import CollectingHandler, make_profiler
@@ -90,11 +89,11 @@ def test_calls_on_the_smallest_stack_there_is() -> None:
         print(results, len(handler.records))
         """
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "['leaf'] 2\n", "")
+    assert printed == "['leaf'] 2\n"
 
 
 def test_recursion_in_a_greenlet_of_a_thread() -> None:
-    done = run_python(
+    printed = output_of(
         """
         import sys, threading
         import greenlet
@@ -120,11 +119,11 @@ def test_recursion_in_a_greenlet_of_a_thread() -> None:
         thread.join()
         """
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "refused\nrefused\n", "")
+    assert printed == "refused\nrefused\n"
 
 
 def test_a_stack_whose_limit_is_raised_is_used() -> None:
-    done = run_python(
+    printed = output_of(
         """
         import os, resource, sys
 
@@ -149,4 +148,4 @@ def test_a_stack_whose_limit_is_raised_is_used() -> None:
         print(down(700))
         """
     )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+    assert printed == "0\n"

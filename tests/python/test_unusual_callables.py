@@ -17,11 +17,6 @@ from support import CollectingHandler, assert_tree_at_rest, drive, make_profiler
 ITEM = __name__.rpartition(".")[2]
 
 
-@pytest.fixture
-def handler() -> CollectingHandler:
-    return CollectingHandler()
-
-
 @pytest.fixture(params=[False, True], ids=["native", "own steps"])
 def profiler(request, handler):
     """A profiler that takes the steps of a call natively, or in Python."""

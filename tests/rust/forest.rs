@@ -13,9 +13,9 @@ fn values(forest: &Forest<u32>, ids: &[NodeId]) -> Vec<u32> {
 fn children_stand_in_the_order_in_which_they_came() {
     let mut forest = Forest::new();
     let root = forest.insert(0);
-    let first = forest.insert_under(root, 1);
-    forest.insert_under(root, 2);
-    forest.insert_under(first, 3);
+    let first = forest.insert_under(root, 1).unwrap();
+    forest.insert_under(root, 2).unwrap();
+    forest.insert_under(first, 3).unwrap();
     assert_eq!(values(&forest, &forest.children(root)), [1, 2]);
     assert_eq!(values(&forest, &forest.children(first)), [3]);
     assert_eq!(forest.parent(first), Some(root));
@@ -27,10 +27,10 @@ fn children_stand_in_the_order_in_which_they_came() {
 fn children_of_a_removed_node_move_up_behind_their_new_siblings() {
     let mut forest = Forest::new();
     let root = forest.insert(0);
-    let caller = forest.insert_under(root, 1);
-    forest.insert_under(root, 2);
-    let inner = forest.insert_under(caller, 3);
-    forest.insert_under(caller, 4);
+    let caller = forest.insert_under(root, 1).unwrap();
+    forest.insert_under(root, 2).unwrap();
+    let inner = forest.insert_under(caller, 3).unwrap();
+    forest.insert_under(caller, 4).unwrap();
     assert_eq!(forest.remove(caller), Some(1));
     assert_eq!(values(&forest, &forest.children(root)), [2, 3, 4]);
     assert_eq!(forest.parent(inner), Some(root));
@@ -40,7 +40,7 @@ fn children_of_a_removed_node_move_up_behind_their_new_siblings() {
 fn children_of_a_removed_root_become_roots() {
     let mut forest = Forest::new();
     let root = forest.insert(0);
-    let child = forest.insert_under(root, 1);
+    let child = forest.insert_under(root, 1).unwrap();
     assert_eq!(forest.remove(root), Some(0));
     assert_eq!(forest.parent(child), None);
     assert_eq!(forest.get(child), Some(&1));
@@ -59,8 +59,20 @@ fn an_id_never_names_another_node() {
     assert!(!forest.contains(first));
     assert_eq!(forest.parent(first), None);
     assert!(forest.children(first).is_empty());
-    let orphan = forest.insert_under(first, 3);
-    assert_eq!(forest.parent(orphan), None);
+    assert_eq!(forest.insert_under(first, 3), Err(3));
+    assert_eq!(forest.remove_child(first), None);
+}
+
+#[test]
+fn only_a_node_with_a_parent_is_removed_as_a_child() {
+    let mut forest = Forest::new();
+    let root = forest.insert(0);
+    let child = forest.insert_under(root, 1).unwrap();
+    assert_eq!(forest.remove_child(root), None);
+    assert_eq!(forest.len(), 2);
+    assert_eq!(forest.remove_child(child), Some(1));
+    assert_eq!(forest.len(), 1);
+    assert!(forest.children(root).is_empty());
 }
 
 #[test]
@@ -80,8 +92,8 @@ fn an_id_from_before_the_arena_shrank_names_nothing_afterwards() {
 fn a_node_is_not_hung_below_itself() {
     let mut forest = Forest::new();
     let root = forest.insert(0);
-    let child = forest.insert_under(root, 1);
-    let grandchild = forest.insert_under(child, 2);
+    let child = forest.insert_under(root, 1).unwrap();
+    let grandchild = forest.insert_under(child, 2).unwrap();
     assert!(!forest.append(grandchild, root));
     assert!(!forest.append(child, child));
     assert!(forest.append(root, grandchild));
@@ -93,10 +105,10 @@ fn a_node_is_not_hung_below_itself() {
 fn a_tree_is_taken_out_whole() {
     let mut forest = Forest::new();
     let root = forest.insert(0);
-    let child = forest.insert_under(root, 1);
+    let child = forest.insert_under(root, 1).unwrap();
     let mut deepest = child;
     for value in 2..100_000 {
-        deepest = forest.insert_under(deepest, value);
+        deepest = forest.insert_under(deepest, value).unwrap();
     }
     let mut taken = forest.remove_tree(child);
     taken.sort_unstable();
@@ -150,7 +162,7 @@ proptest! {
                 }
                 (1, Some(index)) => {
                     let (parent, id) = live[index];
-                    live.push((value, forest.insert_under(id, value)));
+                    live.push((value, forest.insert_under(id, value).unwrap()));
                     model.insert(Some(parent), value);
                 }
                 _ => {

@@ -17,25 +17,12 @@ from typing import Any
 
 from phanos import _connection
 from phanos._rabbitmq import AsyncImpProfHandler
+from records import record
 
 PAUSE_S = 0.002
 FORK_AT = 100
 SMALL_BYTES = 2_000_000
 METRIC = "time_profiler"
-
-
-def record(number: int, **changed: Any) -> dict[str, Any]:
-    """Return one record, as a profiler hands it over; its value is its number."""
-    return {
-        "item": "A",
-        "metric": "histogram",
-        "units": "mS",
-        "job": "JOB",
-        "method": "A:root",
-        "labels": {},
-        "value": ("observe", float(number)),
-        **changed,
-    }
 
 
 def hand_over(handler: AsyncImpProfHandler, records: list[Any], metric: str = METRIC) -> None:

@@ -13,6 +13,7 @@ import pytest
 from phanos.messaging import BlockingPublisher
 from phanos.publisher import ImpProfHandler, Profiler
 from proxy import Proxy
+from records import RECORD
 from threads import native_threads, wait_until_gone
 
 # Far longer than a test may take: nothing ends by itself.
@@ -20,15 +21,6 @@ FOREVER_S = 1000.0
 PRESS_AFTER_S = 0.3
 # 0.05 s on a machine with nothing else to do.
 SOON_S = 1.0
-RECORD: Any = {
-    "item": "A",
-    "metric": "histogram",
-    "units": "mS",
-    "job": "JOB",
-    "method": "A:root",
-    "labels": {},
-    "value": ("observe", 1.0),
-}
 
 
 def interrupted(waiting: Callable[[], Any]) -> None:

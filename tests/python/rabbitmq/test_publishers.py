@@ -20,21 +20,13 @@ from phanos.messaging import (
 )
 from proxy import Proxy
 from receiver import Receiver
+from records import RECORD
 from running import running
 from support import run_in_threads
 
 from tools.rabbitmq import Node
 from tools.rabbitmq.ports import free_ports
 
-RECORD: Any = {
-    "item": "A",
-    "metric": "histogram",
-    "units": "mS",
-    "job": "JOB",
-    "method": "A:root",
-    "labels": {},
-    "value": ("observe", 1.0),
-}
 LAG_S = 0.1
 
 

@@ -13,6 +13,7 @@ import pytest
 from certificates import Authority
 from phanos import messaging, publisher
 from proxy import Proxy
+from records import RECORD
 from support import wait_until
 
 from tools.rabbitmq import Node
@@ -20,15 +21,6 @@ from tools.rabbitmq import Node
 SECRET = "sesame-žluť"
 # What a text or bytes may hold of it: the ASCII part is the same in both.
 TRACE = "sesame"
-RECORD: Any = {
-    "item": "A",
-    "metric": "histogram",
-    "units": "mS",
-    "job": "JOB",
-    "method": "A:root",
-    "labels": {},
-    "value": ("observe", 1.0),
-}
 
 
 def forms(thing: Any, seen: set[int] | None = None) -> Iterator[str]:

@@ -14,7 +14,8 @@ from phanos import _connection
 from phanos._rabbitmq import AsyncImpProfHandler
 from proxy import Proxy
 from receiver import Receiver
-from spooling import METRIC, hand_over, record
+from records import record
+from spooling import METRIC, hand_over
 
 DEADLINE_S = 30.0
 ADOPT_S = 0.1

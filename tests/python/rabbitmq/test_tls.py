@@ -13,20 +13,12 @@ from certificates import Authority
 from phanos.messaging import BlockingPublisher
 from phanos.publisher import AsyncImpProfHandler, ImpProfHandler
 from receiver import Receiver
+from records import RECORD
 
 from tools.rabbitmq import Node
 from tools.rabbitmq.ports import HOST
 
 CANNOT = "Cannot connect to RabbitMQ"
-RECORD: Any = {
-    "item": "A",
-    "metric": "histogram",
-    "units": "mS",
-    "job": "JOB",
-    "method": "A:root",
-    "labels": {},
-    "value": ("observe", 1.0),
-}
 Maker = Callable[..., Any]
 
 

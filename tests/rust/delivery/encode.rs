@@ -1,11 +1,12 @@
 //! From chunks to messages.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
-use super::fixtures::{metric, put};
+use super::fixtures::{metric, number, put};
 use crate::core::path::TextSlot;
 use crate::core::record::{Labels, Metric};
 use crate::core::value::Value;
@@ -33,6 +34,31 @@ fn a_number_is_written_as_consumers_know_it() {
         String::from_utf8_lossy(&messages[0].body),
         r#"[{"item":"A","metric":"histogram","units":"mS","job":"JOB","method":"A:root","labels":{"error_raised":false},"value":["observe",0.09]}]"#
     );
+}
+
+#[test]
+fn contexts_that_repeat_are_written_each_time() {
+    let contexts = ["A:root", "A:root", "B\"\\:x", "B\"\\:x", "C:ž", "A:root", "plain", ""];
+    let (time, size) = (metric("time_profiler"), metric("response_size"));
+    let mut chunk = Chunk::default();
+    for metric in [&time, &size] {
+        let metric = chunk.metric(metric);
+        let mut known = HashMap::new();
+        for context in contexts {
+            let slot = known.get(context).copied().unwrap_or_default();
+            let slot = chunk.text(slot, |text| text.push_str(context));
+            known.insert(context, slot);
+            chunk.push(metric, slot, number(1.0));
+        }
+    }
+    for message in encoded(&chunk) {
+        let records = records(&message);
+        let written = |key: &str| -> Vec<_> {
+            records.iter().map(|record| record[key].as_str().expect("a string")).collect()
+        };
+        assert_eq!(written("method"), contexts);
+        assert_eq!(written("item"), ["A", "A", "B\"\\", "B\"\\", "C", "A", "plain", ""]);
+    }
 }
 
 #[test]

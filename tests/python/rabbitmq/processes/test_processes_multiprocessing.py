@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from programs import Program, expect
 from receiver import Receiver
-from support import run_python
+from support import output_of
 
 from tools.rabbitmq import Node
 
@@ -160,6 +160,5 @@ def test_a_child_that_exits_in_a_call(program: Callable[..., Program], received:
 def test_a_child_that_is_the_first_to_import_phanos(
     broker: Node, exchange: str, received: Receiver
 ) -> None:
-    done = run_python(IMPORTED_BY_A_CHILD, str(broker.port), exchange)
-    assert (done.returncode, done.stderr) == (0, "")
+    output_of(IMPORTED_BY_A_CHILD, str(broker.port), exchange)
     expect(received, {"late": 1})

@@ -1,0 +1,162 @@
+//! The two functions of a gate that every call of a coroutine function calls.
+//!
+//! Methods made by PyO3 cost 20 ns more each: they tell PyO3 that the thread holds the
+//! interpreter lock, and take their arguments apart.
+
+#![allow(unsafe_code)]
+
+use std::ptr;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
+use pyo3::prelude::*;
+
+use super::entry::{held, known};
+use super::gate::CallGate;
+use super::node::Node;
+
+pub(super) enum GateFunction {
+    Start,
+    Finish,
+}
+
+/// Method definitions that the interpreter points to for ever.
+struct Definition(ffi::PyMethodDef);
+
+// SAFETY: never changed; what it points to is static.
+unsafe impl Sync for Definition {}
+
+static START: Definition = Definition(ffi::PyMethodDef {
+    ml_name: c"start".as_ptr(),
+    ml_meth: ffi::PyMethodDefPointer { PyCFunction: start },
+    ml_flags: ffi::METH_O,
+    ml_doc: ptr::null(),
+});
+
+static FINISH: Definition = Definition(ffi::PyMethodDef {
+    ml_name: c"finish".as_ptr(),
+    ml_meth: ffi::PyMethodDefPointer { PyCFunctionFast: finish },
+    ml_flags: ffi::METH_FASTCALL,
+    ml_doc: ptr::null(),
+});
+
+/// A function that keeps `gate` alive.
+pub(super) fn bound<'py>(
+    gate: &Bound<'py, CallGate>,
+    function: GateFunction,
+) -> PyResult<Bound<'py, PyAny>> {
+    let definition = match function {
+        GateFunction::Start => &raw const START.0,
+        GateFunction::Finish => &raw const FINISH.0,
+    };
+    // SAFETY: the definition is static and is only read; the result is owned or null.
+    unsafe {
+        let made = ffi::PyCFunction_NewEx(definition.cast_mut(), gate.as_ptr(), ptr::null_mut());
+        Bound::from_owned_ptr_or_err(gate.py(), made)
+    }
+}
+
+/// What `start` calls once the call has begun: owned references, or null.
+struct Target {
+    function: *mut ffi::PyObject,
+    positional: *mut ffi::PyObject,
+    named: *mut ffi::PyObject,
+}
+
+/// `start(node)`.
+///
+/// The function makes a coroutine, and where it is no plain function may run code of users
+/// first: as in `native_call`, nothing with a destructor is on the stack meanwhile.
+unsafe extern "C" fn start(
+    gate: *mut ffi::PyObject,
+    node: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    let mut target =
+        Target { function: ptr::null_mut(), positional: ptr::null_mut(), named: ptr::null_mut() };
+    begin(gate, node, &mut target);
+    if target.function.is_null() {
+        return ptr::null_mut();
+    }
+    // SAFETY: valid objects, the second a tuple, owned until the end of the call.
+    unsafe {
+        let coroutine = if target.named.is_null() {
+            let arguments = target.positional.cast::<ffi::PyTupleObject>();
+            let first = (&raw const (*arguments).ob_item).cast::<*mut ffi::PyObject>();
+            let count = usize::try_from(ffi::PyTuple_GET_SIZE(target.positional)).unwrap_or(0);
+            ffi::PyObject_Vectorcall(target.function, first, count, ptr::null_mut())
+        } else {
+            ffi::PyObject_Call(target.function, target.positional, target.named)
+        };
+        ffi::Py_DECREF(target.positional);
+        ffi::Py_XDECREF(target.named);
+        coroutine
+    }
+}
+
+/// Fills `target` in, or leaves it with an exception raised.
+#[inline(never)]
+extern "C" fn begin(gate: *mut ffi::PyObject, node: *mut ffi::PyObject, target: &mut Target) {
+    held(|py| {
+        // SAFETY: the gate is what `bound` was given; both live for the call.
+        let (gate, node) = unsafe {
+            let gate = Bound::ref_from_ptr(py, &gate).cast_unchecked::<CallGate>();
+            (gate, Bound::ref_from_ptr(py, &node))
+        };
+        let begun = match node.cast::<Node>() {
+            Ok(node) => gate.get().open(node).map(|()| node.get().arguments(py)),
+            Err(error) => Err(error.into()),
+        };
+        match begun {
+            Ok((Some(positional), named)) => {
+                *target = Target {
+                    // Kept alive by the gate.
+                    function: gate.get().site.function.as_ptr(),
+                    positional: positional.into_ptr(),
+                    named: named.map_or(ptr::null_mut(), Bound::into_ptr),
+                };
+            }
+            Ok((None, _)) => known(py, || {
+                PyTypeError::new_err("start expects the node of a coroutine").restore(py);
+            }),
+            Err(error) => known(py, || error.restore(py)),
+        }
+        ptr::null_mut()
+    });
+}
+
+/// `finish(node, result)`.
+unsafe extern "C" fn finish(
+    gate: *mut ffi::PyObject,
+    arguments: *mut *mut ffi::PyObject,
+    count: ffi::Py_ssize_t,
+) -> *mut ffi::PyObject {
+    held(|py| {
+        if count != 2 {
+            return known(py, || {
+                let text = format!("finish expects a node and a result, got {count} arguments");
+                PyTypeError::new_err(text).restore(py);
+                ptr::null_mut()
+            });
+        }
+        // SAFETY: the gate is what `bound` was given; all live for the call.
+        let (gate, node, result) = unsafe {
+            let gate = Bound::ref_from_ptr(py, &gate).cast_unchecked::<CallGate>();
+            let node = Bound::ref_from_ptr(py, &*arguments);
+            (gate, node, Bound::ref_from_ptr(py, &*arguments.add(1)))
+        };
+        let ended = match node.cast::<Node>() {
+            Ok(node) => gate.get().conclude(node, Some(result), false),
+            Err(error) => Err(error.into()),
+        };
+        match ended {
+            // SAFETY: immortal or counted, these two are always there.
+            Ok(left) => unsafe {
+                ffi::Py_NewRef(if left { ffi::Py_True() } else { ffi::Py_False() })
+            },
+            Err(error) => known(py, || {
+                error.restore(py);
+                ptr::null_mut()
+            }),
+        }
+    })
+}
