@@ -166,7 +166,7 @@ BENCH := PYTHONPATH=benches/python:. $(DEFAULT_BIN)/python -m
 RESULTS := $(if $(QUICK),target/bench,benches/results)
 
 .PHONY: bench
-bench: $(addprefix bench-,$(filter $(VERSIONS),$(MEASURED))) ## what everything costs, beside other libraries: README, charts, raw numbers (QUICK=1: two minutes, prints only)
+bench: $(addprefix bench-,$(filter $(VERSIONS),$(MEASURED))) ## measure what everything costs: README, charts, raw numbers (QUICK=1 prints only)
 	$(if $(QUICK),,$(CARGO) bench --locked --no-default-features --features amqp,clock)
 	$(call say,"what a profiled call costs")
 	@echo "  lacking  $(or $(filter-out $(VERSIONS),$(MEASURED)),none)"

@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 from bench_samples import result
 from costs import chart_calls, chart_growth
-from costs.axis import LogAxis, around
+from costs.axis import ROOM, LogAxis, around
 from costs.rows import rows
 from costs.svg import DARK, LIGHT, Picture
 
@@ -83,7 +83,8 @@ def test_bars_end_where_the_axis_says():
         for rect in picture.iter(f"{SVG}rect")
         if rect.get("x") == f"{chart_calls.LEFT:.1f}" and float(rect.get("y", 0)) < FIRST_GROUP_END
     }
-    axis = LogAxis(10, 100_000, 0, chart_calls.WIDTH - chart_calls.LEFT - chart_calls.RIGHT)
+    width = chart_calls.WIDTH - chart_calls.LEFT - chart_calls.RIGHT
+    axis = LogAxis(10, 50_000 * ROOM, 0, width)
     for key, cost in {"new": 250, "old": 9_000, "prometheus": 1_200, "wrapper": 60}.items():
         assert bars[f"fill-{key}"] == pytest.approx(axis.place(cost), abs=0.1)
 
@@ -100,12 +101,17 @@ def test_values_of_neighbouring_bars_do_not_overlap():
     assert min(gaps) >= max(size for sizes in lines.values() for size in sizes)
 
 
-def test_an_axis_has_the_powers_of_ten_around_its_values():
+def test_an_axis_has_room_for_its_values_and_lines_at_powers_of_ten():
     axis = around([28.0, 83_000.0], 0, 400)
     assert axis.decades() == [10, 100, 1_000, 10_000, 100_000]
-    assert [axis.place(value) for value in (10, 1_000, 100_000)] == pytest.approx([0, 200, 400])
-    assert axis.place(1) == 0
+    assert 380 < axis.place(83_000) < 400
     assert around([-3.0], 0, 1).decades() == [1, 10]
+
+
+def test_a_logarithmic_axis_gives_every_power_of_ten_the_same_room():
+    axis = LogAxis(10, 100_000, 0, 400)
+    assert [axis.place(value) for value in (10, 1_000, 100_000)] == pytest.approx([0, 200, 400])
+    assert (axis.place(1), axis.place(1e9)) == (0, 400)
 
 
 def test_text_cannot_break_the_picture():

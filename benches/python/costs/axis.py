@@ -28,11 +28,14 @@ class LogAxis(NamedTuple):
         return [10.0**power for power in range(first, last + 1)]
 
 
+ROOM = 1.3
+"""The highest value of an axis beyond the highest that is drawn."""
+
+
 def around(values: list[float], start: float, end: float) -> LogAxis:
-    """An axis from the power of ten below all values to the one above them."""
+    """An axis from the power of ten below all values to a little above them."""
     lowest = 10.0 ** math.floor(math.log10(max(min(values), 1)))
-    highest = 10.0 ** math.ceil(math.log10(max(*values, 1)))
-    return LogAxis(lowest, max(highest, lowest * 10), start, end)
+    return LogAxis(lowest, max(max(values) * ROOM, lowest * 10), start, end)
 
 
 def duration(nanoseconds: float) -> str:
@@ -40,7 +43,6 @@ def duration(nanoseconds: float) -> str:
     for unit, size in (("ns", 1), ("µs", 1e3), ("ms", 1e6)):
         value = nanoseconds / size
         if value < 999.5 or unit == "ms":
-            digits = 1 if unit != "ns" and value < 9.95 else 0
-            text = f"{value:,.{digits}f}"
-            return f"{text.removesuffix('.0')} {unit}"
+            digits = 1 if unit != "ns" and value < 9.95 and value != int(value) else 0
+            return f"{value:,.{digits}f} {unit}"
     raise AssertionError("unreachable")

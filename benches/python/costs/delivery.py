@@ -21,6 +21,8 @@ from tools.rabbitmq import Installation, Node
 KINDS = {"sync": "ImpProfHandler", "async": "AsyncImpProfHandler"}
 BATCHES = {"small": 1, "large": 100}
 """Records that a root hands over at once, in each case of sending as many as possible."""
+WAITING = 2_000_000
+"""Records that wait: so many that what the process had free before does not count."""
 REPEATS = 3
 """Measurements of one case in one round; a broker that is down keeps 0.3.2 for too long."""
 TIMEOUT_S = 300
@@ -126,12 +128,12 @@ def sustained(node: Node, both: Interpreters, case: str, scale: Scale) -> dict[s
     return found
 
 
-def waiting_record_bytes(node: Node, both: Interpreters, scale: Scale) -> float:
+def waiting_record_bytes(node: Node, both: Interpreters) -> float:
     """Memory of a record that the broker does not get; leaves the node killed."""
     with side(both.ours, "sync", node.port) as measuring:
         node.kill()
-        grown: int = measuring.ask("memory", scale.records)["bytes"]
-    return grown / scale.records
+        grown: int = measuring.ask("memory", WAITING)["bytes"]
+    return grown / WAITING
 
 
 def measured(both: Interpreters, scale: Scale, tell: Callable[[str], None]) -> dict[str, Any]:
@@ -149,5 +151,5 @@ def measured(both: Interpreters, scale: Scale, tell: Callable[[str], None]) -> d
             "broker": Installation.find().home.name,
             "calls": calls,
             "sustained": {case: sustained(node, both, case, scale) for case in BATCHES},
-            "waiting_record_bytes": waiting_record_bytes(node, both, scale),
+            "waiting_record_bytes": waiting_record_bytes(node, both),
         }

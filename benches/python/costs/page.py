@@ -26,17 +26,20 @@ CALLS_CHART, GROWTH_CHART = "costs.svg", "growth.svg"
 def setting(result: Result) -> str:
     """Machine, versions and date in one line."""
     about, machine = result.about, result.about["machine"]
-    versions = ", ".join(
+    build = "with" if about["python"]["pgo"] else "without"
+    peers = [
         f"{one.title} {about['participants'][one.key]}"
         for one in PARTICIPANTS
         if one.module != NEW.module and one.key in about["participants"]
-    )
-    build = "with" if about["python"]["pgo"] else "without"
-    return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}; "
-        f"CPython {result.python} (built {build} PGO); {versions}; "
-        f"{' '.join((about['rustc'] or 'rustc of unknown version').split()[:2])}; {day(result)}."
-    )
+    ]
+    parts = [
+        f"{machine['processor']}, {machine['cores']} cores, {machine['system']}",
+        f"CPython {result.python} (built {build} PGO)",
+        ", ".join(peers),
+        " ".join((about["rustc"] or "rustc of unknown version").split()[:2]),
+        day(result),
+    ]
+    return f"{'; '.join(part for part in parts if part)}."
 
 
 def day(result: Result) -> str:

@@ -20,7 +20,7 @@ class Scale(NamedTuple):
 
 
 FULL = Scale(
-    calls=Plan(rounds=10, slice_ms=20, repeats=7),
+    calls=Plan(rounds=12, slice_ms=20, repeats=7),
     growth=Plan(rounds=3, slice_ms=15, repeats=7),
     growth_limit_s=10,
     imports=20,

@@ -32,15 +32,16 @@ DARK = {
 
 def rules(colours: dict[str, str]) -> str:
     """CSS classes: `text-NAME` for letters, `fill-NAME` for areas, `line-NAME` for lines."""
-    halo = f".halo{{paint-order:stroke;stroke-width:4px;stroke:{colours['ground']}}}"
-    return halo + "".join(
+    return f".halo{{stroke:{colours['ground']}}}" + "".join(
         f".text-{name},.fill-{name}{{fill:{colour}}}.line-{name}{{stroke:{colour}}}"
         for name, colour in colours.items()
     )
 
 
 STYLE = (
-    f"text{{font-family:{FONT}}}path{{fill:none}}{rules(LIGHT)}"
+    f"text{{font-family:{FONT}}}path{{fill:none}}"
+    ".halo{paint-order:stroke;stroke-width:3px;stroke-linejoin:round}"
+    f"{rules(LIGHT)}"
     f"@media (prefers-color-scheme:dark){{{rules(DARK)}}}"
 )
 

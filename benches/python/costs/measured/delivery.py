@@ -12,7 +12,7 @@ line of the input with one line of JSON:
                  node current, and what follows is no root any more
     small N      N records by N root calls, until confirmed
     large N      the same in batches of `RECORDS_LEN_LIMIT`; N is a multiple of `NESTED`
-    memory N     N records that the broker does not get: growth of what is allocated, in bytes
+    memory N     N records that the broker does not get: growth of the process in bytes
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from typing import Any
 from phanos.publisher import AsyncImpProfHandler, ImpProfHandler, Profiler
 
 from costs.measured.bare import async_body, async_call, body, call
-from costs.measured.memory import used_bytes
+from costs.measured.memory import resident_bytes
 
 FLUSH_S = 120.0
 NESTED = 10_000
@@ -137,9 +137,9 @@ class Sync:
 
     def memory(self, count: int) -> Answer:
         gc.collect()
-        before = used_bytes()
+        before = resident_bytes()
         call(self.root, count // NESTED)
-        grown = used_bytes() - before
+        grown = resident_bytes() - before
         assert self.stats()["queued"] >= count, self.stats()
         return {"bytes": grown}
 
