@@ -6,8 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from typing import Any
 
-from . import _registry
-from ._phanos import record_to_str
+from ._phanos import WatchedHandler, record_to_str
 from .types import LoggerLike, Record
 
 
@@ -28,7 +27,7 @@ class OutputFormatter:
         return record_to_str(name, record)
 
 
-class BaseHandler(ABC):
+class BaseHandler(WatchedHandler, ABC):
     """
     Base of all handlers.
 
@@ -49,11 +48,6 @@ class BaseHandler(ABC):
                 f"got {handler_name!r}"
             )
         self.handler_name = handler_name
-
-    def __setattr__(self, attribute: str, value: Any) -> None:
-        super().__setattr__(attribute, value)
-        if attribute in ("handle", "formatter", "publisher", "synchronous"):
-            _registry.changed(self)
 
 
 class SyncBaseHandler(BaseHandler):

@@ -26,6 +26,7 @@ __all__ = [
     "Plan",
     "ProbeAnswer",
     "ProfilerCore",
+    "WatchedHandler",
     "__version__",
     "call_as",
     "call_in_future",
@@ -107,6 +108,9 @@ class MethodTreeNode:
     def fatal(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
 
 @disjoint_base
+class WatchedHandler:
+    """What handlers inherit first: their profilers learn of parts that are assigned to them."""
+
 class MetricStore:
     """Columns, attributes and operations beneath the metric classes."""
 

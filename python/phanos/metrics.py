@@ -15,7 +15,6 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, cast
 
-from . import _registry
 from ._column import LABELS, METHODS, VALUES, Column
 from ._phanos import MethodTreeNode, MetricStore, monotonic_ns
 from .log import InstanceLoggerMixin
@@ -85,11 +84,6 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
         self.label_names = _checked_labels(name, labels)
         self.operations = {}
         self.default_operation = ""
-
-    def __setattr__(self, attribute: str, value: Any) -> None:
-        super().__setattr__(attribute, value)
-        if callable(value):  # A method of the instance's own: plans look at these.
-            _registry.changed(self)
 
     @property
     def values(self) -> Any:

@@ -17,6 +17,31 @@ pub struct Lines<'a> {
     last: Option<(u64, Range<usize>)>,
 }
 
+/// The labels of one line.
+pub struct LabelText<'a> {
+    separator: &'static str,
+    out: &'a mut String,
+}
+
+impl LabelText<'_> {
+    pub fn add_text(&mut self, name: &str, value: &str) {
+        self.begin(name);
+        write_on_one_line(value, self.out);
+    }
+
+    pub fn add_flag(&mut self, name: &str, value: bool) {
+        self.begin(name);
+        self.out.push_str(if value { "True" } else { "False" });
+    }
+
+    fn begin(&mut self, name: &str) {
+        self.out.push_str(self.separator);
+        write_on_one_line(name, self.out);
+        self.out.push('=');
+        self.separator = ", ";
+    }
+}
+
 impl<'a> Lines<'a> {
     /// For about `records` records of `metric`.
     pub fn new(metric: &'a Metric, records: usize) -> Self {
@@ -44,6 +69,24 @@ impl<'a> Lines<'a> {
             None => self.text.push_str(&self.metric.line_tails[0]),
             Some(raised) => self.end(raised),
         }
+    }
+
+    /// The same with labels that `give` gives one by one. If it cannot give all of them, or
+    /// there are none, it says false: the line is then not written.
+    pub fn add_number_labelled(
+        &mut self,
+        method: &Path,
+        number: f64,
+        give: impl FnOnce(&mut LabelText<'_>) -> bool,
+    ) -> bool {
+        let start = self.text.len();
+        self.add_number(method, number, None);
+        let given = give(&mut LabelText { separator: ", labels: ", out: &mut self.text });
+        if !given {
+            self.text.truncate(start);
+            self.last = None;
+        }
+        given
     }
 
     fn begin(&mut self, method: &Path) {

@@ -64,7 +64,8 @@ pub fn write_on_one_line(text: &str, out: &mut String) {
                 ..='\u{1e}' | '\u{85}' | '\u{2028}' | '\u{2029}'
         )
     };
-    if !text.contains(breaks) {
+    let is_plain = text.bytes().all(|byte| (b' '..0x7f).contains(&byte));
+    if is_plain || !text.contains(breaks) {
         out.push_str(text);
         return;
     }

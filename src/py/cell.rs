@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PySequence, PyString, PyTuple};
 
 use crate::core::column;
-use crate::core::lines::Lines;
+use crate::core::lines::{LabelText, Lines};
 use crate::core::path::Path;
 pub(crate) use crate::core::record::Operation;
 use crate::core::record::{ERROR_RAISED, Labels, Metric};
@@ -195,6 +195,52 @@ fn text_labels_of(item: &Bound<'_, PyAny>) -> Labels {
     let listed: Box<[_]> =
         listed.map(|(name, value)| (text_of(&name).into(), text_value_of(&value))).collect();
     if listed.is_empty() { Labels::None } else { Labels::Listed(listed) }
+}
+
+/// Gives labels whose names are strings and whose values are strings and flags, as they nearly
+/// always are; false if there are others, or none. Runs no code of users.
+fn give_plain_labels(item: &Bound<'_, PyAny>, text: &mut LabelText<'_>) -> bool {
+    let Ok(labels) = item.cast_exact::<PyDict>() else {
+        return false;
+    };
+    for (name, value) in labels {
+        let name = name.cast_exact::<PyString>().ok().and_then(|name| name.to_str().ok());
+        let Some(name) = name else { return false };
+        if let Ok(value) = value.cast_exact::<PyString>() {
+            let Ok(value) = value.to_str() else { return false };
+            text.add_text(name, value);
+        } else if let Ok(value) = value.cast_exact::<PyBool>() {
+            text.add_flag(name, value.is_true());
+        } else {
+            return false;
+        }
+    }
+    !labels.is_empty()
+}
+
+/// Writes the line of one row.
+pub(crate) fn add_line(
+    py: Python<'_>,
+    lines: &mut Lines<'_>,
+    value: &ValueCell,
+    labels: &LabelCell,
+    method: &MethodCell,
+) {
+    if let (ValueCell::Number(_, number), MethodCell::Path(path)) = (value, method) {
+        match labels {
+            LabelCell::None => return lines.add_number(path, *number, None),
+            LabelCell::ErrorRaised(raised) => {
+                return lines.add_number(path, *number, Some(*raised));
+            }
+            LabelCell::Object(item) => {
+                let give = |text: &mut LabelText<'_>| give_plain_labels(item.bind(py), text);
+                if lines.add_number_labelled(path, *number, give) {
+                    return;
+                }
+            }
+        }
+    }
+    lines.add(&method.for_text(py), &value.for_text(py), &labels.for_text(py));
 }
 
 fn json_labels_of(item: &Bound<'_, PyAny>, refused: &mut Refused) -> Labels {

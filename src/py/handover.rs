@@ -7,7 +7,7 @@ use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 use crate::core::lines::Lines;
 
 use super::call::failure;
-use super::cell::{Columns, LabelCell, MethodCell, ValueCell, class_name, dict_to_text, text_of};
+use super::cell::{Columns, add_line, class_name, dict_to_text, text_of};
 use super::delivery::Delivery;
 use super::metric::{Metric, record_dicts};
 use super::node::Node;
@@ -321,19 +321,7 @@ impl<'py> Taken<'_, 'py> {
                 let mut lines = Lines::new(&metric, columns.len());
                 let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
                 for ((value, labels), method) in rows {
-                    let plain = match labels {
-                        LabelCell::None => Some(None),
-                        LabelCell::ErrorRaised(raised) => Some(Some(*raised)),
-                        LabelCell::Object(_) => None,
-                    };
-                    if let (ValueCell::Number(_, number), Some(raised), MethodCell::Path(path)) =
-                        (value, plain, method)
-                    {
-                        lines.add_number(path, *number, raised);
-                    } else {
-                        let value = value.for_text(py);
-                        lines.add(&method.for_text(py), &value, &labels.for_text(py));
-                    }
+                    add_line(py, &mut lines, value, labels, method);
                 }
                 lines.text
             }

@@ -38,6 +38,7 @@
 //! | `answer`    | what its network side answers, waited for or looked for |
 //! | `raised`    | the exception in flight, set aside and put back |
 //! | `attributes` | attributes that users set on nodes and contexts |
+//! | `watched`   | objects whose attributes change plans: metrics, handlers |
 //! | `gil_cell`  | state guarded by the interpreter lock |
 //! | `interpreter` | whether this is the main one |
 //! | `awaitable` | futures that users await, on a runtime of the process |
@@ -82,6 +83,7 @@ mod stack;
 mod store;
 mod strand;
 mod user_code;
+mod watched;
 mod wire;
 
 /// Native half of `phanos`; its Python half is the documented interface.
@@ -119,6 +121,8 @@ pub(crate) mod module {
     use super::profiler::ProfilerCore;
     #[pymodule_export]
     use super::raised::call_as;
+    #[pymodule_export]
+    use super::watched::WatchedHandler;
     #[pymodule_export]
     use super::wire::records_to_json;
 

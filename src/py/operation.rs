@@ -169,12 +169,16 @@ pub(crate) fn label_cell(
             }
         },
     };
-    let given = given.filter(|labels| !labels.is_empty());
+    // A copy is kept anyway; and nobody changes it while it is looked through.
+    let given = match given.filter(|labels| !labels.is_empty()) {
+        Some(labels) => Some(labels.copy()?),
+        None => None,
+    };
     if let Some(labels) = &given {
         let mut matching = 0;
         let mut unknown = false;
-        for name in labels.keys() {
-            if wants_error && name.eq(error_raised)? {
+        for (name, _) in labels {
+            if wants_error && (name.is(error_raised) || name.eq(error_raised)?) {
                 continue;
             }
             if names.contains(&name).unwrap_or(false) {
@@ -196,7 +200,6 @@ pub(crate) fn label_cell(
         (None, None) => LabelCell::None,
         (None, Some(raised)) => LabelCell::ErrorRaised(raised),
         (Some(labels), raised) => {
-            let labels = labels.copy()?;
             if let Some(raised) = raised {
                 labels.set_item(error_raised, PyBool::new(py, raised))?;
             }

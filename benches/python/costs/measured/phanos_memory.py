@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from typing import Any
 
+from costs.measured.counting import counted
 from costs.measured.memory import used_bytes
 from costs.measured.phanos_growth import LIMIT, family
 from costs.measured.phanos_profilers import to_stream
@@ -20,7 +21,8 @@ def path_bytes() -> dict[str, Any]:
     run, paths = family(profiler.profile, PARENTS), PARENTS * LIMIT
     gc.collect()
     arrived, before = stream.arrived(), used_bytes()
-    run(paths)
+    with counted():
+        run(paths)
     gc.collect()
     grown = used_bytes() - before
     assert stream.arrived() - arrived == paths

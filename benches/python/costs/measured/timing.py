@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from costs.measured.case import Case
+from costs.measured.counting import counted
 
 
 class Effort(NamedTuple):
@@ -30,17 +31,24 @@ def collector_off() -> Generator[None, None, None]:
 
 
 def elapsed_ns(case: Case, calls: int) -> int:
+    """Time of so many calls."""
+    case.arrived()  # What is still on its way from before gets there first.
+    start = time.perf_counter_ns()
+    case.run(calls)
+    return time.perf_counter_ns() - start
+
+
+def checked_ns(case: Case, calls: int) -> int:
     """
-    Time of so many calls.
+    Time of so many calls whose records are counted.
 
     Raises:
         AssertionError: they did not record what they should have.
     """
-    before = case.arrived()
-    start = time.perf_counter_ns()
-    case.run(calls)
-    elapsed = time.perf_counter_ns() - start
-    case.check(calls, case.arrived() - before)
+    with counted():
+        before = case.arrived()
+        elapsed = elapsed_ns(case, calls)
+        case.check(calls, case.arrived() - before)
     return elapsed
 
 
@@ -48,7 +56,7 @@ def calls_per_slice(case: Case, slice_ms: float) -> int:
     """How many calls take about that long: found by doubling, from one unit on."""
     calls, wanted_ns = case.unit, slice_ms * 1e6
     # The better of two: one that was interrupted would shorten every measurement to come.
-    while (elapsed := min(elapsed_ns(case, calls), elapsed_ns(case, calls))) < wanted_ns / 4:
+    while (elapsed := min(checked_ns(case, calls), checked_ns(case, calls))) < wanted_ns / 4:
         calls *= 2
     return max(1, round(calls * wanted_ns / elapsed / case.unit)) * case.unit
 
@@ -58,7 +66,10 @@ def samples(cases: Iterable[Case], effort: Effort) -> dict[str, list[float]]:
     Time all cases in turn, `effort.repeats` times.
 
     Returns nanoseconds per call, by case, in the order of the repeats: the same place in two
-    lists is the same minute on the machine.
+    lists is the same minute on the machine. What the calls record is checked before and after.
+
+    Raises:
+        AssertionError: it is not what they should record.
     """
     with collector_off():
         planned = [(case, calls_per_slice(case, effort.slice_ms)) for case in cases]
@@ -67,4 +78,6 @@ def samples(cases: Iterable[Case], effort: Effort) -> dict[str, list[float]]:
             for case, calls in planned:
                 gc.collect()
                 found[case.name].append(elapsed_ns(case, calls) / calls)
+        for case, calls in planned:
+            checked_ns(case, calls)
     return found
