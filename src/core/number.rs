@@ -17,7 +17,7 @@ pub fn write_python(number: f64, out: &mut String) {
     }
     if let Some(hundredths) = hundredths_of(number) {
         write_hundredths(number.is_sign_negative(), hundredths, |digits| {
-            out.push_str(std::str::from_utf8(digits).unwrap_or_default());
+            out.extend(digits.iter().map(|digit| char::from(*digit)));
         });
         return;
     }

@@ -3,10 +3,11 @@
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyList, PyString};
 
 use crate::core::number;
 
+use super::arguments::Packed;
 use super::entry::known;
 use super::handover::{self, Outcome};
 use super::metric::{Metric, PlainLabels};
@@ -17,9 +18,6 @@ use super::profiler::ProfilerCore;
 use super::raised::swallow;
 use super::site::Site;
 use super::user_code;
-
-/// Positional and keyword arguments as hooks get them.
-pub(crate) type Packed<'py> = (Bound<'py, PyTuple>, Bound<'py, PyDict>);
 
 /// A call under way.
 pub(crate) struct Call<'py> {

@@ -6,11 +6,11 @@ use std::time::Instant;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyTuple};
+use pyo3::types::PyList;
 
 use crate::clock::Start;
 
-use super::call::{self, Call, Ending, Packed};
+use super::call::{self, Call, Ending};
 use super::entry::known;
 use super::gate_functions::{self, GateFunction};
 use super::handover::Outcome;
@@ -42,8 +42,10 @@ impl CallGate {
             return Ok(());
         };
         let Call { token, level, .. } =
-            call::begin(node.clone(), core, plan.get(), &self.site, || Ok(packed(node)))
-                .map_err(|error| *error)?;
+            call::begin(node.clone(), core, plan.get(), &self.site, || {
+                node.get().lend_arguments(py).pack(py)
+            })
+            .map_err(|error| *error)?;
         let started = Start::now();
         node.get().with_running(py, |running| {
             *running = Some(Running {
@@ -80,7 +82,7 @@ impl CallGate {
         };
         let call = Call { node: node.clone(), token, level };
         let ending = Ending { elapsed_ns, failed, result };
-        let pack = || Ok(packed(node));
+        let pack = || node.get().lend_arguments(py).pack(py);
         let outcome = call::finish(py, &self.site.core, plan.get(), &call, &ending, pack);
         let Some(outcome) = outcome else {
             self.close_ended(call, failed);
@@ -130,13 +132,6 @@ impl CallGate {
         self.close(node);
         swallow(py, queued).map(drop)
     }
-}
-
-/// Arguments as hooks get them.
-fn packed<'py>(node: &Bound<'py, Node>) -> Packed<'py> {
-    let py = node.py();
-    let (positional, named) = node.get().arguments(py);
-    (positional.unwrap_or_else(|| PyTuple::empty(py)), named.unwrap_or_else(|| PyDict::new(py)))
 }
 
 /// The deliveries that wait in the node of a finished call, and the plan they were made by.

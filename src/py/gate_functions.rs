@@ -5,12 +5,13 @@
 
 #![allow(unsafe_code)]
 
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use super::arguments::Lent;
 use super::entry::{held, known};
 use super::gate::CallGate;
 use super::node::Node;
@@ -56,11 +57,12 @@ pub(super) fn bound<'py>(
     }
 }
 
-/// What `start` calls once the call has begun: owned references, or null.
+/// What `start` calls once the call has begun.
+#[derive(Default)]
 struct Target {
-    function: *mut ffi::PyObject,
-    positional: *mut ffi::PyObject,
-    named: *mut ffi::PyObject,
+    /// Kept alive by the gate; `None` if the call has not begun.
+    function: Option<NonNull<ffi::PyObject>>,
+    arguments: Lent,
 }
 
 /// `start(node)`.
@@ -71,25 +73,11 @@ unsafe extern "C" fn start(
     gate: *mut ffi::PyObject,
     node: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let mut target =
-        Target { function: ptr::null_mut(), positional: ptr::null_mut(), named: ptr::null_mut() };
+    let mut target = Target::default();
     begin(gate, node, &mut target);
-    if target.function.is_null() {
-        return ptr::null_mut();
-    }
-    // SAFETY: valid objects, the second a tuple, owned until the end of the call.
-    unsafe {
-        let coroutine = if target.named.is_null() {
-            let arguments = target.positional.cast::<ffi::PyTupleObject>();
-            let first = (&raw const (*arguments).ob_item).cast::<*mut ffi::PyObject>();
-            let count = usize::try_from(ffi::PyTuple_GET_SIZE(target.positional)).unwrap_or(0);
-            ffi::PyObject_Vectorcall(target.function, first, count, ptr::null_mut())
-        } else {
-            ffi::PyObject_Call(target.function, target.positional, target.named)
-        };
-        ffi::Py_DECREF(target.positional);
-        ffi::Py_XDECREF(target.named);
-        coroutine
+    match target.function {
+        Some(function) => target.arguments.forward(function.as_ptr()),
+        None => ptr::null_mut(),
     }
 }
 
@@ -102,23 +90,14 @@ extern "C" fn begin(gate: *mut ffi::PyObject, node: *mut ffi::PyObject, target: 
             let gate = Bound::ref_from_ptr(py, &gate).cast_unchecked::<CallGate>();
             (gate, Bound::ref_from_ptr(py, &node))
         };
-        let begun = match node.cast::<Node>() {
-            Ok(node) => gate.get().open(node).map(|()| node.get().arguments(py)),
-            Err(error) => Err(error.into()),
-        };
-        match begun {
-            Ok((Some(positional), named)) => {
-                *target = Target {
-                    // Kept alive by the gate.
-                    function: gate.get().site.function.as_ptr(),
-                    positional: positional.into_ptr(),
-                    named: named.map_or(ptr::null_mut(), Bound::into_ptr),
-                };
-            }
-            Ok((None, _)) => known(py, || {
-                PyTypeError::new_err("start expects the node of a coroutine").restore(py);
-            }),
-            Err(error) => known(py, || error.restore(py)),
+        let begun = node.cast::<Node>().map_err(PyErr::from).and_then(|node| {
+            gate.get().open(node)?;
+            target.arguments = node.get().lend_arguments(py);
+            target.function = NonNull::new(gate.get().site.function.as_ptr());
+            Ok(())
+        });
+        if let Err(error) = begun {
+            known(py, || error.restore(py));
         }
         ptr::null_mut()
     });

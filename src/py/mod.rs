@@ -6,6 +6,7 @@
 //! | `function`  | the decorated function: a native callable that passes for a function |
 //! | `native_call` | from a plain call of one to its result |
 //! | `entry`     | ways into Rust for functions that the interpreter calls by pointer |
+//! | `arguments` | arguments of a call, as they are passed and as they are kept |
 //! | `stack`     | how much C stack a thread has left |
 //! | `site`      | what is known of one: its name, profiler and paths |
 //! | `gate`      | turning points of coroutines and generators, called by their Python wrappers |
@@ -47,6 +48,7 @@ use pyo3::prelude::*;
 
 mod ambient;
 mod answer;
+mod arguments;
 mod async_generator;
 mod attributes;
 mod awaitable;

@@ -7,15 +7,16 @@ use std::ptr;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::PyTuple;
 
 use crate::clock::Start;
 
-use super::call::{self, Call, Ending, Level, Packed};
+use super::arguments::Passed;
+use super::call::{self, Call, Ending, Level};
 use super::entry::{attached, held, known};
 use super::function::{Kind, Layout};
 use super::handover::Outcome;
-use super::node::{self, Node};
+use super::node::Node;
 use super::plan::Plan;
 use super::profiler::ProfilerCore;
 use super::raised::Raised;
@@ -36,7 +37,7 @@ pub(super) unsafe extern "C" fn vectorcall(
     count: usize,
     keyword_names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let call = Arguments { first: arguments, count, keyword_names };
+    let call = Passed { first: arguments, count, keyword_names };
     let mut step = Step::Return(ptr::null_mut());
     if !prepare(callable, &call, &mut step) {
         return ptr::null_mut();
@@ -89,7 +90,7 @@ struct Recording {
 
 /// Enters a level of recursion and works out what to do; false if there is no level left.
 #[inline(never)]
-extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Arguments, step: &mut Step) -> bool {
+extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut Step) -> bool {
     if !enter_level() {
         return false;
     }
@@ -156,7 +157,7 @@ fn begin<'py>(
     core: &ProfilerCore,
     plan: &Plan,
     site: &Site,
-    arguments: &Arguments,
+    arguments: &Passed,
 ) -> Result<Call<'py>, Box<PyErr>> {
     call::begin(Node::waiting(py)?, core, plan, site, || arguments.pack(py))
 }
@@ -207,81 +208,18 @@ fn leave_level() {
     }
 }
 
-/// Arguments in the form of the vectorcall protocol, borrowed from the caller.
-struct Arguments {
-    first: *const *mut ffi::PyObject,
-    count: usize,
-    keyword_names: *mut ffi::PyObject,
-}
-
-impl Arguments {
-    /// Calls `callable` with them, as they came.
-    #[allow(clippy::inline_always)] // Part of `vectorcall`, as that one says.
-    #[inline(always)]
-    fn forward(&self, callable: *mut ffi::PyObject) -> *mut ffi::PyObject {
-        // SAFETY: the pointers are the interpreter's, valid until our caller returns.
-        unsafe { ffi::PyObject_Vectorcall(callable, self.first, self.count, self.keyword_names) }
-    }
-
-    /// A tuple and a dict, as `*args, **kwargs` would hold them.
-    fn pack<'py>(&self, py: Python<'py>) -> PyResult<Packed<'py>> {
-        Ok((self.positional(py)?, self.named(py)?.unwrap_or_else(|| PyDict::new(py))))
-    }
-
-    fn positional_count(&self) -> isize {
-        // SAFETY: no more than arithmetic; it strips the flag from the count.
-        unsafe { ffi::PyVectorcall_NARGS(self.count) }
-    }
-
-    fn positional<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let count = self.positional_count();
-        // SAFETY: the pointers are the interpreter's; each item of the tuple is set once,
-        // before anybody sees it, to a reference of its own.
-        unsafe {
-            let packed = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(count))?;
-            for index in 0..count {
-                let argument = ffi::Py_NewRef(*self.first.offset(index));
-                ffi::PyTuple_SET_ITEM(packed.as_ptr(), index, argument);
-            }
-            Ok(packed.cast_into_unchecked())
-        }
-    }
-
-    /// `None` if there are none.
-    fn named<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
-        if self.keyword_names.is_null() {
-            return Ok(None);
-        }
-        let packed = PyDict::new(py);
-        // SAFETY: a tuple, and as many pointers after those of the positional arguments.
-        unsafe {
-            let names = Bound::from_borrowed_ptr(py, self.keyword_names);
-            let mut next = self.first.offset(self.positional_count());
-            for name in names.cast::<PyTuple>()?.iter() {
-                packed.set_item(name, Bound::from_borrowed_ptr(py, *next))?;
-                next = next.add(1);
-            }
-        }
-        Ok(Some(packed))
-    }
-}
-
 /// Calls `wrapper` for the coroutine or generator that runs the function later: with a node
 /// that has the arguments, after `generator`, an owned reference or null. Nothing has run yet.
 #[inline(never)]
 extern "C" fn run_later(
-    arguments: &Arguments,
+    arguments: &Passed,
     wrapper: *mut ffi::PyObject,
     generator: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     held(|py| {
         // SAFETY: an owned reference or null.
         let generator = unsafe { Bound::from_owned_ptr_or_opt(py, generator) };
-        let node = arguments.positional(py).and_then(|positional| {
-            let named = arguments.named(py)?.map(Bound::unbind);
-            Node::waiting_with(py, node::Arguments { positional: positional.unbind(), named })
-        });
-        let node = match node {
+        let node = match Node::waiting_with(py, arguments) {
             Ok(node) => node,
             Err(error) => return raise(py, error),
         };
@@ -298,7 +236,7 @@ extern "C" fn run_later(
 /// raised. Returns the same, or null with what a hook or handler raised in its place.
 #[inline(never)]
 extern "C" fn conclude(
-    arguments: &Arguments,
+    arguments: &Passed,
     recording: &Recording,
     result: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
@@ -329,7 +267,7 @@ extern "C" fn conclude(
 #[inline]
 fn end<'py>(
     py: Python<'py>,
-    arguments: &Arguments,
+    arguments: &Passed,
     recording: &Recording,
     result: Option<&Bound<'py, PyAny>>,
 ) -> Option<Box<PyErr>> {
@@ -373,7 +311,7 @@ fn run_overridden<'py>(
     py: Python<'py>,
     plan: &Plan,
     site: &Site,
-    arguments: &Arguments,
+    arguments: &Passed,
     runner: &str,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (args, kwargs) = arguments.pack(py)?;

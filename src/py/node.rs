@@ -13,6 +13,7 @@ use crate::clock::Start;
 use crate::core::forest::{Forest, NodeId};
 use crate::core::path::Path;
 
+use super::arguments::{Kept, Lent, Passed};
 use super::attributes::{self, Attributes};
 use super::call::Level;
 use super::context::{Context, path_of_method};
@@ -60,13 +61,6 @@ pub(crate) struct Running {
     pub(crate) deliveries: Option<Py<PyList>>,
 }
 
-/// The arguments of a call, as `*args, **kwargs` would hold them.
-pub(crate) struct Arguments {
-    pub(crate) positional: Py<PyTuple>,
-    /// `None` if there are none.
-    pub(crate) named: Option<Py<PyDict>>,
-}
-
 struct State {
     path: Rc<Path>,
     /// Made when somebody looks; from then on it owns the path, since users may set it.
@@ -77,7 +71,7 @@ struct State {
     /// after this one's place is gone, and what becomes current again.
     above: Option<Py<Node>>,
     /// Of coroutines and generators, from their call on: they run later, and hooks ask.
-    arguments: Option<Arguments>,
+    arguments: Kept,
     running: Option<Running>,
     logger: Option<Py<PyAny>>,
 }
@@ -99,7 +93,7 @@ impl Node {
                 method,
                 place: None,
                 above,
-                arguments: None,
+                arguments: Kept::default(),
                 running: None,
                 logger: None,
             }),
@@ -123,9 +117,13 @@ impl Node {
     }
 
     /// The same for one that begins later, with its arguments.
-    pub(crate) fn waiting_with(py: Python<'_>, arguments: Arguments) -> PyResult<Bound<'_, Self>> {
+    pub(crate) fn waiting_with<'py>(
+        py: Python<'py>,
+        passed: &Passed,
+    ) -> PyResult<Bound<'py, Self>> {
+        let packed = passed.packed_unless_few(py)?;
         let node = Self::waiting(py)?;
-        node.get().state.with(py, |state| state.arguments = Some(arguments));
+        node.get().state.with(py, |state| state.arguments.keep(py, passed, packed));
         Ok(node)
     }
 
@@ -191,7 +189,7 @@ impl Node {
             let looked_at = state.context.is_some()
                 || state.logger.is_some()
                 || state.place.is_some()
-                || state.arguments.is_some()
+                || !state.arguments.is_empty()
                 || state.running.is_some();
             (!looked_at).then(|| (state.method.take(), state.above.take()))
         });
@@ -210,24 +208,12 @@ impl Node {
 
     /// Lets go of the arguments: the call has ended, the node may be known to somebody.
     pub(crate) fn drop_arguments(&self, py: Python<'_>) {
-        if let Some(arguments) = self.state.with(py, |state| state.arguments.take()) {
-            drop(arguments.positional.into_bound(py));
-            drop(arguments.named.map(|named| named.into_bound(py)));
-        }
+        self.state.with(py, |state| std::mem::take(&mut state.arguments)).release(py);
     }
 
-    /// The arguments of a coroutine or generator; none of any other call.
-    pub(crate) fn arguments<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> (Option<Bound<'py, PyTuple>>, Option<Bound<'py, PyDict>>) {
-        self.state.with(py, |state| match &state.arguments {
-            Some(Arguments { positional, named }) => (
-                Some(positional.bind(py).clone()),
-                named.as_ref().map(|named| named.bind(py).clone()),
-            ),
-            None => (None, None),
-        })
+    /// The arguments of a coroutine or generator that has not ended; none of any other call.
+    pub(crate) fn lend_arguments(&self, py: Python<'_>) -> Lent {
+        self.state.with(py, |state| state.arguments.lend(py))
     }
 
     pub(crate) fn path(&self, py: Python<'_>) -> Rc<Path> {
@@ -343,7 +329,7 @@ fn from_pool(py: Python<'_>) -> Option<Bound<'_, Node>> {
             state.context.is_none()
                 && state.logger.is_none()
                 && state.place.is_none()
-                && state.arguments.is_none()
+                && state.arguments.is_empty()
         });
     unused.then_some(node)
 }
@@ -585,10 +571,7 @@ impl Node {
                 visit.call(&state.method)?;
                 visit.call(&state.above)?;
                 visit.call(&state.logger)?;
-                if let Some(arguments) = &state.arguments {
-                    visit.call(&arguments.positional)?;
-                    visit.call(&arguments.named)?;
-                }
+                state.arguments.visit(&visit)?;
                 if let Some(running) = &state.running {
                     visit.call(&running.plan)?;
                     visit.call(&running.token)?;
@@ -623,7 +606,7 @@ impl Node {
                 state.method.take(),
                 state.above.take(),
                 state.logger.take(),
-                state.arguments.take(),
+                std::mem::take(&mut state.arguments),
                 state.running.take(),
             )
         });

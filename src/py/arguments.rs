@@ -1,0 +1,234 @@
+//! The arguments of a call: as the interpreter passes them, and kept for a call that runs later.
+
+#![allow(unsafe_code)]
+
+use std::ptr;
+
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+/// A tuple and a dict, as `*args, **kwargs` would hold them: what hooks get.
+pub(crate) type Packed<'py> = (Bound<'py, PyTuple>, Bound<'py, PyDict>);
+
+/// In the form of the vectorcall protocol, borrowed from the caller.
+pub(crate) struct Passed {
+    pub(super) first: *const *mut ffi::PyObject,
+    pub(super) count: usize,
+    pub(super) keyword_names: *mut ffi::PyObject,
+}
+
+impl Passed {
+    /// Calls `callable` with them, as they came.
+    #[allow(clippy::inline_always)] // Part of `vectorcall`, as that one says.
+    #[inline(always)]
+    pub(super) fn forward(&self, callable: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        // SAFETY: the pointers are the interpreter's, valid until our caller returns.
+        unsafe { ffi::PyObject_Vectorcall(callable, self.first, self.count, self.keyword_names) }
+    }
+
+    pub(super) fn pack<'py>(&self, py: Python<'py>) -> PyResult<Packed<'py>> {
+        Ok((self.positional(py)?, self.named(py)?.unwrap_or_else(|| PyDict::new(py))))
+    }
+
+    fn positional_count(&self) -> isize {
+        // SAFETY: no more than arithmetic; it strips the flag from the count.
+        unsafe { ffi::PyVectorcall_NARGS(self.count) }
+    }
+
+    fn positional<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        // SAFETY: as many valid pointers as there are arguments.
+        unsafe { tuple_of(py, self.positional_count(), |index| *self.first.offset(index)) }
+    }
+
+    /// `None` if there are none.
+    fn named<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+        if self.keyword_names.is_null() {
+            return Ok(None);
+        }
+        let packed = PyDict::new(py);
+        // SAFETY: a tuple, and as many pointers after those of the positional arguments.
+        unsafe {
+            let names = Bound::from_borrowed_ptr(py, self.keyword_names);
+            let mut next = self.first.offset(self.positional_count());
+            for name in names.cast::<PyTuple>()?.iter() {
+                packed.set_item(name, Bound::from_borrowed_ptr(py, *next))?;
+                next = next.add(1);
+            }
+        }
+        Ok(Some(packed))
+    }
+
+    /// Packs what `Kept` has no other place for; `None` for a few positional arguments.
+    pub(super) fn packed_unless_few<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Option<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)>> {
+        let few = self.keyword_names.is_null() && self.positional_count().unsigned_abs() <= FEW;
+        if few { Ok(None) } else { Ok(Some((self.positional(py)?, self.named(py)?))) }
+    }
+}
+
+/// A tuple of new references to the objects that `item` gives.
+///
+/// # Safety
+/// `item` gives a valid object for each index.
+unsafe fn tuple_of(
+    py: Python<'_>,
+    count: isize,
+    item: impl Fn(isize) -> *mut ffi::PyObject,
+) -> PyResult<Bound<'_, PyTuple>> {
+    // SAFETY: each item is set once, before anybody sees the tuple.
+    unsafe {
+        let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(count))?;
+        for index in 0..count {
+            ffi::PyTuple_SET_ITEM(tuple.as_ptr(), index, ffi::Py_NewRef(item(index)));
+        }
+        Ok(tuple.cast_into_unchecked())
+    }
+}
+
+/// So many positional arguments are kept without a tuple.
+pub(super) const FEW: usize = 4;
+
+/// Kept by the node of a coroutine or generator, which runs after its call.
+///
+/// A tuple for each call would cost 10 ns.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// Positional ones, unless all are packed; the first free place ends them.
+    few: [Option<Py<PyAny>>; FEW],
+    packed: Option<(Py<PyTuple>, Option<Py<PyDict>>)>,
+}
+
+impl Kept {
+    /// Keeps `passed`; `packed` is what `packed_unless_few` gave. Nothing is kept yet.
+    pub(super) fn keep(
+        &mut self,
+        py: Python<'_>,
+        passed: &Passed,
+        packed: Option<(Bound<'_, PyTuple>, Option<Bound<'_, PyDict>>)>,
+    ) {
+        if let Some((positional, named)) = packed {
+            self.packed = Some((positional.unbind(), named.map(Bound::unbind)));
+            return;
+        }
+        let count = passed.positional_count().unsigned_abs();
+        for (index, place) in self.few.iter_mut().enumerate().take(count) {
+            // SAFETY: as many valid pointers as there are arguments.
+            *place =
+                unsafe { Some(Bound::from_borrowed_ptr(py, *passed.first.add(index)).unbind()) };
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.few[0].is_none() && self.packed.is_none()
+    }
+
+    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        for argument in &self.few {
+            visit.call(argument)?;
+        }
+        match &self.packed {
+            Some((positional, named)) => {
+                visit.call(positional)?;
+                visit.call(named)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Lets go of them. Runs code of users: not inside a cell.
+    pub(super) fn release(self, py: Python<'_>) {
+        for argument in self.few.into_iter().flatten() {
+            drop(argument.into_bound(py));
+        }
+        if let Some((positional, named)) = self.packed {
+            drop(positional.into_bound(py));
+            drop(named.map(|named| named.into_bound(py)));
+        }
+    }
+
+    /// New references to all of them.
+    pub(super) fn lend(&self, py: Python<'_>) -> Lent {
+        let mut lent = Lent::default();
+        if let Some((positional, named)) = &self.packed {
+            lent.positional = positional.clone_ref(py).into_ptr();
+            lent.named =
+                named.as_ref().map_or(ptr::null_mut(), |named| named.clone_ref(py).into_ptr());
+            return lent;
+        }
+        for (place, argument) in lent.few.iter_mut().zip(self.few.iter().map_while(Option::as_ref))
+        {
+            *place = argument.clone_ref(py).into_ptr();
+            lent.count += 1;
+        }
+        lent
+    }
+}
+
+/// Owned references without a destructor, for calls that may be unwound.
+pub(crate) struct Lent {
+    few: [*mut ffi::PyObject; FEW],
+    count: usize,
+    /// A tuple, or null if the few are all.
+    positional: *mut ffi::PyObject,
+    /// A dict, or null.
+    named: *mut ffi::PyObject,
+}
+
+impl Default for Lent {
+    fn default() -> Self {
+        Self {
+            few: [ptr::null_mut(); FEW],
+            count: 0,
+            positional: ptr::null_mut(),
+            named: ptr::null_mut(),
+        }
+    }
+}
+
+impl Lent {
+    /// Calls `callable` with them, and lets go of them.
+    #[allow(clippy::inline_always)] // As `Passed::forward`.
+    #[inline(always)]
+    pub(super) fn forward(&self, callable: *mut ffi::PyObject) -> *mut ffi::PyObject {
+        // SAFETY: owned references, given back once.
+        unsafe {
+            if self.positional.is_null() {
+                let result = ffi::PyObject_Vectorcall(
+                    callable,
+                    self.few.as_ptr(),
+                    self.count,
+                    ptr::null_mut(),
+                );
+                for argument in self.few {
+                    ffi::Py_XDECREF(argument);
+                }
+                return result;
+            }
+            let result = ffi::PyObject_Call(callable, self.positional, self.named);
+            ffi::Py_DECREF(self.positional);
+            ffi::Py_XDECREF(self.named);
+            result
+        }
+    }
+
+    /// As hooks get them.
+    pub(super) fn pack<'py>(self, py: Python<'py>) -> PyResult<Packed<'py>> {
+        let Self { few, count, positional, named } = self;
+        // SAFETY: owned references, each taken over once.
+        unsafe {
+            let named = Bound::from_owned_ptr_or_opt(py, named);
+            let named = named.map_or_else(|| PyDict::new(py), |named| named.cast_into_unchecked());
+            if let Some(positional) = Bound::from_owned_ptr_or_opt(py, positional) {
+                return Ok((positional.cast_into_unchecked(), named));
+            }
+            let few = few.map(|argument| Bound::from_owned_ptr_or_opt(py, argument));
+            let few: Vec<_> = few.into_iter().flatten().collect();
+            debug_assert_eq!(few.len(), count);
+            Ok((PyTuple::new(py, few)?, named))
+        }
+    }
+}
