@@ -216,8 +216,11 @@ class Courier:
         if line is None:
             self._adopt_orphans()
             line = self._lines[weakref.ref(loop, self._loop_is_gone)] = _Line()
-        while self._homeless:
-            line.items.append(self._homeless.popleft())
+        try:
+            while True:
+                line.items.append(self._homeless.popleft())
+        except IndexError:
+            pass  # No more; another thread's loop may have taken the last one.
         line.items.extend(items)
         self._bound(line.items)
         if line.items and not line.working:

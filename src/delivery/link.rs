@@ -189,6 +189,10 @@ fn hand_out_once(
     }
 }
 
+/// The largest frame in bytes, unless the user says. lapin keeps buffers of 32 frames in either
+/// direction: with the broker's own 128 KiB a connection would take 8 MB, of every worker.
+const FRAME_MAX: u32 = 16 * 1024;
+
 fn uri(settings: &Settings) -> AMQPUri {
     AMQPUri {
         scheme: if settings.tls.is_some() { AMQPScheme::AMQPS } else { AMQPScheme::AMQP },
@@ -202,7 +206,7 @@ fn uri(settings: &Settings) -> AMQPUri {
         },
         vhost: settings.virtual_host.clone(),
         query: AMQPQueryString {
-            frame_max: settings.frame_max,
+            frame_max: Some(settings.frame_max.unwrap_or(FRAME_MAX)),
             channel_max: settings.channel_max,
             heartbeat: Some(settings.heartbeat),
             ..Default::default()
