@@ -94,7 +94,7 @@ pub(super) const FEW: usize = 4;
 
 /// Kept by the node of a coroutine or generator, which runs after its call.
 ///
-/// A tuple for each call would cost 10 ns.
+/// A tuple for each call would cost 190 instructions more.
 #[derive(Default)]
 pub(crate) struct Kept {
     /// Positional ones, unless all are packed; the first free place ends them.
@@ -150,21 +150,20 @@ impl Kept {
         }
     }
 
-    /// New references to all of them.
-    pub(super) fn lend(&self, py: Python<'_>) -> Lent {
-        let mut lent = Lent::default();
+    /// Puts new references to all of them into `lent`, which is empty.
+    pub(super) fn lend(&self, py: Python<'_>, lent: &mut Lent) {
         if let Some((positional, named)) = &self.packed {
             lent.positional = positional.clone_ref(py).into_ptr();
-            lent.named =
-                named.as_ref().map_or(ptr::null_mut(), |named| named.clone_ref(py).into_ptr());
-            return lent;
+            if let Some(named) = named {
+                lent.named = named.clone_ref(py).into_ptr();
+            }
+            return;
         }
         for (place, argument) in lent.few.iter_mut().zip(self.few.iter().map_while(Option::as_ref))
         {
             *place = argument.clone_ref(py).into_ptr();
             lent.count += 1;
         }
-        lent
     }
 }
 

@@ -43,7 +43,7 @@ impl CallGate {
         };
         let Call { token, level, .. } =
             call::begin(node.clone(), core, plan.get(), &self.site, || {
-                node.get().lend_arguments(py).pack(py)
+                node.get().packed_arguments(py)
             })
             .map_err(|error| *error)?;
         let started = Start::now();
@@ -82,7 +82,7 @@ impl CallGate {
         };
         let call = Call { node: node.clone(), token, level };
         let ending = Ending { elapsed_ns, failed, result };
-        let pack = || node.get().lend_arguments(py).pack(py);
+        let pack = || node.get().packed_arguments(py);
         let outcome = call::finish(py, &self.site.core, plan.get(), &call, &ending, pack);
         let Some(outcome) = outcome else {
             self.close_ended(call, failed);

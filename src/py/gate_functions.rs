@@ -92,7 +92,7 @@ extern "C" fn begin(gate: *mut ffi::PyObject, node: *mut ffi::PyObject, target: 
         };
         let begun = node.cast::<Node>().map_err(PyErr::from).and_then(|node| {
             gate.get().open(node)?;
-            target.arguments = node.get().lend_arguments(py);
+            node.get().lend_arguments(py, &mut target.arguments);
             target.function = NonNull::new(gate.get().site.function.as_ptr());
             Ok(())
         });

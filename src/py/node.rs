@@ -13,7 +13,7 @@ use crate::clock::Start;
 use crate::core::forest::{Forest, NodeId};
 use crate::core::path::Path;
 
-use super::arguments::{Kept, Lent, Passed};
+use super::arguments::{Kept, Lent, Packed, Passed};
 use super::attributes::{self, Attributes};
 use super::call::Level;
 use super::context::{Context, path_of_method};
@@ -212,8 +212,15 @@ impl Node {
     }
 
     /// The arguments of a coroutine or generator that has not ended; none of any other call.
-    pub(crate) fn lend_arguments(&self, py: Python<'_>) -> Lent {
-        self.state.with(py, |state| state.arguments.lend(py))
+    pub(crate) fn lend_arguments(&self, py: Python<'_>, lent: &mut Lent) {
+        self.state.with(py, |state| state.arguments.lend(py, lent));
+    }
+
+    /// The same as hooks get them.
+    pub(crate) fn packed_arguments<'py>(&self, py: Python<'py>) -> PyResult<Packed<'py>> {
+        let mut lent = Lent::default();
+        self.lend_arguments(py, &mut lent);
+        lent.pack(py)
     }
 
     pub(crate) fn path(&self, py: Python<'_>) -> Rc<Path> {
