@@ -107,10 +107,12 @@ class MethodTreeNode:
     def critical(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
     def fatal(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
 
-@disjoint_base
 class WatchedHandler:
     """What handlers inherit first: their profilers learn of parts that are assigned to them."""
 
+    def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
+
+@disjoint_base
 class MetricStore:
     """Columns, attributes and operations beneath the metric classes."""
 

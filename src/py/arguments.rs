@@ -12,6 +12,9 @@ use pyo3::types::{PyDict, PyTuple};
 /// A tuple and a dict, as `*args, **kwargs` would hold them: what hooks get.
 pub(crate) type Packed<'py> = (Bound<'py, PyTuple>, Bound<'py, PyDict>);
 
+/// The same with `None` for no named arguments.
+type Apart<'py> = (Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>);
+
 /// In the form of the vectorcall protocol, borrowed from the caller.
 pub(crate) struct Passed {
     pub(super) first: *const *mut ffi::PyObject,
@@ -61,10 +64,7 @@ impl Passed {
     }
 
     /// Packs what `Kept` has no other place for; `None` for a few positional arguments.
-    pub(super) fn packed_unless_few<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<Option<(Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>)>> {
+    pub(super) fn packed_unless_few<'py>(&self, py: Python<'py>) -> PyResult<Option<Apart<'py>>> {
         let few = self.keyword_names.is_null() && self.positional_count().unsigned_abs() <= FEW;
         if few { Ok(None) } else { Ok(Some((self.positional(py)?, self.named(py)?))) }
     }
@@ -104,12 +104,7 @@ pub(crate) struct Kept {
 
 impl Kept {
     /// Keeps `passed`; `packed` is what `packed_unless_few` gave. Nothing is kept yet.
-    pub(super) fn keep(
-        &mut self,
-        py: Python<'_>,
-        passed: &Passed,
-        packed: Option<(Bound<'_, PyTuple>, Option<Bound<'_, PyDict>>)>,
-    ) {
+    pub(super) fn keep(&mut self, py: Python<'_>, passed: &Passed, packed: Option<Apart<'_>>) {
         if let Some((positional, named)) = packed {
             self.packed = Some((positional.unbind(), named.map(Bound::unbind)));
             return;
@@ -215,7 +210,7 @@ impl Lent {
     }
 
     /// As hooks get them.
-    pub(super) fn pack<'py>(self, py: Python<'py>) -> PyResult<Packed<'py>> {
+    pub(super) fn pack(self, py: Python<'_>) -> PyResult<Packed<'_>> {
         let Self { few, count, positional, named } = self;
         // SAFETY: owned references, each taken over once.
         unsafe {
