@@ -26,7 +26,6 @@ __all__ = [
     "Plan",
     "ProbeAnswer",
     "ProfilerCore",
-    "WatchedHandler",
     "__version__",
     "call_as",
     "call_in_future",
@@ -37,6 +36,10 @@ __all__ = [
     "end_runtime",
     "first_step",
     "flush_future",
+    "handler_delattr",
+    "handler_setattr",
+    "metric_delattr",
+    "metric_setattr",
     "monotonic_ns",
     "record_to_str",
     "records_to_json",
@@ -108,9 +111,6 @@ class MethodTreeNode:
     def fatal(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
 
 @disjoint_base
-class WatchedHandler:
-    """What handlers inherit first: their profilers learn of parts that are assigned to them."""
-
 class MetricStore:
     """Columns, attributes and operations beneath the metric classes."""
 
@@ -351,6 +351,12 @@ def decorate(
 ) -> Callable[_P, _R]: ...
 def call_as(failed: bool, function: Callable[..., _R], *args: Any) -> _R: ...
 def end_runtime(timeout_s: float) -> None: ...
+
+# Methods of the classes of handlers and of metrics, which tell profilers of changes.
+def handler_setattr(self: object, name: str, value: Any, /) -> None: ...
+def handler_delattr(self: object, name: str, /) -> None: ...
+def metric_setattr(self: object, name: str, value: Any, /) -> None: ...
+def metric_delattr(self: object, name: str, /) -> None: ...
 def due(kind: str) -> int | None: ...
 def monotonic_ns() -> int: ...
 def record_to_str(name: str, record: Record) -> str: ...
