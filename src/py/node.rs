@@ -129,6 +129,16 @@ impl Node {
         Ok(node)
     }
 
+    /// True from [`Self::waiting_with`] until the call begins.
+    pub(crate) fn is_waiting(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| {
+            state.arguments.is_some()
+                && state.place.is_none()
+                && state.above.is_none()
+                && state.running.is_none()
+        })
+    }
+
     /// Makes a waiting node that of a call of `method` under `above`, placed below the
     /// nearest node that is still live.
     pub(crate) fn begin<'py>(
@@ -377,6 +387,20 @@ fn live_place(node: &Bound<'_, Node>) -> Option<NodeId> {
     None
 }
 
+/// Cuts the way up from `node` where it comes to `ended`, which is about to be below: `node`
+/// was below it before one of them was taken out of its tree.
+fn forget_above(node: &Bound<'_, Node>, ended: &Bound<'_, Node>) {
+    let py = node.py();
+    let mut below = node.clone();
+    while let Some(above) = below.get().above(py).map(|above| above.into_bound(py)) {
+        if above.is(ended) {
+            drop(below.get().state.with(py, |state| state.above.take()));
+            return;
+        }
+        below = above;
+    }
+}
+
 /// Nodes that lost their last parent are roots from now on: pointed at, not kept.
 fn release_roots(py: Python<'_>, places: Vec<NodeId>) {
     for place in places {
@@ -508,6 +532,7 @@ impl Node {
             forest.get_mut(child_place).map(|holder| std::mem::replace(holder, Holder::Child(kept)))
         });
         drop(before);
+        forget_above(slf, &child);
         let node = child.get();
         let parent_path = slf.get().path(py);
         let path = node.path(py);
