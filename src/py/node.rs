@@ -19,6 +19,7 @@ use super::context::{Context, path_of_method};
 use super::gil_cell::GilCell;
 use super::owner::owner_of;
 use super::plan::Plan;
+use super::user_code;
 
 /// All trees of the process. A node below another is kept alive by its place in here, as a
 /// list of children would; a root is only pointed at.
@@ -221,8 +222,10 @@ impl Node {
     /// Lets go of the arguments: the call has ended, the node may be known to somebody.
     pub(crate) fn drop_arguments(&self, py: Python<'_>) {
         if let Some(arguments) = self.state.with(py, |state| state.arguments.take()) {
-            drop(arguments.positional.into_bound(py));
-            drop(arguments.named.map(|named| named.into_bound(py)));
+            user_code::release(arguments.positional.into_bound(py));
+            if let Some(named) = arguments.named {
+                user_code::release(named.into_bound(py));
+            }
         }
     }
 
@@ -664,6 +667,7 @@ impl Drop for Node {
         // SAFETY: nodes live in Python objects, and those are freed with the interpreter
         // lock held. Asking for it again costs 10 ns per call.
         let py = unsafe { Python::assume_attached() };
+        self.drop_arguments(py);
         // A node that ended as calls do has no place, and its caller is still referenced.
         let (place, above) = self.state.with(py, |state| (state.place.take(), state.above.take()));
         if let Some(place) = place {
