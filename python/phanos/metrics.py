@@ -13,10 +13,10 @@ import datetime
 import functools
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from ._column import LABELS, METHODS, VALUES, Column
-from ._phanos import MethodTreeNode, MetricStore, monotonic_ns
+from ._phanos import MethodTreeNode, MetricStore, metric_delattr, metric_setattr, monotonic_ns
 from .log import InstanceLoggerMixin
 from .types import LoggerLike, Record
 
@@ -57,6 +57,11 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
 
     KIND: ClassVar[str] = ""
     """Prometheus type; what `metric` is at first."""
+
+    if not TYPE_CHECKING:  # For type checkers, attributes are those that are declared.
+        # Profilers learn of methods that are assigned to their metrics.
+        __setattr__ = metric_setattr
+        __delattr__ = metric_delattr
 
     operations: dict[str, Callable[..., Any]]
     """Operations of a subclass for `store_operation`, by name."""

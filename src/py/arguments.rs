@@ -9,6 +9,8 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::user_code;
+
 /// A tuple and a dict, as `*args, **kwargs` would hold them: what hooks get.
 pub(crate) type Packed<'py> = (Bound<'py, PyTuple>, Bound<'py, PyDict>);
 
@@ -100,11 +102,14 @@ pub(crate) struct Kept {
     /// Positional ones, unless all are packed; the first free place ends them.
     few: [Option<Py<PyAny>>; FEW],
     packed: Option<(Py<PyTuple>, Option<Py<PyDict>>)>,
+    /// Also where there are no arguments at all.
+    given: bool,
 }
 
 impl Kept {
     /// Keeps `passed`; `packed` is what `packed_unless_few` gave. Nothing is kept yet.
     pub(super) fn keep(&mut self, py: Python<'_>, passed: &Passed, packed: Option<Apart<'_>>) {
+        self.given = true;
         if let Some((positional, named)) = packed {
             self.packed = Some((positional.unbind(), named.map(Bound::unbind)));
             return;
@@ -117,8 +122,9 @@ impl Kept {
         }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.few[0].is_none() && self.packed.is_none()
+    /// True from the call on until they are let go of.
+    pub(super) fn is_kept(&self) -> bool {
+        self.given
     }
 
     pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -137,11 +143,13 @@ impl Kept {
     /// Lets go of them. Runs code of users: not inside a cell.
     pub(super) fn release(self, py: Python<'_>) {
         for argument in self.few.into_iter().flatten() {
-            drop(argument.into_bound(py));
+            user_code::release(argument.into_bound(py));
         }
         if let Some((positional, named)) = self.packed {
-            drop(positional.into_bound(py));
-            drop(named.map(|named| named.into_bound(py)));
+            user_code::release(positional.into_bound(py));
+            if let Some(named) = named {
+                user_code::release(named.into_bound(py));
+            }
         }
     }
 

@@ -2,12 +2,49 @@
 
 #![allow(unsafe_code)]
 
+use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 use std::ptr;
 
 use pyo3::ffi;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
+
+/// The definition of a function, which the interpreter points to for ever.
+pub(super) struct Definition(ffi::PyMethodDef);
+
+// SAFETY: never changed; what it points to is static.
+unsafe impl Sync for Definition {}
+
+impl Definition {
+    /// Of a function with one argument.
+    pub(super) const fn one(name: &'static CStr, function: ffi::PyCFunction) -> Self {
+        Self::new(name, ffi::PyMethodDefPointer { PyCFunction: function }, ffi::METH_O)
+    }
+
+    /// Of a function that gets its arguments, positional ones only, as an array.
+    pub(super) const fn fast(name: &'static CStr, function: ffi::PyCFunctionFast) -> Self {
+        Self::new(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, ffi::METH_FASTCALL)
+    }
+
+    const fn new(
+        name: &'static CStr,
+        function: ffi::PyMethodDefPointer,
+        flags: std::ffi::c_int,
+    ) -> Self {
+        Self(ffi::PyMethodDef {
+            ml_name: name.as_ptr(),
+            ml_meth: function,
+            ml_flags: flags,
+            ml_doc: ptr::null(),
+        })
+    }
+
+    /// As the interpreter takes it, which only reads it.
+    pub(super) fn as_ptr(&'static self) -> *mut ffi::PyMethodDef {
+        (&raw const self.0).cast_mut()
+    }
+}
 
 /// Runs the body of a function that the interpreter calls; a panic in it becomes an
 /// exception.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -32,6 +33,9 @@ impl CallGate {
     }
 
     /// Begins the call of a waiting `node`, unless nothing is recorded.
+    ///
+    /// Errors: those of `call::begin`; `TypeError` if the node is none that waits. Begun twice
+    /// it would be above itself.
     pub(super) fn open(&self, node: &Bound<'_, Node>) -> PyResult<()> {
         let py = node.py();
         let core = self.site.core.get();
@@ -41,6 +45,9 @@ impl CallGate {
         let Some(plan) = core.plan(py) else {
             return Ok(());
         };
+        if !node.get().is_waiting(py) {
+            return Err(begun_already());
+        }
         let Call { token, level, .. } =
             call::begin(node.clone(), core, plan.get(), &self.site, || {
                 node.get().packed_arguments(py)
@@ -132,6 +139,12 @@ impl CallGate {
         self.close(node);
         swallow(py, queued).map(drop)
     }
+}
+
+/// Users come by the nodes and gates of their coroutines through frames.
+#[cold]
+fn begun_already() -> PyErr {
+    PyTypeError::new_err("expected the node of a coroutine or generator that has not begun")
 }
 
 /// The deliveries that wait in the node of a finished call, and the plan they were made by.

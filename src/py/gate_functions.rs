@@ -12,7 +12,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::arguments::Lent;
-use super::entry::{held, known};
+use super::entry::{Definition, held, known};
 use super::gate::CallGate;
 use super::node::Node;
 
@@ -21,25 +21,9 @@ pub(super) enum GateFunction {
     Finish,
 }
 
-/// Method definitions that the interpreter points to for ever.
-struct Definition(ffi::PyMethodDef);
+static START: Definition = Definition::one(c"start", start);
 
-// SAFETY: never changed; what it points to is static.
-unsafe impl Sync for Definition {}
-
-static START: Definition = Definition(ffi::PyMethodDef {
-    ml_name: c"start".as_ptr(),
-    ml_meth: ffi::PyMethodDefPointer { PyCFunction: start },
-    ml_flags: ffi::METH_O,
-    ml_doc: ptr::null(),
-});
-
-static FINISH: Definition = Definition(ffi::PyMethodDef {
-    ml_name: c"finish".as_ptr(),
-    ml_meth: ffi::PyMethodDefPointer { PyCFunctionFast: finish },
-    ml_flags: ffi::METH_FASTCALL,
-    ml_doc: ptr::null(),
-});
+static FINISH: Definition = Definition::fast(c"finish", finish);
 
 /// A function that keeps `gate` alive.
 pub(super) fn bound<'py>(
@@ -47,12 +31,12 @@ pub(super) fn bound<'py>(
     function: GateFunction,
 ) -> PyResult<Bound<'py, PyAny>> {
     let definition = match function {
-        GateFunction::Start => &raw const START.0,
-        GateFunction::Finish => &raw const FINISH.0,
+        GateFunction::Start => START.as_ptr(),
+        GateFunction::Finish => FINISH.as_ptr(),
     };
     // SAFETY: the definition is static and is only read; the result is owned or null.
     unsafe {
-        let made = ffi::PyCFunction_NewEx(definition.cast_mut(), gate.as_ptr(), ptr::null_mut());
+        let made = ffi::PyCFunction_NewEx(definition, gate.as_ptr(), ptr::null_mut());
         Bound::from_owned_ptr_or_err(gate.py(), made)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PySet, PyString};
+use pyo3::types::{PyBytes, PyList, PySet};
 
 use crate::core::path::Path;
 use crate::core::record;
@@ -24,7 +24,6 @@ use super::record_dict::Template;
 use super::refused::Refused;
 use super::store::Store;
 use super::strand::{self, Strand};
-use super::watched;
 
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(0);
 
@@ -204,21 +203,6 @@ impl Metric {
             ambients: Ambients::new(),
             serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
         }
-    }
-
-    /// A method of the instance's own changes plans.
-    fn __setattr__(
-        slf: &Bound<'_, Self>,
-        name: &Bound<'_, PyString>,
-        value: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        watched::set(slf, name, Some(value))?;
-        if value.is_callable() { watched::tell(slf) } else { Ok(()) }
-    }
-
-    fn __delattr__(slf: &Bound<'_, Self>, name: &Bound<'_, PyString>) -> PyResult<()> {
-        watched::set(slf, name, None)?;
-        watched::tell(slf)
     }
 
     #[getter(name)]

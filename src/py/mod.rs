@@ -124,13 +124,12 @@ pub(crate) mod module {
     #[pymodule_export]
     use super::raised::call_as;
     #[pymodule_export]
-    use super::watched::WatchedHandler;
-    #[pymodule_export]
     use super::wire::records_to_json;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::interpreter::check_main(module.py())?;
+        super::watched::add_to(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

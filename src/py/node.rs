@@ -127,6 +127,16 @@ impl Node {
         Ok(node)
     }
 
+    /// True from [`Self::waiting_with`] until the call begins.
+    pub(crate) fn is_waiting(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| {
+            state.arguments.is_kept()
+                && state.place.is_none()
+                && state.above.is_none()
+                && state.running.is_none()
+        })
+    }
+
     /// Makes a waiting node that of a call of `method` under `above`, placed below the
     /// nearest node that is still live.
     pub(crate) fn begin<'py>(
@@ -189,7 +199,7 @@ impl Node {
             let looked_at = state.context.is_some()
                 || state.logger.is_some()
                 || state.place.is_some()
-                || !state.arguments.is_empty()
+                || state.arguments.is_kept()
                 || state.running.is_some();
             (!looked_at).then(|| (state.method.take(), state.above.take()))
         });
@@ -336,7 +346,7 @@ fn from_pool(py: Python<'_>) -> Option<Bound<'_, Node>> {
             state.context.is_none()
                 && state.logger.is_none()
                 && state.place.is_none()
-                && state.arguments.is_empty()
+                && !state.arguments.is_kept()
         });
     unused.then_some(node)
 }
@@ -368,6 +378,20 @@ fn live_place(node: &Bound<'_, Node>) -> Option<NodeId> {
         next = node.get().above(py).map(|above| above.into_bound(py));
     }
     None
+}
+
+/// Cuts the way up from `node` where it comes to `ended`, which is about to be below: `node`
+/// was below it before one of them was taken out of its tree.
+fn forget_above(node: &Bound<'_, Node>, ended: &Bound<'_, Node>) {
+    let py = node.py();
+    let mut below = node.clone();
+    while let Some(above) = below.get().above(py).map(|above| above.into_bound(py)) {
+        if above.is(ended) {
+            drop(below.get().state.with(py, |state| state.above.take()));
+            return;
+        }
+        below = above;
+    }
 }
 
 /// Nodes that lost their last parent are roots from now on: pointed at, not kept.
@@ -501,6 +525,7 @@ impl Node {
             forest.get_mut(child_place).map(|holder| std::mem::replace(holder, Holder::Child(kept)))
         });
         drop(before);
+        forget_above(slf, &child);
         let node = child.get();
         let parent_path = slf.get().path(py);
         let path = node.path(py);
@@ -613,11 +638,11 @@ impl Node {
                 state.method.take(),
                 state.above.take(),
                 state.logger.take(),
-                std::mem::take(&mut state.arguments),
                 state.running.take(),
             )
         });
         drop(taken);
+        self.drop_arguments(py);
         self.attributes.set(py, None);
         self.clear_below(py);
     }
@@ -629,6 +654,7 @@ impl Drop for Node {
         // SAFETY: nodes live in Python objects, and those are freed with the interpreter
         // lock held. Asking for it again costs 10 ns per call.
         let py = unsafe { Python::assume_attached() };
+        self.drop_arguments(py);
         // A node that ended as calls do has no place, and its caller is still referenced.
         let (place, above) = self.state.with(py, |state| (state.place.take(), state.above.take()));
         if let Some(place) = place {

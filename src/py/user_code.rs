@@ -1,4 +1,4 @@
-//! Calls of code that users wrote: hooks, handlers, methods they override.
+//! Calls of code that users wrote: hooks, handlers, methods they override, finalizers.
 //!
 //! Up to CPython 3.13 the end of the interpreter ends daemon threads by `pthread_exit`, which
 //! unwinds their stacks. Rust above a user's function would abort the process then: it has
@@ -39,6 +39,12 @@ static VECTORCALL: UnwindingVectorcall = unsafe {
 // SAFETY: as above.
 static VECTORCALL_METHOD: UnwindingVectorcall = unsafe {
     transmute::<Vectorcall, UnwindingVectorcall>(ffi::PyObject_VectorcallMethod as Vectorcall)
+};
+// SAFETY: as above.
+static RELEASE: unsafe extern "C-unwind" fn(Object) = unsafe {
+    transmute::<unsafe extern "C" fn(Object), unsafe extern "C-unwind" fn(Object)>(
+        ffi::Py_DecRef as unsafe extern "C" fn(Object),
+    )
 };
 
 fn hidden<F: Copy>(function: &F) -> F {
@@ -109,6 +115,13 @@ pub(super) fn call_method<'py>(
         });
         Bound::from_owned_ptr_or_err(object.py(), result)
     }
+}
+
+/// Lets go of an object, whose end may run what users wrote.
+pub(super) fn release<T>(object: Bound<'_, T>) {
+    let object = object.into_ptr();
+    // SAFETY: an owned reference, with the interpreter lock held.
+    unsafe { stopping(|| hidden(&RELEASE)(object)) }
 }
 
 /// Calls `callable(*args, **kwargs)`.

@@ -1,4 +1,4 @@
-"""Daemon threads inside hooks, handlers and overridden steps when the interpreter ends."""
+"""Daemon threads inside hooks, handlers, finalizers and overridden steps at the end."""
 
 from __future__ import annotations
 
@@ -98,3 +98,59 @@ MODES = (
 @pytest.mark.parametrize("mode", MODES)
 def test_the_end_is_clean(mode: str, kind: str) -> None:
     output_of(PROGRAM, mode, kind, timeout_s=20)
+
+
+FINALIZERS = """
+import asyncio, sys, threading
+import phanos
+from phanos import publisher
+
+inside = threading.Event()
+
+class Final:
+    def __del__(self):
+        inside.set()
+        while True:
+            threading.Event().wait(0.0005)
+
+class Handler(publisher.SyncBaseHandler):
+    def handle(self, records, profiler_name="profiler"):
+        pass
+
+    @property
+    def formatter(self):
+        return None
+
+    @formatter.setter
+    def formatter(self, value):
+        Final()
+
+phanos.profiler.config(job="TEST")
+handler = Handler("h")
+phanos.profiler.add_handler(handler)
+
+@phanos.profile
+async def coroutine(argument):
+    pass
+
+@phanos.profile
+def generator(argument=None):
+    yield
+
+def assign():
+    handler.formatter = 1
+
+works = {
+    "ended": lambda: asyncio.run(coroutine(Final())),
+    "closed": lambda: coroutine(Final()).close(),
+    "generator": lambda: list(generator(argument=Final())),
+    "setter": assign,
+}
+threading.Thread(target=works[sys.argv[1]], daemon=True).start()
+assert inside.wait(10)
+"""
+
+
+@pytest.mark.parametrize("mode", ["ended", "closed", "generator", "setter"])
+def test_the_end_is_clean_in_finalizers_and_setters(mode: str) -> None:
+    output_of(FINALIZERS, mode, timeout_s=20)

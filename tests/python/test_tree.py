@@ -335,3 +335,13 @@ def test_a_node_kept_after_its_call_keeps_its_path() -> None:
     metric = metrics.Counter("a_counter", "JOB", "units")
     metric.inc(1, ended)
     assert metric.method == [f"{MODULE}:root.leaf"]
+
+
+def test_nodes_that_change_places_do_not_stand_above_each_other() -> None:
+    first, second = MethodTreeNode(function), MethodTreeNode(function)
+    first.add_child(second)
+    ContextTree().delete_node(second)
+    second.add_child(first)
+    assert (first.parent, second.parent) == (second, None)
+    # Looked for on the way up, which ends.
+    assert (first.logger.name, second.logger.name) == ("phanos", "phanos")  # type: ignore[attr-defined]

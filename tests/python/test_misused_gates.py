@@ -1,0 +1,79 @@
+"""Turning points of a call, called by users who found them in the frame of a coroutine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from phanos.tree import MethodTreeNode
+from support import CollectingHandler, assert_tree_at_rest, make_profiler
+
+
+def begun() -> tuple[Any, Any, CollectingHandler]:
+    """A profiler, a coroutine of it that waits, and what gets its record."""
+    handler = CollectingHandler("collecting")
+    profiler = make_profiler(handler)
+
+    class Once:
+        def __await__(self) -> Any:
+            return (yield)
+
+    @profiler.profile
+    async def wait() -> None:
+        await Once()
+
+    coroutine = wait()
+    coroutine.send(None)
+    return profiler, coroutine, handler
+
+
+def finish(coroutine: Any) -> None:
+    with pytest.raises(StopIteration):
+        coroutine.send(None)
+
+
+@pytest.mark.parametrize("call", ["start", "begin"])
+def test_a_call_begins_once(call: str) -> None:
+    profiler, coroutine, handler = begun()
+    found = coroutine.cr_frame.f_locals
+    begin = found["start"] if call == "start" else found["gate"].begin
+    for node in (found["node"], profiler.tree.root, MethodTreeNode()):
+        with pytest.raises(TypeError):
+            begin(node)
+    finish(coroutine)
+    # It has ended, and so has what it found.
+    with pytest.raises(TypeError):
+        begin(found["node"])
+    assert len(handler.records) == 1
+    assert_tree_at_rest(profiler)
+
+
+def test_wrong_arguments_are_refused() -> None:
+    profiler, coroutine, handler = begun()
+    found = coroutine.cr_frame.f_locals
+    start, end = found["start"], found["finish"]
+    for call, arguments in [
+        (start, ()),
+        (start, (None,)),
+        (start, (1, 2)),
+        (end, ()),
+        (end, (found["node"],)),
+        (end, (None, None)),
+        (end, (1, 2, 3)),
+    ]:
+        with pytest.raises(TypeError):
+            call(*arguments)
+    assert end(MethodTreeNode(), None) is False
+    finish(coroutine)
+    assert len(handler.records) == 1
+    assert_tree_at_rest(profiler)
+
+
+def test_a_call_ends_once() -> None:
+    profiler, coroutine, handler = begun()
+    found = coroutine.cr_frame.f_locals
+    assert found["finish"](found["node"], 1) is False
+    finish(coroutine)
+    assert found["finish"](found["node"], 1) is False
+    assert len(handler.records) == 1
+    assert_tree_at_rest(profiler)
