@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ._phanos import handler_delattr, handler_setattr, record_to_str
+from . import _registry
+from ._phanos import record_to_str
 from .types import LoggerLike, Record
 
 
@@ -40,11 +41,6 @@ class BaseHandler(ABC):
 
     handler_name: str
 
-    if not TYPE_CHECKING:  # For type checkers, attributes are those that are declared.
-        # Profilers learn of parts that are assigned to their handlers.
-        __setattr__ = handler_setattr
-        __delattr__ = handler_delattr
-
     def __init__(self, handler_name: str) -> None:
         # Classes beside this one are not initialised here: 0.3 leaves that to whoever adds them.
         if not isinstance(handler_name, str) or not handler_name:
@@ -53,6 +49,29 @@ class BaseHandler(ABC):
                 f"got {handler_name!r}"
             )
         self.handler_name = handler_name
+
+
+_PARTS = frozenset({"handle", "formatter", "publisher", "synchronous"})
+
+
+class WatchedHandler(BaseHandler):
+    """
+    What the handlers of this package inherit: their profilers learn of parts that are assigned.
+
+    Profilers do their work without calling them, as long as nobody changes it. Other handlers
+    are called by name, so nothing that is assigned to them is missed, and setting attributes,
+    which they may do in every batch, costs them nothing.
+    """
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        super().__setattr__(attribute, value)
+        if attribute in _PARTS:
+            _registry.changed(self)
+
+    def __delattr__(self, attribute: str) -> None:
+        super().__delattr__(attribute)
+        if attribute in _PARTS:
+            _registry.changed(self)
 
 
 class SyncBaseHandler(BaseHandler):

@@ -8,9 +8,9 @@ from typing import Any, Generic, TypeVar
 
 from ._base_handlers import (
     AsyncBaseHandler,
-    BaseHandler,
     OutputFormatter,
     SyncBaseHandler,
+    WatchedHandler,
     log_error_profiling,
 )
 from ._connection import (
@@ -48,7 +48,7 @@ CONFIRM_S = 30.0
 """How long a synchronous handler waits for the broker; records are kept beyond it."""
 
 
-class RabbitMQHandler(BaseHandler, Generic[Publisher]):
+class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
     """What both handlers for RabbitMQ do."""
 
     logger: LoggerLike

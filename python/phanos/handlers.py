@@ -16,6 +16,7 @@ from ._base_handlers import (
     BaseHandler,
     OutputFormatter,
     SyncBaseHandler,
+    WatchedHandler,
     log_error_profiling,
 )
 from ._phanos import records_to_str
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 
-class _TextHandler(SyncBaseHandler):
+class _TextHandler(WatchedHandler, SyncBaseHandler):
     """A handler that writes text; the core writes it if nobody overrode how."""
 
     formatter: OutputFormatter

@@ -13,10 +13,11 @@ import datetime
 import functools
 import sys
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import Any, ClassVar, cast
 
+from . import _registry
 from ._column import LABELS, METHODS, VALUES, Column
-from ._phanos import MethodTreeNode, MetricStore, metric_delattr, metric_setattr, monotonic_ns
+from ._phanos import MethodTreeNode, MetricStore, monotonic_ns
 from .log import InstanceLoggerMixin
 from .types import LoggerLike, Record
 
@@ -58,11 +59,6 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
     KIND: ClassVar[str] = ""
     """Prometheus type; what `metric` is at first."""
 
-    if not TYPE_CHECKING:  # For type checkers, attributes are those that are declared.
-        # Profilers learn of methods that are assigned to their metrics.
-        __setattr__ = metric_setattr
-        __delattr__ = metric_delattr
-
     operations: dict[str, Callable[..., Any]]
     """Operations of a subclass for `store_operation`, by name."""
     default_operation: str
@@ -89,6 +85,15 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
         self.label_names = _checked_labels(name, labels)
         self.operations = {}
         self.default_operation = ""
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        super().__setattr__(attribute, value)
+        if callable(value):  # A method of the metric's own: plans look at these.
+            _registry.changed(self)
+
+    def __delattr__(self, attribute: str) -> None:
+        super().__delattr__(attribute)
+        _registry.changed(self)
 
     @property
     def values(self) -> Any:

@@ -39,7 +39,6 @@
 //! | `answer`    | what its network side answers, waited for or looked for |
 //! | `raised`    | the exception in flight, set aside and put back |
 //! | `attributes` | attributes that users set on nodes and contexts |
-//! | `watched`   | objects whose attributes change plans: metrics, handlers |
 //! | `gil_cell`  | state guarded by the interpreter lock |
 //! | `interpreter` | whether this is the main one |
 //! | `awaitable` | futures that users await, on a runtime of the process |
@@ -85,7 +84,6 @@ mod stack;
 mod store;
 mod strand;
 mod user_code;
-mod watched;
 mod wire;
 
 /// Native half of `phanos`; its Python half is the documented interface.
@@ -129,7 +127,6 @@ pub(crate) mod module {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::interpreter::check_main(module.py())?;
-        super::watched::add_to(module)?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -10,7 +10,7 @@ import threading
 from typing import Any
 
 import pytest
-from phanos import metrics, publisher
+from phanos import metrics
 from phanos.handlers import SyncBaseHandler
 from support import make_profiler
 
@@ -179,18 +179,3 @@ def test_attributes_of_a_metric_can_be_set_as_of_any_object() -> None:
     assert (metric.name, metric.extra) == ("other", 1)
     object.__delattr__(metric, "extra")
     assert not hasattr(metric, "extra")
-
-
-def test_the_native_setters_refuse_what_they_cannot_set() -> None:
-    handler: Any = Counting("own")
-    set_attribute: Any = publisher.BaseHandler.__setattr__
-    delete_attribute: Any = publisher.BaseHandler.__delattr__
-    for arguments in [(handler,), (handler, "a"), (handler, "a", 1, 2), (handler, 1, 2), ()]:
-        with pytest.raises(TypeError):
-            set_attribute(*arguments)
-    for arguments in [(handler,), (handler, "a", 1), (handler, 1)]:
-        with pytest.raises(TypeError):
-            delete_attribute(*arguments)
-    for stranger in (int, 3, object()):
-        with pytest.raises(TypeError):
-            set_attribute(stranger, "a", 1)
