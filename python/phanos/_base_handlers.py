@@ -88,7 +88,6 @@ class SyncBaseHandler(BaseHandler):
 
         An `Exception` raised here is logged and does not reach the profiled program.
         """
-        raise NotImplementedError
 
 
 class AsyncBaseHandler(BaseHandler):
@@ -98,12 +97,10 @@ class AsyncBaseHandler(BaseHandler):
     @abstractmethod
     async def create(cls, handler_name: str, *args: Any, **kwargs: Any) -> AsyncBaseHandler:
         """Make a handler, awaiting what it needs; called by `async_dict_config`."""
-        raise NotImplementedError
 
     @abstractmethod
     async def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
         """Take a batch of one metric's records; see `SyncBaseHandler.handle`."""
-        raise NotImplementedError
 
 
 def log_error_profiling(

@@ -43,22 +43,18 @@ class AbstractExtProfiler(ABC):
     @abstractmethod
     def handle_records_clear(self) -> Any:
         """Hand all waiting records to the handlers."""
-        raise NotImplementedError
 
     @abstractmethod
     def force_handle_records_clear(self) -> Any:
         """Hand all waiting records over, whatever is under way."""
-        raise NotImplementedError
 
     @abstractmethod
     def sync_inner(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a call of `func`."""
-        raise NotImplementedError
 
     @abstractmethod
     async def async_inner(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """Run a call of coroutine function `func`."""
-        raise NotImplementedError
 
 
 class _Place:

@@ -168,17 +168,14 @@ class BasePublisher(ABC):
     @abstractmethod
     def connect(self) -> Any:
         """Connect and declare the exchange."""
-        raise NotImplementedError
 
     @abstractmethod
     def close(self) -> Any:
         """Close the connection."""
-        raise NotImplementedError
 
     @abstractmethod
     def publish(self, records: list[Record]) -> Any:
         """Send a batch; True if the broker has it."""
-        raise NotImplementedError
 
     def stats(self) -> dict[str, Any]:
         """Return what became of all records; see `ImpProfHandler.stats`."""

@@ -12,7 +12,7 @@
 //! | `gate`      | turning points of coroutines and generators, called by their Python wrappers |
 //! | `gate_functions` | the two of them that every coroutine calls |
 //! | `call`      | the life of one call: begin, measure, finish, close |
-//! | `node`      | `MethodTreeNode`, and the forest of live calls |
+//! | `node`      | `MethodTreeNode`; its place in the forest of live calls, and the pool of nodes used again |
 //! | `context`   | `Context`, the dotted context users see |
 //! | `owner`     | which class or module a root call belongs to |
 //! | `profiler`  | native half of a `Profiler`: current node, plan, waiting records |

@@ -1,5 +1,4 @@
-//! `phanos.tree.MethodTreeNode`: a profiled call as Python sees it, and its place in the
-//! forest of live calls.
+//! `phanos.tree.MethodTreeNode`: a profiled call as Python sees it.
 
 use std::rc::Rc;
 
@@ -7,10 +6,10 @@ use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple, PyWeakrefMethods, PyWeakrefReference};
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::clock::Start;
-use crate::core::forest::{Forest, NodeId};
+use crate::core::forest::NodeId;
 use crate::core::path::Path;
 
 use super::arguments::{Kept, Lent, Packed, Passed};
@@ -21,32 +20,8 @@ use super::gil_cell::GilCell;
 use super::owner::owner_of;
 use super::plan::Plan;
 
-/// All trees of the process. A node below another is kept alive by its place in here, as a
-/// list of children would; a root is only pointed at.
-static FOREST: GilCell<Option<Forest<Holder>>> = GilCell::new(None);
-
-/// Nodes of ended calls, to be used again: making and freeing one costs 50 ns more.
-static POOL: GilCell<Vec<Py<Node>>> = GilCell::new(Vec::new());
-
-const POOLED_NODES: usize = 64;
-
-enum Holder {
-    Child(Py<Node>),
-    Root(Py<PyWeakrefReference>),
-}
-
-impl Holder {
-    fn release(self, py: Python<'_>) {
-        match self {
-            Self::Child(node) => node.drop_ref(py),
-            Self::Root(reference) => reference.drop_ref(py),
-        }
-    }
-}
-
-fn with_forest<R>(py: Python<'_>, body: impl FnOnce(&mut Forest<Holder>) -> R) -> R {
-    FOREST.with(py, |forest| body(forest.get_or_insert_with(Forest::new)))
-}
+mod place;
+mod pool;
 
 /// What a call needs from its beginning to its end, when these are not on one Rust stack
 /// (coroutines and generators).
@@ -104,13 +79,13 @@ impl Node {
     /// The root of a new tree: empty context, a place of its own.
     pub(crate) fn new_root(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
         let root = Bound::new(py, Self::new_at(Path::literal(""), None, None))?;
-        place_of(&root)?;
+        place::of(&root)?;
         Ok(root)
     }
 
     /// A node for a call that is still to begin.
     pub(crate) fn waiting(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
-        match from_pool(py) {
+        match pool::take(py) {
             Some(node) => Ok(node),
             None => Bound::new(py, Self::new_at(Path::literal(""), None, None)),
         }
@@ -147,15 +122,7 @@ impl Node {
         root: impl FnOnce() -> PyResult<Bound<'py, Self>>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let kept = Holder::Child(slf.clone().unbind());
-        let inserted = match above.get().place(py) {
-            Some(place) => with_forest(py, |forest| forest.insert_under(place, kept)),
-            None => Err(kept),
-        };
-        let place = match inserted {
-            Ok(place) => place,
-            Err(kept) => Self::insert_further_up(&above, kept, root)?,
-        };
+        let place = place::under(slf, &above, root)?;
         // A waiting node has nothing but a path to drop.
         slf.get().state.with(py, |state| {
             state.path = path;
@@ -164,56 +131,6 @@ impl Node {
             state.place = Some(place);
         });
         Ok(())
-    }
-
-    /// For a call whose caller has ended.
-    #[cold]
-    fn insert_further_up<'py>(
-        ended: &Bound<'py, Self>,
-        kept: Holder,
-        root: impl FnOnce() -> PyResult<Bound<'py, Self>>,
-    ) -> PyResult<NodeId> {
-        let py = ended.py();
-        let parent = match live_place(ended) {
-            Some(place) => place,
-            None => place_of(&root()?)?,
-        };
-        Ok(with_forest(py, |forest| match forest.insert_under(parent, kept) {
-            Ok(place) => place,
-            Err(kept) => forest.insert(kept),
-        }))
-    }
-
-    /// Keeps the node of an ended call for the next one, unless somebody knows it beyond
-    /// the `references` of those who ran the call (this one included) and let go now.
-    #[allow(unsafe_code)]
-    pub(crate) fn recycle(node: Bound<'_, Self>, references: isize) {
-        let py = node.py();
-        let object = node.as_ptr();
-        // SAFETY: a valid object, with the interpreter lock held.
-        let unknown = unsafe { ffi::Py_REFCNT(object) <= references && !is_pointed_at(&node) };
-        if !unknown || node.get().attributes.with(py, |own| own.is_some()) {
-            return;
-        }
-        let taken = node.get().state.with(py, |state| {
-            let looked_at = state.context.is_some()
-                || state.logger.is_some()
-                || state.place.is_some()
-                || state.arguments.is_kept()
-                || state.running.is_some();
-            (!looked_at).then(|| (state.method.take(), state.above.take()))
-        });
-        let Some((method, above)) = taken else { return };
-        drop(method.map(|method| method.into_bound(py)));
-        drop(above.map(|above| above.into_bound(py)));
-        let surplus = POOL.with(py, |pool| {
-            if pool.len() < POOLED_NODES {
-                pool.push(node.unbind());
-                return None;
-            }
-            Some(node)
-        });
-        drop(surplus);
     }
 
     /// Lets go of the arguments: the call has ended, the node may be known to somebody.
@@ -250,166 +167,6 @@ impl Node {
         body: impl FnOnce(&mut Option<Running>) -> R,
     ) -> R {
         self.state.with(py, |state| body(&mut state.running))
-    }
-
-    /// True if no live call stands between this node and `root`.
-    pub(crate) fn is_top(&self, py: Python<'_>, root: &Py<Self>) -> bool {
-        let Some(place) = self.place(py) else { return true };
-        let root_place = root.get().place(py);
-        with_forest(py, |forest| {
-            let parent = forest.parent(place);
-            parent.is_none() || parent == root_place
-        })
-    }
-
-    fn place(&self, py: Python<'_>) -> Option<NodeId> {
-        self.state.with(py, |state| state.place)
-    }
-
-    /// Takes the node out of its tree; its children move up to its parent.
-    /// False if it has no place in any tree.
-    pub(crate) fn remove(&self, py: Python<'_>) -> bool {
-        let Some(place) = self.state.with(py, |state| state.place.take()) else {
-            return false;
-        };
-        if let Some(holder) = with_forest(py, |forest| forest.remove_child(place)) {
-            holder.release(py);
-            return true;
-        }
-        let orphans = with_forest(py, |forest| forest.children(place));
-        let holder = with_forest(py, |forest| forest.remove(place));
-        release_roots(py, orphans);
-        holder.map(|holder| holder.release(py)).is_some()
-    }
-
-    fn children_of(&self, py: Python<'_>) -> Vec<Py<Self>> {
-        let Some(place) = self.place(py) else {
-            return Vec::new();
-        };
-        with_forest(py, |forest| {
-            forest
-                .children(place)
-                .into_iter()
-                .filter_map(|child| match forest.get(child) {
-                    Some(Holder::Child(node)) => Some(node.clone_ref(py)),
-                    _ => None,
-                })
-                .collect()
-        })
-    }
-
-    pub(crate) fn parent_of(&self, py: Python<'_>) -> Option<Py<Self>> {
-        let place = self.place(py)?;
-        let holder = with_forest(py, |forest| {
-            let parent = forest.parent(place)?;
-            Some(match forest.get(parent)? {
-                Holder::Child(node) => Ok(node.clone_ref(py)),
-                Holder::Root(reference) => Err(reference.clone_ref(py)),
-            })
-        })?;
-        match holder {
-            Ok(node) => Some(node),
-            Err(reference) => {
-                let node = reference.bind(py).upgrade()?;
-                node.cast_into::<Self>().ok().map(Bound::unbind)
-            }
-        }
-    }
-}
-
-/// True if weak references to `node` exist.
-///
-/// # Safety
-/// The interpreter lock is held.
-#[allow(unsafe_code)]
-unsafe fn is_pointed_at(node: &Bound<'_, Node>) -> bool {
-    let object = node.as_ptr();
-    // SAFETY: a valid object; its type says where in it the list of weak references is.
-    unsafe {
-        let weak = (*ffi::Py_TYPE(object)).tp_weaklistoffset;
-        weak <= 0 || !(*object.byte_offset(weak).cast::<*mut ffi::PyObject>()).is_null()
-    }
-}
-
-/// A node that nobody knows any more, if the pool has one.
-#[allow(unsafe_code)]
-fn from_pool(py: Python<'_>) -> Option<Bound<'_, Node>> {
-    let node = POOL.with(py, Vec::pop)?.into_bound(py);
-    // A coroutine that ended with an exception lives on in its traceback, and so does what
-    // it knows.
-    // SAFETY: a valid object, with the interpreter lock held.
-    let unknown = unsafe { ffi::Py_REFCNT(node.as_ptr()) == 1 && !is_pointed_at(&node) };
-    // Whoever lists all objects of the collector may have looked at it in the pool.
-    let unused = unknown
-        && node.get().attributes.with(py, |own| own.is_none())
-        && node.get().state.with(py, |state| {
-            state.context.is_none()
-                && state.logger.is_none()
-                && state.place.is_none()
-                && !state.arguments.is_kept()
-        });
-    unused.then_some(node)
-}
-
-/// The place of `node`, given one now if it has none.
-fn place_of(node: &Bound<'_, Node>) -> PyResult<NodeId> {
-    let py = node.py();
-    if let Some(place) = node.get().place(py)
-        && with_forest(py, |forest| forest.contains(place))
-    {
-        return Ok(place);
-    }
-    let reference = PyWeakrefReference::new(node)?.unbind();
-    let place = with_forest(py, |forest| forest.insert(Holder::Root(reference)));
-    node.get().state.with(py, |state| state.place = Some(place));
-    Ok(place)
-}
-
-/// The place of the nearest live node at or above `node`.
-fn live_place(node: &Bound<'_, Node>) -> Option<NodeId> {
-    let py = node.py();
-    let mut next = Some(node.clone());
-    while let Some(node) = next {
-        if let Some(place) = node.get().place(py)
-            && with_forest(py, |forest| forest.contains(place))
-        {
-            return Some(place);
-        }
-        next = node.get().above(py).map(|above| above.into_bound(py));
-    }
-    None
-}
-
-/// Cuts the way up from `node` where it comes to `ended`, which is about to be below: `node`
-/// was below it before one of them was taken out of its tree.
-fn forget_above(node: &Bound<'_, Node>, ended: &Bound<'_, Node>) {
-    let py = node.py();
-    let mut below = node.clone();
-    while let Some(above) = below.get().above(py).map(|above| above.into_bound(py)) {
-        if above.is(ended) {
-            drop(below.get().state.with(py, |state| state.above.take()));
-            return;
-        }
-        below = above;
-    }
-}
-
-/// Nodes that lost their last parent are roots from now on: pointed at, not kept.
-fn release_roots(py: Python<'_>, places: Vec<NodeId>) {
-    for place in places {
-        let node = with_forest(py, |forest| match forest.get(place) {
-            Some(Holder::Child(node)) => Some(node.clone_ref(py)),
-            _ => None,
-        });
-        let Some(node) = node else { continue };
-        let Ok(reference) = PyWeakrefReference::new(node.bind(py)) else {
-            continue;
-        };
-        let reference = Holder::Root(reference.unbind());
-        let kept = with_forest(py, |forest| {
-            forest.get_mut(place).map(|holder| std::mem::replace(holder, reference))
-        });
-        drop(kept);
     }
 }
 
@@ -512,20 +269,11 @@ impl Node {
         child: Bound<'py, Self>,
     ) -> PyResult<Bound<'py, Self>> {
         let py = slf.py();
-        let parent_place = place_of(slf)?;
-        let child_place = place_of(&child)?;
-        let kept = child.clone().unbind();
-        let linked = with_forest(py, |forest| forest.append(parent_place, child_place));
-        if !linked {
+        if !place::append(slf, &child)? {
             return Err(PyTypeError::new_err(
                 "add_child expects a node that is not the parent itself nor above it",
             ));
         }
-        let before = with_forest(py, |forest| {
-            forest.get_mut(child_place).map(|holder| std::mem::replace(holder, Holder::Child(kept)))
-        });
-        drop(before);
-        forget_above(slf, &child);
         let node = child.get();
         let parent_path = slf.get().path(py);
         let path = node.path(py);
@@ -560,12 +308,7 @@ impl Node {
     /// Takes everything below this node out of the tree.
     #[pyo3(name = "_clear_below")]
     fn clear_below(&self, py: Python<'_>) {
-        let Some(place) = self.place(py) else { return };
-        let taken = with_forest(py, |forest| {
-            let children = forest.children(place);
-            children.into_iter().flat_map(|child| forest.remove_tree(child)).collect::<Vec<_>>()
-        });
-        drop(taken);
+        drop(place::take_below(self, py));
     }
 
     fn __getattr__<'py>(
@@ -617,18 +360,7 @@ impl Node {
         };
         // The forest keeps children on behalf of their parent.
         // SAFETY: as above.
-        let visited = unsafe {
-            FOREST.try_with(|forest| {
-                let Some(forest) = forest else { return Ok(()) };
-                for child in forest.children(place) {
-                    if let Some(Holder::Child(node)) = forest.get(child) {
-                        visit.call(node)?;
-                    }
-                }
-                Ok(())
-            })
-        };
-        visited.unwrap_or(Ok(()))
+        unsafe { place::visit_children(place, &visit) }
     }
 
     fn __clear__(&self, py: Python<'_>) {
@@ -658,12 +390,7 @@ impl Drop for Node {
         // A node that ended as calls do has no place, and its caller is still referenced.
         let (place, above) = self.state.with(py, |state| (state.place.take(), state.above.take()));
         if let Some(place) = place {
-            let (held, orphans) = with_forest(py, |forest| {
-                let orphans = forest.children(place);
-                (forest.remove(place), orphans)
-            });
-            drop(held);
-            release_roots(py, orphans);
+            place::leave(py, place);
         }
         // Link by link: a long chain of ended callers would recurse as deep as it is long.
         let mut next = above;

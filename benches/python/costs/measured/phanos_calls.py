@@ -148,9 +148,13 @@ def set_hooks(profiler: Profiler, before: Callable[..., None], after: Callable[.
 
 def operation_cases() -> list[Case]:
     """A nested call that counts something, and the same call without counting."""
+    return [*counting_cases("operation", "no_operation", {"kind": "a"})]
+
+
+def counting_cases(name: str, name_without: str, labels: dict[str, str]) -> tuple[Case, Case]:
+    """A nested call with `counter.inc` of such labels, and the same call without it."""
     profiler, stream = to_stream()
-    counted = counter(profiler, "counted", {"kind"})
-    labels = {"kind": "a"}
+    counted = counter(profiler, "counted", set(labels))
     current = profiler.curr_node
 
     @profiler.profile
@@ -166,10 +170,10 @@ def operation_cases() -> list[Case]:
     run = under_roots(profiler, counting, COUNTED)
     run_without = under_roots(profiler, not_counting, COUNTED)
     records = COUNTED + 1
-    return [
-        Case("operation", run, "no_operation", COUNTED, records + COUNTED, stream.arrived),
-        Case("no_operation", run_without, "bare_sync", COUNTED, records, stream.arrived),
-    ]
+    return (
+        Case(name, run, name_without, COUNTED, records + COUNTED, stream.arrived),
+        Case(name_without, run_without, "bare_sync", COUNTED, records, stream.arrived),
+    )
 
 
 def cases() -> list[Case]:

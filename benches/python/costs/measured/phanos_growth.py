@@ -12,7 +12,7 @@ from phanos.publisher import Profiler
 
 from costs.measured.bare import NESTED, body, call, itself, sync_run
 from costs.measured.case import Case
-from costs.measured.phanos_calls import COUNTED, under_roots
+from costs.measured.phanos_calls import counting_cases, under_roots
 from costs.measured.phanos_profilers import counter, to_stream
 from costs.measured.series import Point, Series, Thunk
 
@@ -143,28 +143,8 @@ def metrics(count: int) -> Point:
 
 def labels(count: int) -> Point:
     """`counter.inc` with so many labels, above the same call without it."""
-    profiler, stream = to_stream()
     values = {f"label{number}": "value" for number in range(count)}
-    counted = counter(profiler, "counted", set(values))
-    current = profiler.curr_node
-
-    @profiler.profile
-    def counting(number: int) -> int:
-        counted.inc(1.0, current.get(), values)
-        return number
-
-    @profiler.profile
-    def not_counting(number: int) -> int:
-        current.get()
-        return number
-
-    run = under_roots(profiler, counting, COUNTED)
-    run_without = under_roots(profiler, not_counting, COUNTED)
-    records = COUNTED + 1
-    return Point(
-        Case("labels", run, "no_labels", COUNTED, records + COUNTED, stream.arrived),
-        Case("no_labels", run_without, "no_labels", COUNTED, records, stream.arrived),
-    )
+    return Point(*counting_cases("labels", "no_labels", values))
 
 
 def context_variables(count: int) -> Point:
