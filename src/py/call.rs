@@ -22,8 +22,6 @@ use super::user_code;
 /// A call under way.
 pub(crate) struct Call<'py> {
     pub(crate) node: Bound<'py, Node>,
-    /// Of the `ContextVar.set` that made the node current.
-    pub(crate) token: Bound<'py, PyAny>,
     pub(crate) level: Level,
 }
 
@@ -63,19 +61,16 @@ pub(crate) fn begin<'py>(
     let above_path = above.get().path(py);
     let path = core.path(py, site, &above_path);
     Node::begin(&node, path, site.function.bind(py), above, || core.root(py))?;
-    let token = match core.enter(&node) {
-        Ok(token) => token,
-        Err(error) => {
-            node.get().remove(py);
-            return Err(Box::new(error));
-        }
-    };
+    if let Err(error) = core.enter(&node) {
+        node.get().remove(py);
+        return Err(Box::new(error));
+    }
     let level = if above_path.is_empty() { Level::Root } else { Level::Nested };
-    let call = Call { node, token, level };
+    let call = Call { node, level };
     if plan.hooks.any()
         && let Err(error) = known(py, || before(py, plan, site, level, pack))
     {
-        close(core, &call);
+        close(core, &call.node);
         return Err(Box::new(error));
     }
     Ok(call)
@@ -202,10 +197,10 @@ fn interrupt(outcome: &mut Option<Box<Outcome<'_>>>, error: PyErr) {
     outcome.get_or_insert_default().interrupted.get_or_insert(error);
 }
 
-/// Takes the node away and makes current what was current before.
-pub(crate) fn close(core: &ProfilerCore, call: &Call<'_>) {
-    call.node.get().remove(call.node.py());
-    core.leave(&call.node, &call.token);
+/// Takes the node of a call away and makes current what was current before.
+pub(crate) fn close(core: &ProfilerCore, node: &Bound<'_, Node>) {
+    node.get().remove(node.py());
+    core.leave(node);
 }
 
 /// Stores a built-in measurement, unless the metric was deleted or replaced meanwhile.

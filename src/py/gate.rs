@@ -48,20 +48,13 @@ impl CallGate {
         if !node.get().is_waiting(py) {
             return Err(begun_already());
         }
-        let Call { token, level, .. } =
-            call::begin(node.clone(), core, plan.get(), &self.site, || {
-                node.get().packed_arguments(py)
-            })
-            .map_err(|error| *error)?;
+        let Call { level, .. } = call::begin(node.clone(), core, plan.get(), &self.site, || {
+            node.get().packed_arguments(py)
+        })
+        .map_err(|error| *error)?;
         let started = Start::now();
         node.get().with_running(py, |running| {
-            *running = Some(Running {
-                plan: plan.unbind(),
-                token: Some(token.unbind()),
-                started,
-                level,
-                deliveries: None,
-            });
+            *running = Some(Running { plan: plan.unbind(), started, level, deliveries: None });
         });
         Ok(())
     }
@@ -80,14 +73,14 @@ impl CallGate {
             return Ok(false);
         };
         let elapsed_ns = running.started.elapsed_ns();
-        let Running { plan, token, started, level, .. } = running;
+        let Running { plan, started, level, .. } = running;
         let plan = plan.into_bound(py);
-        let token = match token {
-            Some(token) => token.into_bound(py),
-            // Ended while suspended: hooks see the node of the call that they are about.
-            None => self.site.core.get().enter(node).unwrap_or_else(|_| py.None().into_bound(py)),
-        };
-        let call = Call { node: node.clone(), token, level };
+        if !node.get().is_entered(py) {
+            // Ended while suspended: hooks see the node of the call that they are about, if
+            // there is memory for that.
+            known(py, || drop(self.site.core.get().enter(node)));
+        }
+        let call = Call { node: node.clone(), level };
         let ending = Ending { elapsed_ns, failed, result };
         let pack = || node.get().packed_arguments(py);
         let outcome = call::finish(py, &self.site.core, plan.get(), &call, &ending, pack);
@@ -99,7 +92,6 @@ impl CallGate {
             Outcome { interrupted: None, deliveries: Some(deliveries) } => {
                 let running = Running {
                     plan: plan.unbind(),
-                    token: Some(call.token.unbind()),
                     started,
                     level,
                     deliveries: Some(deliveries.unbind()),
@@ -118,12 +110,13 @@ impl CallGate {
     }
 
     fn close_ended(&self, call: Call<'_>, failed: bool) {
-        call::close(self.site.core.get(), &call);
-        call.node.get().drop_arguments(call.node.py());
+        let node = call.node;
+        call::close(self.site.core.get(), &node);
+        node.get().drop_arguments(node.py());
         if !failed {
             // Known to the wrapper that calls us, by a variable and an argument. That of a
             // failed call is seen in the traceback for as long as that lives.
-            Node::recycle(call.node, 3);
+            Node::recycle(node, 3);
         }
     }
 
@@ -221,10 +214,8 @@ impl CallGate {
     #[pyo3(signature = (node, /))]
     fn close(&self, node: &Bound<'_, Node>) {
         let py = node.py();
-        if let Some(running) = node.get().with_running(py, Option::take) {
-            let token = running.token.unwrap_or_else(|| py.None()).into_bound(py);
-            let level = running.level;
-            call::close(self.site.core.get(), &Call { node: node.clone(), token, level });
+        if node.get().with_running(py, Option::take).is_some() {
+            call::close(self.site.core.get(), node);
             node.get().drop_arguments(py);
         }
     }
@@ -248,10 +239,8 @@ impl CallGate {
     /// At a `yield`: what was current at the last resumption is current again.
     #[pyo3(signature = (node, /))]
     fn suspend(&self, py: Python<'_>, node: &Bound<'_, Node>) {
-        let token =
-            node.get().with_running(py, |running| running.as_mut().and_then(|r| r.token.take()));
-        if let Some(token) = token {
-            self.site.core.get().leave(node, token.bind(py));
+        if node.get().is_entered(py) {
+            self.site.core.get().leave(node);
         }
     }
 
@@ -261,12 +250,7 @@ impl CallGate {
         if !node.get().with_running(py, |running| running.is_some()) {
             return Ok(());
         }
-        let token = self.site.core.get().enter(node)?.unbind();
-        let before = node.get().with_running(py, |running| {
-            running.as_mut().and_then(|running| running.token.replace(token))
-        });
-        drop(before);
-        Ok(())
+        if node.get().is_entered(py) { Ok(()) } else { self.site.core.get().enter(node) }
     }
 }
 

@@ -14,6 +14,8 @@
 //! | `call`      | the life of one call: begin, measure, finish, close |
 //! | `node`      | `MethodTreeNode`; its place in the forest of live calls, and the pool of nodes used again |
 //! | `context`   | `Context`, the dotted context users see |
+//! | `current`   | which node is current, in a `ContextVar` |
+//! | `cpython_context` | the mapping of the running context's variables, as CPython keeps it |
 //! | `owner`     | which class or module a root call belongs to |
 //! | `profiler`  | native half of a `Profiler`: current node, plan, waiting records |
 //! | `plan`      | one configuration, worked out when it changes |
@@ -54,6 +56,8 @@ mod awaitable;
 mod call;
 mod cell;
 mod context;
+mod cpython_context;
+mod current;
 mod delivery;
 mod entry;
 mod function;

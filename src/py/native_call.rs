@@ -83,7 +83,6 @@ struct Recording {
     /// Owned references.
     plan: *mut ffi::PyObject,
     node: *mut ffi::PyObject,
-    token: *mut ffi::PyObject,
     level: Level,
     started: Start,
 }
@@ -113,13 +112,12 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut St
             Kind::Plain | Kind::Generator if overridden => "sync_inner",
             Kind::Coroutine if overridden => "async_inner",
             Kind::Plain => match begin(py, core, plan.get(), site, call) {
-                Ok(Call { node, token, level }) => {
+                Ok(Call { node, level }) => {
                     *step = Step::Record(Recording {
                         function,
                         site,
                         plan: plan.into_ptr(),
                         node: node.into_ptr(),
-                        token: token.into_ptr(),
                         level,
                         started: Start::now(),
                     });
@@ -273,21 +271,20 @@ fn end<'py>(
 ) -> Option<Box<PyErr>> {
     // SAFETY: owned references from `prepare`; the site belongs to the callable, which
     // the interpreter keeps alive for the call.
-    let (plan, node, token, site) = unsafe {
+    let (plan, node, site) = unsafe {
         (
             Bound::from_owned_ptr(py, recording.plan).cast_into_unchecked::<Plan>(),
             Bound::from_owned_ptr(py, recording.node).cast_into_unchecked::<Node>(),
-            Bound::from_owned_ptr(py, recording.token),
             &*recording.site,
         )
     };
     let elapsed_ns = recording.started.elapsed_ns();
     let plan = plan.get();
-    let call = Call { node, token, level: recording.level };
+    let call = Call { node, level: recording.level };
     let ending = Ending { elapsed_ns, failed: result.is_none(), result };
     let outcome = call::finish(py, &site.core, plan, &call, &ending, || arguments.pack(py));
     let interrupted = outcome.and_then(|outcome| known(py, || settle(py, plan, *outcome)));
-    call::close(site.core.get(), &call);
+    call::close(site.core.get(), &call.node);
     Node::recycle(call.node, 1);
     interrupted
 }

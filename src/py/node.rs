@@ -16,6 +16,7 @@ use super::arguments::{Kept, Lent, Packed, Passed};
 use super::attributes::{self, Attributes};
 use super::call::Level;
 use super::context::{Context, path_of_method};
+use super::current::Entered;
 use super::gil_cell::GilCell;
 use super::owner::owner_of;
 use super::plan::Plan;
@@ -27,8 +28,6 @@ mod pool;
 /// (coroutines and generators).
 pub(crate) struct Running {
     pub(crate) plan: Py<Plan>,
-    /// Of the last `ContextVar.set`; `None` while a generator is suspended.
-    pub(crate) token: Option<Py<PyAny>>,
     pub(crate) started: Start,
     pub(crate) level: Level,
     /// Given once the call is recorded and only asynchronous handlers remain to be awaited;
@@ -45,6 +44,8 @@ struct State {
     /// The node that was current when this one began: where live ancestors are looked for
     /// after this one's place is gone, and what becomes current again.
     above: Option<Py<Node>>,
+    /// `None` while a generator is suspended.
+    entered: Option<Entered>,
     /// Of coroutines and generators, from their call on: they run later, and hooks ask.
     arguments: Kept,
     running: Option<Running>,
@@ -68,6 +69,7 @@ impl Node {
                 method,
                 place: None,
                 above,
+                entered: None,
                 arguments: Kept::default(),
                 running: None,
                 logger: None,
@@ -159,6 +161,20 @@ impl Node {
 
     pub(crate) fn above(&self, py: Python<'_>) -> Option<Py<Self>> {
         self.state.with(py, |state| state.above.as_ref().map(|above| above.clone_ref(py)))
+    }
+
+    /// Keeps what makes current again what was before this node.
+    pub(super) fn keep_entered(&self, py: Python<'_>, entered: Entered) {
+        let before = self.state.with(py, |state| state.entered.replace(entered));
+        debug_assert!(before.is_none(), "entered twice");
+    }
+
+    pub(super) fn take_entered(&self, py: Python<'_>) -> Option<Entered> {
+        self.state.with(py, |state| state.entered.take())
+    }
+
+    pub(crate) fn is_entered(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.entered.is_some())
     }
 
     pub(crate) fn with_running<R>(
@@ -347,9 +363,11 @@ impl Node {
                 visit.call(&state.above)?;
                 visit.call(&state.logger)?;
                 state.arguments.visit(&visit)?;
+                if let Some(entered) = &state.entered {
+                    entered.visit(&visit)?;
+                }
                 if let Some(running) = &state.running {
                     visit.call(&running.plan)?;
-                    visit.call(&running.token)?;
                     visit.call(&running.deliveries)?;
                 }
                 Ok(state.place)
@@ -371,6 +389,7 @@ impl Node {
                 state.above.take(),
                 state.logger.take(),
                 state.running.take(),
+                state.entered.take(),
             )
         });
         drop(taken);

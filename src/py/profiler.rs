@@ -2,7 +2,6 @@
 
 #![allow(unsafe_code)]
 
-use std::ptr;
 use std::rc::Rc;
 
 use pyo3::ffi;
@@ -14,6 +13,8 @@ use crate::clock;
 use crate::core::path::{Path, PathCache, hash_name};
 
 use super::call;
+use super::current::Current;
+use super::entry::known;
 use super::function::ProfiledFunction;
 use super::gil_cell::{GilCell, GilValue};
 use super::handover::{self, Outcome};
@@ -37,8 +38,8 @@ pub(crate) fn default_core(py: Python<'_>) -> Option<Py<ProfilerCore>> {
 
 #[pyclass(module = "phanos._phanos", frozen, weakref)]
 pub(crate) struct ProfilerCore {
-    /// The `ContextVar` of the current node; its default is `root`.
-    variable: Py<PyAny>,
+    /// `root` where nothing is.
+    current: Current,
     root: GilCell<Option<Py<Node>>>,
     plan: GilCell<Option<Py<Plan>>>,
     /// Read on every call, so apart from the plan.
@@ -57,39 +58,6 @@ struct HandOver {
     thread: usize,
     /// Address of the node that is current meanwhile.
     node: usize,
-}
-
-/// Keeps the garbage collector from running.
-///
-/// Up to CPython 3.11 any allocation can run it. Inside `ContextVar.set` a finalizer that
-/// sets a variable itself then frees the mapping that is being changed, and the interpreter
-/// crashes; a finalizer that calls a profiled function is enough. From 3.12 on it only runs
-/// between instructions.
-struct CollectorPaused {
-    #[cfg(not(Py_3_12))]
-    was_enabled: bool,
-}
-
-impl CollectorPaused {
-    fn new(_py: Python<'_>) -> Self {
-        #[cfg(not(Py_3_12))]
-        // SAFETY: the interpreter lock is held.
-        let was_enabled = unsafe { ffi::PyGC_Disable() } != 0;
-        Self {
-            #[cfg(not(Py_3_12))]
-            was_enabled,
-        }
-    }
-}
-
-impl Drop for CollectorPaused {
-    fn drop(&mut self) {
-        #[cfg(not(Py_3_12))]
-        if self.was_enabled {
-            // SAFETY: the interpreter lock is held: made and dropped within one call.
-            unsafe { ffi::PyGC_Enable() };
-        }
-    }
 }
 
 impl ProfilerCore {
@@ -160,55 +128,38 @@ impl ProfilerCore {
 
     /// The node that `curr_node.get()` gives here.
     pub(crate) fn current<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
-        let mut found = ptr::null_mut();
-        // SAFETY: `variable` is a ContextVar; `found` gets an owned reference or null.
-        let found = unsafe {
-            if ffi::PyContextVar_Get(self.variable.as_ptr(), ptr::null_mut(), &raw mut found) < 0 {
-                return Err(PyErr::fetch(py));
-            }
-            Bound::from_owned_ptr_or_opt(py, found)
-        };
-        match found.map(Bound::cast_into::<Node>) {
-            Some(Ok(node)) => Ok(node),
-            // Somebody set the variable to something else.
-            _ => self.root(py),
+        match self.current.node(py)? {
+            Some(node) => Ok(node),
+            None => self.root(py),
         }
     }
 
-    /// Sets the current node; returns the token of `ContextVar.set`.
-    pub(crate) fn enter<'py>(&self, node: &Bound<'py, Node>) -> PyResult<Bound<'py, PyAny>> {
-        let py = node.py();
-        let _paused = CollectorPaused::new(py);
-        // SAFETY: both are valid objects; the token is an owned reference or null.
-        unsafe {
-            let token = ffi::PyContextVar_Set(self.variable.as_ptr(), node.as_ptr());
-            Bound::from_owned_ptr_or_err(py, token)
+    /// Makes `node` current until it is left.
+    pub(crate) fn enter(&self, node: &Bound<'_, Node>) -> PyResult<()> {
+        self.current.enter(node)
+    }
+
+    /// Makes current what was before `node` was entered.
+    pub(crate) fn leave(&self, node: &Bound<'_, Node>) {
+        if !self.current.leave(node) {
+            known(node.py(), || self.leave_elsewhere(node));
         }
     }
 
-    /// Puts the current node back to what it was before `enter(node)` gave `token`.
-    pub(crate) fn leave(&self, node: &Bound<'_, Node>, token: &Bound<'_, PyAny>) {
+    /// A coroutine or generator goes on elsewhere than it was started. Only a context copied
+    /// meanwhile has the node.
+    #[cold]
+    fn leave_elsewhere(&self, node: &Bound<'_, Node>) {
         let py = node.py();
-        let reset = {
-            let _paused = CollectorPaused::new(py);
-            // SAFETY: both are valid objects.
-            unsafe { ffi::PyContextVar_Reset(self.variable.as_ptr(), token.as_ptr()) }
-        };
-        if reset == 0 {
-            return;
-        }
-        // The token belongs to another context: a coroutine or generator that goes on
-        // elsewhere than it was started. Only a context copied meanwhile has the node.
-        // SAFETY: the interpreter lock is held.
-        unsafe { ffi::PyErr_Clear() };
         if !self.current(py).is_ok_and(|current| current.is(node)) {
             return;
         }
         let above = node.get().above(py).map(|above| above.into_bound(py));
         if let Some(above) = above.or_else(|| self.root.bound(py))
-            && self.enter(&above).is_err()
+            && self.current.set(&above).is_err()
         {
-            // SAFETY: as above; without memory for a token there is nothing left to try.
+            // SAFETY: the interpreter lock is held; without memory for a token there is
+            // nothing left to try.
             unsafe { ffi::PyErr_Clear() };
         }
     }
@@ -263,13 +214,9 @@ impl ProfilerCore {
     #[new]
     fn new(py: Python<'_>, root: Py<Node>, name: &Bound<'_, PyString>) -> PyResult<Self> {
         let name = std::ffi::CString::new(name.to_string())?;
-        // SAFETY: the name is copied; `root` is a valid object; the result owned or null.
-        let variable = unsafe {
-            let variable = ffi::PyContextVar_New(name.as_ptr(), root.as_ptr());
-            Bound::from_owned_ptr_or_err(py, variable)?.unbind()
-        };
+        let current = Current::new(&name, root.bind(py))?;
         Ok(Self {
-            variable,
+            current,
             root: GilCell::new(Some(root)),
             plan: GilCell::new(None),
             enabled: GilValue::new(false),
@@ -279,9 +226,16 @@ impl ProfilerCore {
         })
     }
 
+    /// True if calls put back what was current before them, false if they set it anew, which
+    /// takes longer.
+    #[getter]
+    fn puts_back(&self) -> bool {
+        self.current.puts_back()
+    }
+
     #[getter]
     fn curr_node(&self, py: Python<'_>) -> Py<PyAny> {
-        self.variable.clone_ref(py)
+        self.current.variable().clone_ref(py)
     }
 
     /// The node under which root calls hang.
@@ -329,7 +283,7 @@ impl ProfilerCore {
             ProfiledFunction::site(callable).map_or(callable, |site| site.function.bind(py));
         let node = Node::waiting(py)?;
         Node::begin(&node, path, method, above, || self.root(py))?;
-        self.enter(&node)?;
+        self.current.set(&node)?;
         Ok(node)
     }
 
@@ -340,7 +294,7 @@ impl ProfilerCore {
             None => self.root(py)?,
         };
         node.get().remove(py);
-        self.enter(&above)?;
+        self.current.set(&above)?;
         Ok(())
     }
 
@@ -394,7 +348,7 @@ impl ProfilerCore {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.variable)?;
+        visit.call(self.current.variable())?;
         // SAFETY: the collector runs with the interpreter lock held.
         unsafe {
             self.root.try_with(|root| visit.call(&*root)).unwrap_or(Ok(()))?;
