@@ -57,11 +57,12 @@ pub(crate) fn begin<'py>(
     pack: impl FnOnce() -> PyResult<Packed<'py>>,
 ) -> Result<Call<'py>, Box<PyErr>> {
     let py = node.py();
-    let above = core.current(py)?;
+    let here = core.here(py);
+    let above = core.current_at(here)?;
     let above_path = above.get().path(py);
     let path = core.path(py, site, &above_path);
     Node::begin(&node, path, site.function.bind(py), above, || core.root(py))?;
-    if let Err(error) = core.enter(&node) {
+    if let Err(error) = here.enter(&node) {
         node.get().remove(py);
         return Err(Box::new(error));
     }

@@ -10,7 +10,6 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int};
-use std::mem;
 use std::ptr;
 
 use pyo3::ffi;
@@ -88,16 +87,49 @@ impl Layout {
         }
     }
 
+    pub(super) fn thread(self, py: Python<'_>) -> Thread<'_> {
+        Thread { part: part_of_thread(py), py }
+    }
+}
+
+/// What the running thread has as its context; good for as long as it runs.
+#[derive(Clone, Copy)]
+pub(super) struct Thread<'py> {
+    part: *const ThreadPart,
+    py: Python<'py>,
+}
+
+impl<'py> Thread<'py> {
+    /// What `variable` is in the running context, if that is known without looking it up.
+    #[inline]
+    pub(super) fn cached(self, variable: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: the layout is right; what is cached is alive in the mapping.
+        unsafe {
+            if (*self.part).context.is_null() {
+                return None;
+            }
+            Bound::from_borrowed_ptr_or_opt(self.py, self.cached_ptr(variable))
+        }
+    }
+
+    /// A borrowed reference to the same, or null.
+    #[inline]
+    fn cached_ptr(self, variable: &Bound<'py, PyAny>) -> *mut ffi::PyObject {
+        let variable = variable.as_ptr().cast::<VariableObject>();
+        // SAFETY: the layout is right.
+        unsafe { if is_cached(variable, self.part) { (*variable).cached } else { ptr::null_mut() } }
+    }
+
     /// The variables of the running context; `None` where none was ever set.
-    pub(super) fn seen<'py>(self, variable: &Bound<'py, PyAny>) -> Option<Seen<'py>> {
-        let py = variable.py();
+    #[inline]
+    pub(super) fn seen(self, variable: &Bound<'py, PyAny>) -> Option<Seen<'py>> {
         // SAFETY: the layout is right; a context always has a mapping.
         unsafe {
-            let thread = &*running_thread(py);
-            let context = thread.context.as_ref()?;
-            let variable = &*variable.as_ptr().cast::<VariableObject>();
-            let value = if thread.has_cached(variable) { variable.cached } else { ptr::null_mut() };
-            Some(Seen { mapping: Bound::from_borrowed_ptr(py, context.mapping), value })
+            let context = (*self.part).context;
+            (!context.is_null()).then(|| Seen {
+                mapping: Bound::from_borrowed_ptr(self.py, (*context).mapping),
+                value: self.cached_ptr(variable),
+            })
         }
     }
 
@@ -105,28 +137,39 @@ impl Layout {
     /// in `variable` alone.
     ///
     /// Returns what is to be dropped, or `before` if the context has others.
-    pub(super) fn put_back<'py>(
+    #[inline]
+    pub(super) fn put_back(
         self,
         variable: &Bound<'py, PyAny>,
         before: Seen<'py>,
         after: &Bound<'py, PyAny>,
     ) -> Result<Bound<'py, PyAny>, Seen<'py>> {
-        let py = variable.py();
         // SAFETY: the layout is right. A context owns one reference to its mapping, which
         // changes hands; nothing else runs meanwhile.
         unsafe {
-            let thread = &*running_thread(py);
-            let Some(context) = thread.context.as_mut().filter(|it| it.mapping == after.as_ptr())
-            else {
+            let context = (*self.part).context;
+            if context.is_null() || (*context).mapping != after.as_ptr() {
                 return Err(before);
-            };
-            let variable = &mut *variable.as_ptr().cast::<VariableObject>();
-            if thread.has_cached(variable) {
-                variable.cached = before.value;
             }
-            let given_up = mem::replace(&mut context.mapping, before.mapping.into_ptr());
-            Ok(Bound::from_owned_ptr(py, given_up))
+            let variable = variable.as_ptr().cast::<VariableObject>();
+            if is_cached(variable, self.part) {
+                (*variable).cached = before.value;
+            }
+            (*context).mapping = before.mapping.into_ptr();
+            Ok(Bound::from_owned_ptr(self.py, after.as_ptr()))
         }
+    }
+}
+
+/// True if what `variable` keeps is what it is in the running context.
+///
+/// # Safety
+/// The layout is right.
+unsafe fn is_cached(variable: *const VariableObject, thread: *const ThreadPart) -> bool {
+    // SAFETY: as the caller promises.
+    unsafe {
+        (*variable).cached_id == (*thread).id
+            && (*variable).cached_version == (*thread).context_version
     }
 }
 
@@ -138,16 +181,9 @@ pub(super) struct Seen<'py> {
     pub(super) value: *mut ffi::PyObject,
 }
 
-impl ThreadPart {
-    /// True if what `variable` keeps is what it is in the running context.
-    fn has_cached(&self, variable: &VariableObject) -> bool {
-        variable.cached_id == self.id && variable.cached_version == self.context_version
-    }
-}
-
-fn running_thread(_py: Python<'_>) -> *mut ThreadPart {
+fn part_of_thread(_py: Python<'_>) -> *const ThreadPart {
     // SAFETY: this thread holds the interpreter lock, so it has a state, which is longer.
-    unsafe { ffi::PyThreadState_Get().byte_add(THREAD_PART).cast() }
+    unsafe { ffi::PyThreadState_Get().byte_add(THREAD_PART).cast_const().cast() }
 }
 
 fn sizes_match() -> bool {
@@ -169,13 +205,13 @@ unsafe fn is_as_written_down(context: &Bound<'_, PyAny>, variable: &Bound<'_, Py
     // type, once the place of the running context is known to be right.
     unsafe {
         let state = ffi::PyThreadState_Get();
-        let thread = &*running_thread(py);
-        if !ptr::eq(thread.context.cast(), context.as_ptr())
-            || i64::try_from(thread.id) != Ok(ffi::PyThreadState_GetID(state))
+        let thread = part_of_thread(py);
+        if !ptr::eq((*thread).context.cast(), context.as_ptr())
+            || i64::try_from((*thread).id) != Ok(ffi::PyThreadState_GetID(state))
         {
             return false;
         }
-        let before = (*thread.context).mapping;
+        let before = (*(*thread).context).mapping;
         if !is_mapping(before) {
             return false;
         }
@@ -187,12 +223,12 @@ unsafe fn is_as_written_down(context: &Bound<'_, PyAny>, variable: &Bound<'_, Py
             return false;
         }
         let _token = Bound::from_owned_ptr(py, token);
-        let after = (*thread.context).mapping;
-        let variable = &*variable.as_ptr().cast::<VariableObject>();
+        let after = (*(*thread).context).mapping;
+        let variable = variable.as_ptr().cast::<VariableObject>();
         is_mapping(after)
             && !ptr::eq(after, before.as_ptr())
-            && ptr::eq(variable.cached, value.as_ptr())
-            && thread.has_cached(variable)
+            && ptr::eq((*variable).cached, value.as_ptr())
+            && is_cached(variable, thread)
     }
 }
 

@@ -8,7 +8,7 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use super::cpython_context::{Layout, Seen};
+use super::cpython_context::{Layout, Seen, Thread};
 use super::entry::known;
 use super::node::Node;
 
@@ -102,34 +102,8 @@ impl Current {
         self.layout.is_some()
     }
 
-    /// The current node; `None` if somebody set the variable to something else.
-    pub(super) fn node<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Node>>> {
-        let mut found = ptr::null_mut();
-        // SAFETY: `variable` is a ContextVar; `found` gets an owned reference or null.
-        let found = unsafe {
-            if ffi::PyContextVar_Get(self.variable.as_ptr(), ptr::null_mut(), &raw mut found) < 0 {
-                return Err(PyErr::fetch(py));
-            }
-            Bound::from_owned_ptr_or_opt(py, found)
-        };
-        Ok(found.and_then(|found| found.cast_into::<Node>().ok()))
-    }
-
-    /// Makes `node` current, which has not been entered yet.
-    #[inline]
-    pub(super) fn enter(&self, node: &Bound<'_, Node>) -> PyResult<()> {
-        let py = node.py();
-        let variable = self.variable.bind(py);
-        let seen = || self.layout.and_then(|layout| layout.seen(variable));
-        let before = seen();
-        let token = self.set(node)?;
-        let change = before.zip(seen()).map(|(before, after)| Change {
-            before: before.mapping.unbind(),
-            value: before.value,
-            after: after.mapping.unbind(),
-        });
-        node.get().keep_entered(py, Entered { token: token.unbind(), change });
-        Ok(())
+    pub(super) fn here<'py>(&self, py: Python<'py>) -> Here<'_, 'py> {
+        Here { current: self, thread: self.layout.map(|layout| layout.thread(py)), py }
     }
 
     /// Makes `node` current for good; returns the token of `ContextVar.set`.
@@ -150,12 +124,12 @@ impl Current {
         let py = node.py();
         let Some(entered) = node.get().take_entered(py) else { return false };
         let token = entered.token.into_bound(py);
-        let (Some(layout), Some(change)) = (self.layout, entered.change) else {
+        let (Some(thread), Some(change)) = (self.here(py).thread, entered.change) else {
             return self.reset(&token);
         };
         let before = Seen { mapping: change.before.into_bound(py), value: change.value };
         let after = change.after.into_bound(py);
-        match layout.put_back(self.variable.bind(py), before, &after) {
+        match thread.put_back(self.variable.bind(py), before, &after) {
             Ok(_given_up) => true,
             // Other variables were set since, or a coroutine or generator goes on elsewhere.
             Err(before) => known(py, || {
@@ -176,5 +150,59 @@ impl Current {
             }
             reset
         }
+    }
+}
+
+/// Which node is current on the running thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Here<'a, 'py> {
+    current: &'a Current,
+    thread: Option<Thread<'py>>,
+    py: Python<'py>,
+}
+
+impl<'py> Here<'_, 'py> {
+    pub(super) fn py(self) -> Python<'py> {
+        self.py
+    }
+
+    /// The current node; `None` if somebody set the variable to something else.
+    #[inline]
+    pub(super) fn node(self) -> PyResult<Option<Bound<'py, Node>>> {
+        let cached =
+            self.thread.and_then(|thread| thread.cached(self.current.variable.bind(self.py)));
+        let found = match cached {
+            Some(found) => Some(found),
+            None => self.looked_up()?,
+        };
+        Ok(found.and_then(|found| found.cast_into::<Node>().ok()))
+    }
+
+    fn looked_up(self) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let mut found = ptr::null_mut();
+        // SAFETY: `variable` is a ContextVar; `found` gets an owned reference or null.
+        unsafe {
+            let variable = self.current.variable.as_ptr();
+            if ffi::PyContextVar_Get(variable, ptr::null_mut(), &raw mut found) < 0 {
+                return Err(PyErr::fetch(self.py));
+            }
+            Ok(Bound::from_owned_ptr_or_opt(self.py, found))
+        }
+    }
+
+    /// Makes `node` current until it is left; it has not been entered yet.
+    #[inline]
+    pub(crate) fn enter(self, node: &Bound<'py, Node>) -> PyResult<()> {
+        let seen =
+            || self.thread.and_then(|thread| thread.seen(self.current.variable.bind(self.py)));
+        let before = seen();
+        let token = self.current.set(node)?;
+        let change = before.zip(seen()).map(|(before, after)| Change {
+            before: before.mapping.unbind(),
+            value: before.value,
+            after: after.mapping.unbind(),
+        });
+        node.get().keep_entered(self.py, Entered { token: token.unbind(), change });
+        Ok(())
     }
 }

@@ -78,7 +78,7 @@ impl CallGate {
         if !node.get().is_entered(py) {
             // Ended while suspended: hooks see the node of the call that they are about, if
             // there is memory for that.
-            known(py, || drop(self.site.core.get().enter(node)));
+            known(py, || drop(self.site.core.get().here(py).enter(node)));
         }
         let call = Call { node: node.clone(), level };
         let ending = Ending { elapsed_ns, failed, result };
@@ -250,7 +250,7 @@ impl CallGate {
         if !node.get().with_running(py, |running| running.is_some()) {
             return Ok(());
         }
-        if node.get().is_entered(py) { Ok(()) } else { self.site.core.get().enter(node) }
+        if node.get().is_entered(py) { Ok(()) } else { self.site.core.get().here(py).enter(node) }
     }
 }
 

@@ -13,7 +13,7 @@ use crate::clock;
 use crate::core::path::{Path, PathCache, hash_name};
 
 use super::call;
-use super::current::Current;
+use super::current::{Current, Here};
 use super::entry::known;
 use super::function::ProfiledFunction;
 use super::gil_cell::{GilCell, GilValue};
@@ -128,15 +128,19 @@ impl ProfilerCore {
 
     /// The node that `curr_node.get()` gives here.
     pub(crate) fn current<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
-        match self.current.node(py)? {
+        self.current_at(self.here(py))
+    }
+
+    /// The same for one who makes a node current next.
+    pub(crate) fn current_at<'py>(&self, here: Here<'_, 'py>) -> PyResult<Bound<'py, Node>> {
+        match here.node()? {
             Some(node) => Ok(node),
-            None => self.root(py),
+            None => self.root(here.py()),
         }
     }
 
-    /// Makes `node` current until it is left.
-    pub(crate) fn enter(&self, node: &Bound<'_, Node>) -> PyResult<()> {
-        self.current.enter(node)
+    pub(crate) fn here<'py>(&self, py: Python<'py>) -> Here<'_, 'py> {
+        self.current.here(py)
     }
 
     /// Makes current what was before `node` was entered.
