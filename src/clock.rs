@@ -11,7 +11,7 @@ use quanta::Clock;
 static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::new);
 
 /// A moment, for [`Start::elapsed_ns`] alone.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 pub struct Start(u64);
 
 impl Start {

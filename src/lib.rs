@@ -21,13 +21,13 @@
 //! 2. `py::call::begin` makes a node (`py::node`, `core::forest`, `core::path`), sets the
 //!    `ContextVar`, runs hooks.
 //! 3. The function runs. Coroutines and generators do so in a Python wrapper, which calls
-//!    `py::gate` at its turning points.
+//!    `py::deferred` at its turning points.
 //! 4. `py::call::finish` pushes a record into the metric's columns (`py::metric`,
 //!    `core::column`), runs hooks and, at the end of a root, starts `py::handover`.
 //! 5. `py::handover` takes all columns, writes text (`core::lines`) for built-in handlers,
 //!    puts rows into the buffer of those for RabbitMQ and makes dicts for those written in
 //!    Python.
-//! 6. `py::call::close` takes the node away and puts the `ContextVar` back.
+//! 6. `py::call::close` takes the node away and puts the `ContextVar` back (`py::current`).
 
 // Named by its role in the layout; `std::core` is not needed here.
 #[path = "core/mod.rs"]

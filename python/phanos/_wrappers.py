@@ -2,7 +2,7 @@
 Wrappers that run the bodies of coroutine functions and generators.
 
 Each is of the kind that it wraps, so that what it returns is a real coroutine, generator or
-asynchronous generator. The native gate does the work at the turning points.
+asynchronous generator. The native call does the work at the turning points.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 from ._phanos import first_step
 
 if TYPE_CHECKING:
-    from ._phanos import CallGate, MethodTreeNode
+    from ._phanos import DeferredCall
 
-MakeWrapper = Callable[[Callable[..., Any], "CallGate"], Callable[..., Any]]
+MakeWrapper = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 def maker_for(function: Callable[..., Any]) -> MakeWrapper | None:
@@ -62,117 +62,118 @@ def _within_partials(function: Callable[..., Any]) -> Callable[..., Any]:
 # The exception of a signal handler can be raised between any two steps of these wrappers:
 # when a call of native code returns, at a jump back, where a body begins or goes on, in
 # CPython 3.10 where an `except` begins. So everything stands in one `try` whose last resort is
-# `fail`, which ends whatever of the call has not ended: the node knows.
+# `fail`, which ends whatever has not ended: the call knows.
 
 
-def coroutine_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[..., Any]:
-    """Wrap a coroutine function; the wrapper takes a node that has the arguments of the call."""
-    start, finish = gate.start, gate.finish
+def coroutine_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a coroutine function; the wrapper takes a call that has the arguments."""
 
-    async def wrapper(node: MethodTreeNode, /) -> Any:
+    async def wrapper(call: DeferredCall, /) -> Any:
         try:
             try:
-                result = await start(node)
+                result = await call.start()
             except GeneratorExit:
                 raise  # Closed: nothing can be awaited any more.
             except BaseException:
-                if gate.finish_failed(node):
-                    await gate.deliver(node)
+                if call.finish_failed():
+                    await call.deliver()
                 raise
-            if finish(node, result):
+            if call.finish(result):
                 # The node stays current while asynchronous handlers run, as for others.
-                await gate.deliver(node)
-                gate.close(node)
+                await call.deliver()
+                call.close()
             return result
         except BaseException:
-            gate.fail(node)
+            call.fail()
             raise
 
     wrapped: Callable[..., Any] = named(wrapper, function)
     return wrapped
 
 
-def generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[..., Any]:
+def generator_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
     """
     Wrap a generator function; the steps are those of `yield from`.
 
-    The wrapper takes the generator that the call made, and a node as that of `coroutine_wrapper`.
+    The wrapper takes the generator that the call made, and a call as that of `coroutine_wrapper`.
     """
 
     def wrapper(
-        generator: Generator[Any, Any, Any], node: MethodTreeNode, /
+        generator: Generator[Any, Any, Any], call: DeferredCall, /
     ) -> Generator[Any, Any, Any]:
         try:
-            gate.begin(node)
+            call.begin()
             step: Callable[[], Any] = generator.__next__
             try:
                 while True:
                     item = step()
-                    gate.suspend(node)
+                    call.suspend()
                     try:
                         sent = yield item
                     except BaseException as error:
                         # GeneratorExit as well: a body may go on after it, or return.
-                        gate.resume(node)
+                        call.resume()
                         step = Throw(generator.throw, error)
                     else:
-                        gate.resume(node)
+                        call.resume()
                         step = generator.__next__ if sent is None else Send(generator.send, sent)
             except StopIteration as stop:
                 result = stop.value
             except GeneratorExit:
                 # Left early by whoever iterates: an end like any other, not a failure.
-                gate.end(node, None)
+                call.end(None)
                 raise
-            gate.end(node, result)
+            call.end(result)
             return result
         except BaseException:
             # No longer what was to be thrown in, whose traceback holds this frame.
             step = generator.__next__
-            gate.fail(node)
+            call.fail()
             raise
 
     wrapped: Callable[..., Any] = named(wrapper, function)
     return types.coroutine(wrapped) if makes_awaitables(function) else wrapped
 
 
-def async_generator_wrapper(function: Callable[..., Any], gate: CallGate) -> Callable[..., Any]:
+def async_generator_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap an asynchronous generator function; see `generator_wrapper`."""
 
     async def wrapper(
-        generator: AsyncGenerator[Any, Any], node: MethodTreeNode, /
+        generator: AsyncGenerator[Any, Any], call: DeferredCall, /
     ) -> AsyncGenerator[Any, Any]:
         try:
-            gate.begin(node)
+            call.begin()
             try:
                 step: Callable[[], Any] = functools.partial(first_step, generator)
                 while True:
                     item = await step()
-                    gate.suspend(node)
+                    call.suspend()
                     try:
                         sent = yield item
                     except BaseException as error:
-                        gate.resume(node)
+                        call.resume()
+                        if getattr(generator, "ag_frame", ...) is None:
+                            raise  # The garbage collector closed it first; `athrow` is mute.
                         step = Throw(generator.athrow, error)
                     else:
-                        gate.resume(node)
+                        call.resume()
                         step = generator.__anext__ if sent is None else Send(generator.asend, sent)
             except StopAsyncIteration:
                 pass
             except GeneratorExit:
                 # Left early by whoever iterates: an end like any other, not a failure.
-                gate.end(node, None)
+                call.end(None)
                 raise
             except BaseException:
                 step = generator.__anext__  # As in `generator_wrapper`.
-                if gate.finish_failed(node):
-                    await gate.deliver(node)
+                if call.finish_failed():
+                    await call.deliver()
                 raise
-            if gate.finish(node, None):
-                await gate.deliver(node)
-                gate.close(node)
+            if call.finish(None):
+                await call.deliver()
+                call.close()
         except BaseException:
-            gate.fail(node)
+            call.fail()
             raise
 
     wrapped: Callable[..., Any] = named(wrapper, function)

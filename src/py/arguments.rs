@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+use std::mem::MaybeUninit;
 use std::ptr;
 
 use pyo3::ffi;
@@ -9,6 +10,7 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use super::gil_cell::GilValue;
 use super::user_code;
 
 /// A tuple and a dict, as `*args, **kwargs` would hold them: what hooks get.
@@ -94,77 +96,79 @@ unsafe fn tuple_of(
 /// So many positional arguments are kept without a tuple.
 pub(super) const FEW: usize = 4;
 
-/// Kept by the node of a coroutine or generator, which runs after its call.
+/// Kept by a deferred call, which runs after it was made.
 ///
 /// A tuple for each call would cost 190 instructions more.
 #[derive(Default)]
 pub(crate) struct Kept {
     /// Positional ones, unless all are packed; the first free place ends them.
-    few: [Option<Py<PyAny>>; FEW],
-    packed: Option<(Py<PyTuple>, Option<Py<PyDict>>)>,
+    few: [GilValue<Option<Py<PyAny>>>; FEW],
+    positional: GilValue<Option<Py<PyTuple>>>,
+    named: GilValue<Option<Py<PyDict>>>,
     /// Also where there are no arguments at all.
-    given: bool,
+    given: GilValue<bool>,
 }
 
 impl Kept {
     /// Keeps `passed`; `packed` is what `packed_unless_few` gave. Nothing is kept yet.
-    pub(super) fn keep(&mut self, py: Python<'_>, passed: &Passed, packed: Option<Apart<'_>>) {
-        self.given = true;
+    pub(super) fn keep(&self, py: Python<'_>, passed: &Passed, packed: Option<Apart<'_>>) {
+        self.given.set(py, true);
         if let Some((positional, named)) = packed {
-            self.packed = Some((positional.unbind(), named.map(Bound::unbind)));
+            self.positional.set(py, Some(positional.unbind()));
+            self.named.set(py, named.map(Bound::unbind));
             return;
         }
         let count = passed.positional_count().unsigned_abs();
-        for (index, place) in self.few.iter_mut().enumerate().take(count) {
+        for (index, place) in self.few.iter().enumerate().take(count) {
             // SAFETY: as many valid pointers as there are arguments.
-            *place =
-                unsafe { Some(Bound::from_borrowed_ptr(py, *passed.first.add(index)).unbind()) };
+            let argument = unsafe { Bound::from_borrowed_ptr(py, *passed.first.add(index)) };
+            place.set(py, Some(argument.unbind()));
         }
     }
 
     /// True from the call on until they are let go of.
-    pub(super) fn is_kept(&self) -> bool {
-        self.given
+    pub(super) fn is_kept(&self, py: Python<'_>) -> bool {
+        self.given.get(py)
     }
 
-    pub(super) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        for argument in &self.few {
-            visit.call(argument)?;
-        }
-        match &self.packed {
-            Some((positional, named)) => {
-                visit.call(positional)?;
-                visit.call(named)
+    /// # Safety
+    /// The calling thread holds the interpreter lock.
+    pub(super) unsafe fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: as the caller promises.
+        unsafe {
+            for argument in &self.few {
+                argument.visit(visit)?;
             }
-            None => Ok(()),
+            self.positional.visit(visit)?;
+            self.named.visit(visit)
         }
     }
 
-    /// Lets go of them. Runs code of users: not inside a cell.
-    pub(super) fn release(self, py: Python<'_>) {
-        for argument in self.few.into_iter().flatten() {
+    /// Lets go of them. Runs code of users.
+    pub(super) fn release(&self, py: Python<'_>) {
+        self.given.set(py, false);
+        for argument in &self.few {
+            let Some(argument) = argument.take(py) else { break };
             user_code::release(argument.into_bound(py));
         }
-        if let Some((positional, named)) = self.packed {
+        if let Some(positional) = self.positional.take(py) {
             user_code::release(positional.into_bound(py));
-            if let Some(named) = named {
-                user_code::release(named.into_bound(py));
-            }
+        }
+        if let Some(named) = self.named.take(py) {
+            user_code::release(named.into_bound(py));
         }
     }
 
     /// Puts new references to all of them into `lent`, which is empty.
     pub(super) fn lend(&self, py: Python<'_>, lent: &mut Lent) {
-        if let Some((positional, named)) = &self.packed {
-            lent.positional = positional.clone_ref(py).into_ptr();
-            if let Some(named) = named {
-                lent.named = named.clone_ref(py).into_ptr();
-            }
+        if let Some(positional) = self.positional.bound(py) {
+            lent.positional = positional.into_ptr();
+            lent.named = self.named.bound(py).map_or(ptr::null_mut(), Bound::into_ptr);
             return;
         }
-        for (place, argument) in lent.few.iter_mut().zip(self.few.iter().map_while(Option::as_ref))
-        {
-            *place = argument.clone_ref(py).into_ptr();
+        let kept = self.few.iter().map_while(|argument| argument.bound(py));
+        for (place, argument) in lent.few.iter_mut().zip(kept) {
+            place.write(argument.into_ptr());
             lent.count += 1;
         }
     }
@@ -172,7 +176,8 @@ impl Kept {
 
 /// Owned references without a destructor, for calls that may be unwound.
 pub(crate) struct Lent {
-    few: [*mut ffi::PyObject; FEW],
+    few: [MaybeUninit<*mut ffi::PyObject>; FEW],
+    /// So many are there.
     count: usize,
     /// A tuple, or null if the few are all.
     positional: *mut ffi::PyObject,
@@ -183,7 +188,7 @@ pub(crate) struct Lent {
 impl Default for Lent {
     fn default() -> Self {
         Self {
-            few: [ptr::null_mut(); FEW],
+            few: [const { MaybeUninit::uninit() }; FEW],
             count: 0,
             positional: ptr::null_mut(),
             named: ptr::null_mut(),
@@ -201,12 +206,12 @@ impl Lent {
             if self.positional.is_null() {
                 let result = ffi::PyObject_Vectorcall(
                     callable,
-                    self.few.as_ptr(),
+                    self.few.as_ptr().cast(),
                     self.count,
                     ptr::null_mut(),
                 );
-                for argument in self.few {
-                    ffi::Py_XDECREF(argument);
+                for argument in self.few.iter().take(self.count) {
+                    ffi::Py_DECREF(argument.assume_init());
                 }
                 return result;
             }
@@ -227,10 +232,9 @@ impl Lent {
             if let Some(positional) = Bound::from_owned_ptr_or_opt(py, positional) {
                 return Ok((positional.cast_into_unchecked(), named));
             }
-            let few = few.map(|argument| Bound::from_owned_ptr_or_opt(py, argument));
-            let few: Vec<_> = few.into_iter().flatten().collect();
-            debug_assert_eq!(few.len(), count);
-            Ok((PyTuple::new(py, few)?, named))
+            let few = few.into_iter().take(count);
+            let few = few.map(|argument| Bound::from_owned_ptr(py, argument.assume_init()));
+            Ok((PyTuple::new(py, few.collect::<Vec<_>>())?, named))
         }
     }
 }

@@ -8,6 +8,7 @@ use pyo3::types::{PyList, PyString};
 use crate::core::number;
 
 use super::arguments::Packed;
+use super::current::Entered;
 use super::entry::known;
 use super::handover::{self, Outcome};
 use super::metric::{Metric, PlainLabels};
@@ -29,9 +30,10 @@ pub(crate) struct Call<'py> {
 ///
 /// As wide as its neighbours: a single byte would be written alone and copied together with
 /// what is beside it, for which the processor waits (14 ns of the call of a coroutine).
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[repr(usize)]
 pub(crate) enum Level {
+    #[default]
     Root,
     Nested,
 }
@@ -45,36 +47,37 @@ pub(crate) struct Ending<'a, 'py> {
 }
 
 /// Gives a waiting node its place, makes it current, runs the hooks before the call.
+/// `entered`, which is empty, gets what it takes to leave the node.
 ///
 /// Errors: `MemoryError`, or what a hook raised that is not an `Exception`; the tree is
 /// then as before.
-#[inline(never)]
+#[inline]
 pub(crate) fn begin<'py>(
-    node: Bound<'py, Node>,
+    node: &Bound<'py, Node>,
+    entered: &Entered,
     core: &ProfilerCore,
     plan: &Plan,
     site: &Site,
     pack: impl FnOnce() -> PyResult<Packed<'py>>,
-) -> Result<Call<'py>, Box<PyErr>> {
+) -> Result<Level, Box<PyErr>> {
     let py = node.py();
     let here = core.here(py);
     let above = core.current_at(here)?;
     let above_path = above.get().path(py);
     let path = core.path(py, site, &above_path);
-    Node::begin(&node, path, site.function.bind(py), above, || core.root(py))?;
-    if let Err(error) = here.enter(&node) {
+    Node::begin(node, path, site.function.bind(py), above, || core.root(py))?;
+    if let Err(error) = here.enter(node, entered) {
         node.get().remove(py);
         return Err(Box::new(error));
     }
     let level = if above_path.is_empty() { Level::Root } else { Level::Nested };
-    let call = Call { node, level };
     if plan.hooks.any()
         && let Err(error) = known(py, || before(py, plan, site, level, pack))
     {
-        close(core, &call.node);
+        close(core, node, entered);
         return Err(Box::new(error));
     }
-    Ok(call)
+    Ok(level)
 }
 
 fn before<'py>(
@@ -199,9 +202,9 @@ fn interrupt(outcome: &mut Option<Box<Outcome<'_>>>, error: PyErr) {
 }
 
 /// Takes the node of a call away and makes current what was current before.
-pub(crate) fn close(core: &ProfilerCore, node: &Bound<'_, Node>) {
+pub(crate) fn close(core: &ProfilerCore, node: &Bound<'_, Node>, entered: &Entered) {
     node.get().remove(node.py());
-    core.leave(node);
+    core.leave(node, entered);
 }
 
 /// Stores a built-in measurement, unless the metric was deleted or replaced meanwhile.

@@ -17,24 +17,20 @@ pub(super) struct Definition(ffi::PyMethodDef);
 unsafe impl Sync for Definition {}
 
 impl Definition {
-    /// Of a function with one argument.
+    /// Of a method without arguments.
+    pub(super) const fn none(name: &'static CStr, function: ffi::PyCFunction) -> Self {
+        Self::new(name, function, ffi::METH_NOARGS)
+    }
+
+    /// Of a method with one argument.
     pub(super) const fn one(name: &'static CStr, function: ffi::PyCFunction) -> Self {
-        Self::new(name, ffi::PyMethodDefPointer { PyCFunction: function }, ffi::METH_O)
+        Self::new(name, function, ffi::METH_O)
     }
 
-    /// Of a function that gets its arguments, positional ones only, as an array.
-    pub(super) const fn fast(name: &'static CStr, function: ffi::PyCFunctionFast) -> Self {
-        Self::new(name, ffi::PyMethodDefPointer { PyCFunctionFast: function }, ffi::METH_FASTCALL)
-    }
-
-    const fn new(
-        name: &'static CStr,
-        function: ffi::PyMethodDefPointer,
-        flags: std::ffi::c_int,
-    ) -> Self {
+    const fn new(name: &'static CStr, function: ffi::PyCFunction, flags: std::ffi::c_int) -> Self {
         Self(ffi::PyMethodDef {
             ml_name: name.as_ptr(),
-            ml_meth: function,
+            ml_meth: ffi::PyMethodDefPointer { PyCFunction: function },
             ml_flags: flags,
             ml_doc: ptr::null(),
         })

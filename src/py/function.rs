@@ -12,7 +12,6 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::offset_of;
 use std::ptr;
-use std::sync::Arc;
 
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
@@ -24,7 +23,6 @@ use pyo3::types::{PyDict, PyString, PyType};
 use crate::core::path::hash_name;
 
 use super::entry::attached;
-use super::gate::CallGate;
 use super::gil_cell::GilCell;
 use super::native_call::vectorcall;
 use super::owner::RootPath;
@@ -59,7 +57,7 @@ pub(super) struct Layout {
     weak_references: *mut ffi::PyObject,
     /// The Python wrapper that runs it, or null for [`Kind::Plain`].
     pub(super) wrapper: *mut ffi::PyObject,
-    /// From `Arc::into_raw`; shared with the wrapper's [`CallGate`]. Never null.
+    /// From `Box::into_raw`. Never null.
     pub(super) site: *const Site,
     pub(super) kind: Kind,
 }
@@ -74,17 +72,23 @@ impl ProfiledFunction {
         TYPE.get(object.py()).is_some_and(|class| object.get_type().is(class))
     }
 
+    /// The site of an object known to be a decorated function.
+    pub(super) fn site_of<'a>(object: &'a Bound<'_, PyAny>) -> &'a Site {
+        debug_assert!(Self::is(object), "not a decorated function");
+        // SAFETY: our layout; the site lives as long as the object.
+        unsafe { &*(*object.as_ptr().cast::<Layout>()).site }
+    }
+
     /// The site of a decorated function; `None` for anything else.
     pub(crate) fn site<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Site> {
-        // SAFETY: the type was checked; the site lives as long as the object.
-        Self::is(object).then(|| unsafe { &*(*object.as_ptr().cast::<Layout>()).site })
+        Self::is(object).then(|| Self::site_of(object))
     }
 }
 
 /// Decorates `function`.
 ///
 /// `make_wrapper`, given for coroutine functions (`is_coroutine`) and generators, is called
-/// with the function and its gate and returns the function that runs it. `template` is a plain
+/// with the function and returns the function that runs it. `template` is a plain
 /// function whose attributes stand in where `function` has none of a function's.
 #[pyfunction]
 #[pyo3(signature = (core, function, name, make_wrapper, is_coroutine, template))]
@@ -100,7 +104,7 @@ pub(crate) fn decorate<'py>(
     if !function.is_callable() {
         return Err(PyTypeError::new_err(format!("expected a callable, got {}", function.repr()?)));
     }
-    let site = Arc::new(Site {
+    let site = Box::new(Site {
         function: function.clone().unbind(),
         core: core.clone().unbind(),
         name: name.into(),
@@ -109,10 +113,7 @@ pub(crate) fn decorate<'py>(
         recent: GilCell::new(None),
     });
     let wrapper = match make_wrapper {
-        Some(make) => {
-            let gate = Bound::new(py, CallGate::new(Arc::clone(&site)))?;
-            Some(make.call1((function, gate))?)
-        }
+        Some(make) => Some(make.call1((function,))?),
         None => None,
     };
     let attributes = PyDict::new(py);
@@ -136,7 +137,7 @@ pub(crate) fn decorate<'py>(
         };
         (*layout).wrapper = wrapper.map_or(ptr::null_mut(), Bound::into_ptr);
         (*layout).dict = attributes.into_ptr();
-        (*layout).site = Arc::into_raw(site);
+        (*layout).site = Box::into_raw(site);
         (*layout).vectorcall = Some(vectorcall);
         Ok(object)
     }
@@ -274,12 +275,12 @@ impl Held {
 
     fn drop_now(self) {
         // SAFETY: each reference is owned and dropped once, with the interpreter lock held;
-        // the site is from `Arc::into_raw`.
+        // the site is from `Box::into_raw`.
         unsafe {
             ffi::Py_XDECREF(self.dict);
             ffi::Py_XDECREF(self.wrapper);
             if !self.site.is_null() {
-                drop(Arc::from_raw(self.site));
+                drop(Box::from_raw(self.site.cast_mut()));
             }
         }
     }
@@ -301,8 +302,6 @@ unsafe extern "C" fn traverse(
             ptr::null_mut(),
         ];
         if let Some(site) = (*layout).site.as_ref() {
-            // The gate shares these and does not visit them while this lives: each counts
-            // once.
             referents[3] = site.function.as_ptr();
             referents[4] = site.core.as_ptr();
         }
@@ -464,7 +463,7 @@ fn attribute<'py>(
     // Layer by layer and not by recursion: nothing bounds how often a function is decorated.
     let mut layer = object.clone();
     let function = loop {
-        let inside = site_of(&layer).function.bind(py).clone();
+        let inside = ProfiledFunction::site_of(&layer).function.bind(py).clone();
         if !ProfiledFunction::is(&inside) {
             break inside;
         }
@@ -479,7 +478,7 @@ fn attribute<'py>(
     // `inspect` reads `__code__` and its like of whatever says it is a function: those of
     // the wrapper, which is of the right kind, or of some function.
     if text == "__name__" || text == "__qualname__" {
-        return Ok(PyString::new(py, &site_of(&layer).name).into_any());
+        return Ok(PyString::new(py, &ProfiledFunction::site_of(&layer).name).into_any());
     }
     // SAFETY: our layout; the wrapper is null or a valid object.
     let wrapper =
@@ -490,12 +489,6 @@ fn attribute<'py>(
         None => None,
     };
     found.ok_or_else(|| missing.unwrap_or_else(|| PyAttributeError::new_err(text.into_owned())))
-}
-
-/// The site of an object known to be a decorated function.
-fn site_of<'a>(object: &'a Bound<'_, PyAny>) -> &'a Site {
-    // SAFETY: our layout; the site outlives this borrow of the object.
-    unsafe { &*(*object.as_ptr().cast::<Layout>()).site }
 }
 
 /// What the dict of a decorated function holds under `name`.

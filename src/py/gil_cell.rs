@@ -7,6 +7,7 @@ compile_error!("phanos needs an interpreter with its global lock: see README, \"
 
 use std::cell::{Cell, RefCell};
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::{Bound, Python};
 
 /// A cell that only a thread attached to the interpreter can open.
@@ -15,6 +16,7 @@ use pyo3::{Bound, Python};
 /// closure must not call into Python (an allocation can run the garbage collector, which
 /// comes back in) nor drop Python objects: take them out and drop them outside. Whoever
 /// breaks that rule gets a panic, not aliasing: the `RefCell` inside still counts.
+#[derive(Default)]
 pub(crate) struct GilCell<T>(RefCell<T>);
 
 // SAFETY: `with` demands `Python<'_>`, which exists only while the calling thread holds the
@@ -74,24 +76,60 @@ impl<T> GilCell<Option<pyo3::Py<T>>> {
     }
 }
 
-/// The same for numbers and flags, which are copied and never open.
+/// The same for what is only put in and taken out as a whole, and so never open.
+#[derive(Default)]
 pub(crate) struct GilValue<T>(Cell<T>);
 
 // SAFETY: as for `GilCell`: whoever has a token holds the interpreter lock.
 unsafe impl<T> Sync for GilValue<T> {}
+// SAFETY: as above.
+unsafe impl<T> Send for GilValue<T> {}
 
-impl<T: Copy> GilValue<T> {
+impl<T> GilValue<T> {
     pub(crate) const fn new(value: T) -> Self {
         Self(Cell::new(value))
     }
 
     #[inline]
+    pub(crate) fn set(&self, _py: Python<'_>, value: T) {
+        drop(self.0.replace(value));
+    }
+}
+
+impl<T: Copy> GilValue<T> {
+    #[inline]
     pub(crate) fn get(&self, _py: Python<'_>) -> T {
         self.0.get()
     }
+}
+
+impl<T> GilValue<Option<T>> {
+    #[inline]
+    pub(crate) fn take(&self, _py: Python<'_>) -> Option<T> {
+        self.0.take()
+    }
 
     #[inline]
-    pub(crate) fn set(&self, _py: Python<'_>, value: T) {
-        self.0.set(value);
+    pub(crate) fn is_some(&self, _py: Python<'_>) -> bool {
+        // SAFETY: the lock is held, and nothing is put in meanwhile.
+        unsafe { (*self.0.as_ptr()).is_some() }
+    }
+}
+
+impl<T> GilValue<Option<pyo3::Py<T>>> {
+    /// A new reference to the object inside.
+    #[inline]
+    pub(crate) fn bound<'py>(&self, py: Python<'py>) -> Option<Bound<'py, T>> {
+        // SAFETY: as above.
+        unsafe { (*self.0.as_ptr()).as_ref().map(|object| object.bind(py).clone()) }
+    }
+
+    /// Lets the garbage collector see it.
+    ///
+    /// # Safety
+    /// The calling thread holds the interpreter lock.
+    pub(crate) unsafe fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: as above: the collector changes nothing.
+        unsafe { visit.call(&*self.0.as_ptr()) }
     }
 }

@@ -9,12 +9,12 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PySet};
 
 use crate::core::path::Path;
-use crate::core::record;
 
 use super::ambient::{Ambient, Ambients};
 use super::cell::{Columns, LabelCell, MethodCell, Operation, ValueCell};
 use super::gil_cell::GilCell;
 use super::head::HeadCell;
+use super::label_set;
 use super::lists::Lengths;
 use super::node::Node;
 use super::operation::{self, Stored};
@@ -114,13 +114,10 @@ impl Metric {
     /// The labels of a record to which no user gives labels; `None` if it needs some.
     pub(crate) fn plain_labels(&self, py: Python<'_>) -> Option<PlainLabels> {
         let names = self.label_names(py).ok()?.into_bound(py).cast_into::<PySet>().ok()?;
-        match names.len() {
-            0 => Some(PlainLabels::None),
-            1 if names.contains(intern!(py, record::ERROR_RAISED)).unwrap_or(false) => {
-                Some(PlainLabels::ErrorRaised)
-            }
-            _ => None,
+        if label_set::is_error_raised(&names) {
+            return Some(PlainLabels::ErrorRaised);
         }
+        names.is_empty().then_some(PlainLabels::None)
     }
 
     pub(crate) fn belongs_to(&self, py: Python<'_>, core: &Py<ProfilerCore>) -> bool {

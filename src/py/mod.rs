@@ -9,9 +9,9 @@
 //! | `arguments` | arguments of a call, as they are passed and as they are kept |
 //! | `stack`     | how much C stack a thread has left |
 //! | `site`      | what is known of one: its name, profiler and paths |
-//! | `gate`      | turning points of coroutines and generators, called by their Python wrappers |
-//! | `gate_functions` | the two of them that every coroutine calls |
 //! | `call`      | the life of one call: begin, measure, finish, close |
+//! | `deferred`  | a call of a coroutine function or generator, which runs after it; its turning points |
+//! | `pool`      | objects of ended calls, to be used again |
 //! | `node`      | `MethodTreeNode`; its place in the forest of live calls, and the pool of nodes used again |
 //! | `context`   | `Context`, the dotted context users see |
 //! | `current`   | which node is current, in a `ContextVar` |
@@ -23,6 +23,7 @@
 //! | `store`     | waiting records, shared or lent to one strand |
 //! | `strand`    | who runs: a thread, or one of its greenlets |
 //! | `head`      | the attributes that every record repeats |
+//! | `label_set` | whether its only label is the one that calls are recorded with |
 //! | `lists`     | the columns as the lists that users see and edit |
 //! | `ambient`   | what `store_operation` lends to the operations called from it |
 //! | `operation` | which values and labels an operation takes |
@@ -41,6 +42,7 @@
 //! | `answer`    | what its network side answers, waited for or looked for |
 //! | `raised`    | the exception in flight, set aside and put back |
 //! | `attributes` | attributes that users set on nodes and contexts |
+//! | `monotonic` | the monotonic clock, for Python code |
 //! | `gil_cell`  | state guarded by the interpreter lock |
 //! | `interpreter` | whether this is the main one |
 //! | `awaitable` | futures that users await, on a runtime of the process |
@@ -58,11 +60,10 @@ mod cell;
 mod context;
 mod cpython_context;
 mod current;
+mod deferred;
 mod delivery;
 mod entry;
 mod function;
-mod gate;
-mod gate_functions;
 mod gil_cell;
 mod handover;
 mod head;
@@ -70,8 +71,10 @@ mod interpreter;
 mod json_dataclass;
 mod json_moment;
 mod json_value;
+mod label_set;
 mod lists;
 mod metric;
+mod monotonic;
 mod native_call;
 mod node;
 mod operation;
@@ -79,6 +82,7 @@ mod outgoing;
 mod owner;
 mod path_strings;
 mod plan;
+mod pool;
 mod profiler;
 mod raised;
 mod record_dict;
@@ -106,15 +110,17 @@ pub(crate) mod module {
     #[pymodule_export]
     use super::context::Context;
     #[pymodule_export]
+    use super::deferred::DeferredCall;
+    #[pymodule_export]
     use super::delivery::{Delivery, end_deliveries, refuse_deliveries};
     #[pymodule_export]
     use super::function::decorate;
     #[pymodule_export]
-    use super::gate::{CallGate, monotonic_ns};
-    #[pymodule_export]
     use super::handover::{record_to_str, records_to_str};
     #[pymodule_export]
     use super::metric::Metric;
+    #[pymodule_export]
+    use super::monotonic::monotonic_ns;
     #[pymodule_export]
     use super::node::Node;
     #[pymodule_export]
@@ -131,6 +137,7 @@ pub(crate) mod module {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         super::interpreter::check_main(module.py())?;
+        super::deferred::complete(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+use std::mem::{self, ManuallyDrop};
 use std::ptr;
 
 use pyo3::ffi;
@@ -13,12 +14,13 @@ use crate::clock::Start;
 
 use super::arguments::Passed;
 use super::call::{self, Call, Ending, Level};
+use super::current::Entered;
+use super::deferred::DeferredCall;
 use super::entry::{attached, held, known};
 use super::function::{Kind, Layout};
 use super::handover::Outcome;
 use super::node::Node;
 use super::plan::Plan;
-use super::profiler::ProfilerCore;
 use super::raised::Raised;
 use super::site::Site;
 use super::stack;
@@ -50,10 +52,14 @@ pub(super) unsafe extern "C" fn vectorcall(
             let result = call.forward(recording.function);
             conclude(&call, recording, result)
         }
-        Step::RunLater(wrapper) => run_later(&call, *wrapper, ptr::null_mut()),
+        Step::Deferred(result) => return *result,
         Step::Wrap { function, wrapper } => {
             let generator = call.forward(*function);
-            if generator.is_null() { generator } else { run_later(&call, *wrapper, generator) }
+            if generator.is_null() {
+                generator
+            } else {
+                run_later(callable, &call, *wrapper, generator)
+            }
         }
     };
     leave_level();
@@ -67,8 +73,8 @@ enum Step {
     /// Call this with the arguments as they came.
     Forward(*mut ffi::PyObject),
     Record(Recording),
-    /// Call this for a coroutine, which will call the function.
-    RunLater(*mut ffi::PyObject),
+    /// The coroutine that will call the function is made; no level was entered.
+    Deferred(*mut ffi::PyObject),
     /// Call the function for its generator, which `wrapper` will run.
     Wrap {
         function: *mut ffi::PyObject,
@@ -83,6 +89,7 @@ struct Recording {
     /// Owned references.
     plan: *mut ffi::PyObject,
     node: *mut ffi::PyObject,
+    entered: ManuallyDrop<Entered>,
     level: Level,
     started: Start,
 }
@@ -90,16 +97,19 @@ struct Recording {
 /// Enters a level of recursion and works out what to do; false if there is no level left.
 #[inline(never)]
 extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut Step) -> bool {
+    // SAFETY: the interpreter calls us with an object of our type, alive for the call;
+    // its site is never null and lives as long.
+    let (layout, site) = unsafe {
+        let layout = &*callable.cast::<Layout>();
+        (layout, &*layout.site)
+    };
+    if layout.kind == Kind::Coroutine && defer(callable, call, step) {
+        return true;
+    }
     if !enter_level() {
         return false;
     }
     let result = held(|py| {
-        // SAFETY: the interpreter calls us with an object of our type, alive for the call;
-        // its site is never null and lives as long.
-        let (layout, site) = unsafe {
-            let layout = &*callable.cast::<Layout>();
-            (layout, &*layout.site)
-        };
         let function = site.function.as_ptr();
         let core = site.core.get();
         let plan = if core.enabled(py) { core.plan(py) } else { None };
@@ -111,31 +121,19 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut St
         let runner = match layout.kind {
             Kind::Plain | Kind::Generator if overridden => "sync_inner",
             Kind::Coroutine if overridden => "async_inner",
-            Kind::Plain => match begin(py, core, plan.get(), site, call) {
-                Ok(Call { node, level }) => {
-                    *step = Step::Record(Recording {
-                        function,
-                        site,
-                        plan: plan.into_ptr(),
-                        node: node.into_ptr(),
-                        level,
-                        started: Start::now(),
-                    });
-                    return ptr::null_mut();
-                }
-                Err(error) => return raise(py, *error),
-            },
-            // Cleared by the garbage collector, and called once more by a finalizer.
-            _ if layout.wrapper.is_null() => {
-                *step = Step::Forward(function);
-                return ptr::null_mut();
+            Kind::Plain => {
+                return match record(py, plan, site, call, step) {
+                    Ok(()) => ptr::null_mut(),
+                    Err(error) => raise(py, *error),
+                };
             }
-            Kind::Coroutine => {
-                *step = Step::RunLater(layout.wrapper);
-                return ptr::null_mut();
-            }
-            Kind::Generator => {
+            // Without a wrapper, as in `defer`.
+            Kind::Generator if !layout.wrapper.is_null() => {
                 *step = Step::Wrap { function, wrapper: layout.wrapper };
+                return ptr::null_mut();
+            }
+            Kind::Coroutine | Kind::Generator => {
+                *step = Step::Forward(function);
                 return ptr::null_mut();
             }
         };
@@ -150,14 +148,69 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut St
     true
 }
 
-fn begin<'py>(
-    py: Python<'py>,
-    core: &ProfilerCore,
-    plan: &Plan,
+/// Makes the coroutine of a call that is to be recorded. False if it is not, or if the user
+/// overrode a step of it.
+#[inline]
+fn defer(callable: *mut ffi::PyObject, call: &Passed, step: &mut Step) -> bool {
+    // SAFETY: as the caller found.
+    let (layout, site) = unsafe {
+        let layout = &*callable.cast::<Layout>();
+        (layout, &*layout.site)
+    };
+    let mut otherwise = false;
+    let result = held(|py| {
+        let core = site.core.get();
+        let plan = if core.enabled(py) { core.plan(py) } else { None };
+        // Without a wrapper: cleared by the garbage collector, and called by a finalizer.
+        if layout.wrapper.is_null() || plan.is_none_or(|plan| plan.get().overridden) {
+            otherwise = true;
+            return ptr::null_mut();
+        }
+        // SAFETY: it lives for the call.
+        let callable = unsafe { Bound::ref_from_ptr(py, &callable) };
+        run_by(callable, layout.wrapper, None, call)
+    });
+    if !otherwise {
+        *step = Step::Deferred(result);
+    }
+    !otherwise
+}
+
+/// Begins a recorded call and makes it the next `step`.
+#[inline]
+fn record(
+    py: Python<'_>,
+    plan: Bound<'_, Plan>,
     site: &Site,
     arguments: &Passed,
-) -> Result<Call<'py>, Box<PyErr>> {
-    call::begin(Node::waiting(py)?, core, plan, site, || arguments.pack(py))
+    step: &mut Step,
+) -> Result<(), Box<PyErr>> {
+    let node = Node::waiting(py)?;
+    *step = Step::Record(Recording {
+        function: site.function.as_ptr(),
+        site,
+        plan: plan.as_ptr(),
+        node: node.as_ptr(),
+        entered: ManuallyDrop::new(Entered::default()),
+        level: Level::Nested,
+        started: Start::default(),
+    });
+    let Step::Record(recording) = step else { unreachable!("set just now") };
+    let entered = &recording.entered;
+    let core = site.core.get();
+    match call::begin(&node, entered, core, plan.get(), site, || arguments.pack(py)) {
+        Ok(level) => {
+            recording.level = level;
+            // The recording owns them from now on.
+            mem::forget((plan, node));
+            recording.started = Start::now();
+            Ok(())
+        }
+        Err(error) => {
+            *step = Step::Return(ptr::null_mut());
+            Err(error)
+        }
+    }
 }
 
 #[cold]
@@ -206,28 +259,40 @@ fn leave_level() {
     }
 }
 
-/// Calls `wrapper` for the coroutine or generator that runs the function later: with a node
-/// that has the arguments, after `generator`, an owned reference or null. Nothing has run yet.
+/// The generator of `wrapper` that will run `generator`, an owned reference.
 #[inline(never)]
 extern "C" fn run_later(
+    callable: *mut ffi::PyObject,
     arguments: &Passed,
     wrapper: *mut ffi::PyObject,
     generator: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     held(|py| {
-        // SAFETY: an owned reference or null.
-        let generator = unsafe { Bound::from_owned_ptr_or_opt(py, generator) };
-        let node = match Node::waiting_with(py, arguments) {
-            Ok(node) => node,
-            Err(error) => return raise(py, error),
-        };
-        let generator = generator.as_ref().map_or(ptr::null_mut(), Bound::as_ptr);
-        let both = [generator, node.as_ptr()];
-        let given = if generator.is_null() { &both[1..] } else { &both[..] };
-        // SAFETY: valid objects; the wrapper belongs to the callable, which the interpreter
-        // keeps alive for the call. It is a function that makes an object and runs nothing.
-        unsafe { ffi::PyObject_Vectorcall(wrapper, given.as_ptr(), given.len(), ptr::null_mut()) }
+        // SAFETY: the callable lives for the call; the generator is an owned reference.
+        let (callable, generator) =
+            unsafe { (Bound::ref_from_ptr(py, &callable), Bound::from_owned_ptr(py, generator)) };
+        run_by(callable, wrapper, Some(&generator), arguments)
     })
+}
+
+/// Calls `wrapper` for the coroutine or generator that runs the function later: with a call
+/// that has the arguments, after `generator`. Nothing has run yet.
+#[inline]
+fn run_by<'py>(
+    callable: &Bound<'py, PyAny>,
+    wrapper: *mut ffi::PyObject,
+    generator: Option<&Bound<'py, PyAny>>,
+    arguments: &Passed,
+) -> *mut ffi::PyObject {
+    let call = match DeferredCall::waiting(callable, arguments) {
+        Ok(call) => call,
+        Err(error) => return raise(callable.py(), error),
+    };
+    let both = [generator.map_or(ptr::null_mut(), Bound::as_ptr), call.as_ptr()];
+    let given = if generator.is_none() { &both[1..] } else { &both[..] };
+    // SAFETY: valid objects; the wrapper belongs to the callable, which the interpreter
+    // keeps alive for the call. It is a function that makes an object and runs nothing.
+    unsafe { ffi::PyObject_Vectorcall(wrapper, given.as_ptr(), given.len(), ptr::null_mut()) }
 }
 
 /// The end of a recorded call: `result` is an owned reference, or null with an exception
@@ -284,8 +349,8 @@ fn end<'py>(
     let ending = Ending { elapsed_ns, failed: result.is_none(), result };
     let outcome = call::finish(py, &site.core, plan, &call, &ending, || arguments.pack(py));
     let interrupted = outcome.and_then(|outcome| known(py, || settle(py, plan, *outcome)));
-    call::close(site.core.get(), &call.node);
-    Node::recycle(call.node, 1);
+    call::close(site.core.get(), &call.node, &recording.entered);
+    Node::recycle(call.node);
     interrupted
 }
 

@@ -8,32 +8,16 @@ use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use crate::clock::Start;
 use crate::core::forest::NodeId;
 use crate::core::path::Path;
 
-use super::arguments::{Kept, Lent, Packed, Passed};
 use super::attributes::{self, Attributes};
-use super::call::Level;
 use super::context::{Context, path_of_method};
-use super::current::Entered;
 use super::gil_cell::GilCell;
 use super::owner::owner_of;
-use super::plan::Plan;
 
 mod place;
 mod pool;
-
-/// What a call needs from its beginning to its end, when these are not on one Rust stack
-/// (coroutines and generators).
-pub(crate) struct Running {
-    pub(crate) plan: Py<Plan>,
-    pub(crate) started: Start,
-    pub(crate) level: Level,
-    /// Given once the call is recorded and only asynchronous handlers remain to be awaited;
-    /// empty as soon as they are.
-    pub(crate) deliveries: Option<Py<PyList>>,
-}
 
 struct State {
     path: Rc<Path>,
@@ -44,11 +28,6 @@ struct State {
     /// The node that was current when this one began: where live ancestors are looked for
     /// after this one's place is gone, and what becomes current again.
     above: Option<Py<Node>>,
-    /// `None` while a generator is suspended.
-    entered: Option<Entered>,
-    /// Of coroutines and generators, from their call on: they run later, and hooks ask.
-    arguments: Kept,
-    running: Option<Running>,
     logger: Option<Py<PyAny>>,
 }
 
@@ -69,9 +48,6 @@ impl Node {
                 method,
                 place: None,
                 above,
-                entered: None,
-                arguments: Kept::default(),
-                running: None,
                 logger: None,
             }),
             attributes: GilCell::new(None),
@@ -91,27 +67,6 @@ impl Node {
             Some(node) => Ok(node),
             None => Bound::new(py, Self::new_at(Path::literal(""), None, None)),
         }
-    }
-
-    /// The same for one that begins later, with its arguments.
-    pub(crate) fn waiting_with<'py>(
-        py: Python<'py>,
-        passed: &Passed,
-    ) -> PyResult<Bound<'py, Self>> {
-        let packed = passed.packed_unless_few(py)?;
-        let node = Self::waiting(py)?;
-        node.get().state.with(py, |state| state.arguments.keep(py, passed, packed));
-        Ok(node)
-    }
-
-    /// True from [`Self::waiting_with`] until the call begins.
-    pub(crate) fn is_waiting(&self, py: Python<'_>) -> bool {
-        self.state.with(py, |state| {
-            state.arguments.is_kept()
-                && state.place.is_none()
-                && state.above.is_none()
-                && state.running.is_none()
-        })
     }
 
     /// Makes a waiting node that of a call of `method` under `above`, placed below the
@@ -135,23 +90,6 @@ impl Node {
         Ok(())
     }
 
-    /// Lets go of the arguments: the call has ended, the node may be known to somebody.
-    pub(crate) fn drop_arguments(&self, py: Python<'_>) {
-        self.state.with(py, |state| std::mem::take(&mut state.arguments)).release(py);
-    }
-
-    /// The arguments of a coroutine or generator that has not ended; none of any other call.
-    pub(crate) fn lend_arguments(&self, py: Python<'_>, lent: &mut Lent) {
-        self.state.with(py, |state| state.arguments.lend(py, lent));
-    }
-
-    /// The same as hooks get them.
-    pub(crate) fn packed_arguments<'py>(&self, py: Python<'py>) -> PyResult<Packed<'py>> {
-        let mut lent = Lent::default();
-        self.lend_arguments(py, &mut lent);
-        lent.pack(py)
-    }
-
     pub(crate) fn path(&self, py: Python<'_>) -> Rc<Path> {
         self.state.with(py, |state| match &state.context {
             Some(context) => context.get().path(py),
@@ -161,28 +99,6 @@ impl Node {
 
     pub(crate) fn above(&self, py: Python<'_>) -> Option<Py<Self>> {
         self.state.with(py, |state| state.above.as_ref().map(|above| above.clone_ref(py)))
-    }
-
-    /// Keeps what makes current again what was before this node.
-    pub(super) fn keep_entered(&self, py: Python<'_>, entered: Entered) {
-        let before = self.state.with(py, |state| state.entered.replace(entered));
-        debug_assert!(before.is_none(), "entered twice");
-    }
-
-    pub(super) fn take_entered(&self, py: Python<'_>) -> Option<Entered> {
-        self.state.with(py, |state| state.entered.take())
-    }
-
-    pub(crate) fn is_entered(&self, py: Python<'_>) -> bool {
-        self.state.with(py, |state| state.entered.is_some())
-    }
-
-    pub(crate) fn with_running<R>(
-        &self,
-        py: Python<'_>,
-        body: impl FnOnce(&mut Option<Running>) -> R,
-    ) -> R {
-        self.state.with(py, |state| body(&mut state.running))
     }
 }
 
@@ -362,14 +278,6 @@ impl Node {
                 visit.call(&state.method)?;
                 visit.call(&state.above)?;
                 visit.call(&state.logger)?;
-                state.arguments.visit(&visit)?;
-                if let Some(entered) = &state.entered {
-                    entered.visit(&visit)?;
-                }
-                if let Some(running) = &state.running {
-                    visit.call(&running.plan)?;
-                    visit.call(&running.deliveries)?;
-                }
                 Ok(state.place)
             })
         };
@@ -383,17 +291,9 @@ impl Node {
 
     fn __clear__(&self, py: Python<'_>) {
         let taken = self.state.with(py, |state| {
-            (
-                state.context.take(),
-                state.method.take(),
-                state.above.take(),
-                state.logger.take(),
-                state.running.take(),
-                state.entered.take(),
-            )
+            (state.context.take(), state.method.take(), state.above.take(), state.logger.take())
         });
         drop(taken);
-        self.drop_arguments(py);
         self.attributes.set(py, None);
         self.clear_below(py);
     }
@@ -405,7 +305,6 @@ impl Drop for Node {
         // SAFETY: nodes live in Python objects, and those are freed with the interpreter
         // lock held. Asking for it again costs 10 ns per call.
         let py = unsafe { Python::assume_attached() };
-        self.drop_arguments(py);
         // A node that ended as calls do has no place, and its caller is still referenced.
         let (place, above) = self.state.with(py, |state| (state.place.take(), state.above.take()));
         if let Some(place) = place {

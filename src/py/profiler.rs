@@ -13,7 +13,7 @@ use crate::clock;
 use crate::core::path::{Path, PathCache, hash_name};
 
 use super::call;
-use super::current::{Current, Here};
+use super::current::{Current, Entered, Here};
 use super::entry::known;
 use super::function::ProfiledFunction;
 use super::gil_cell::{GilCell, GilValue};
@@ -144,8 +144,8 @@ impl ProfilerCore {
     }
 
     /// Makes current what was before `node` was entered.
-    pub(crate) fn leave(&self, node: &Bound<'_, Node>) {
-        if !self.current.leave(node) {
+    pub(crate) fn leave(&self, node: &Bound<'_, Node>, entered: &Entered) {
+        if !self.current.leave(node.py(), entered) {
             known(node.py(), || self.leave_elsewhere(node));
         }
     }

@@ -75,8 +75,8 @@ def test_any_number_of_layers_is_freed_on_a_small_stack(ending: str, kind: str) 
         def function():
             return None
 
-        def make_wrapper(function, gate):
-            return lambda: function()
+        def make_wrapper(inner):
+            return lambda: inner()
 
         def build():
             decorated = first = lambda: None

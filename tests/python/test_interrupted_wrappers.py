@@ -35,14 +35,14 @@ class Interrupt(BaseException):
 
 @pytest.fixture
 def interrupt_after() -> Iterator[Callable[[str], list[str]]]:
-    """Raise once, as the gate's method of that name returns; the list then has its name."""
+    """Raise once, as that turning point of a call returns; the list then has its name."""
 
     def arm(step: str) -> list[str]:
         raised: list[str] = []
 
         def watch(frame: FrameType, event: str, called: Any) -> None:
-            gate = type(getattr(called, "__self__", None)).__name__
-            if event == "c_return" and gate == "CallGate" and called.__name__ == step:
+            owner = type(getattr(called, "__self__", None)).__name__
+            if event == "c_return" and owner == "DeferredCall" and called.__name__ == step:
                 sys.setprofile(None)
                 raised.append(step)
                 raise Interrupt

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from phanos import publisher
+from phanos._phanos import DeferredCall
 from phanos.tree import MethodTreeNode
 from support import assert_tree_at_rest, drive, path_of
 
@@ -204,16 +205,36 @@ def failed_with(profiler: publisher.Profiler, kind: str) -> BaseException:
 
 
 @pytest.mark.parametrize("kind", ["coroutine", "generator"])
-def test_a_node_in_a_traceback_stays_what_it_was(kind: str, profiler: Any) -> None:
+def test_a_call_in_a_traceback_has_ended_for_good(kind: str, profiler: Any) -> None:
     errors = [failed_with(profiler, kind) for _ in range(20)]
-    nodes = []
+    calls = []
     for error in errors:
         traceback = error.__traceback__
         while traceback is not None:
-            node = traceback.tb_frame.f_locals.get("node")
-            if isinstance(node, MethodTreeNode):
-                nodes.append(node)
+            if isinstance(call := traceback.tb_frame.f_locals.get("call"), DeferredCall):
+                calls.append(call)
             traceback = traceback.tb_next
+    assert len({id(call) for call in calls}) == 20
+    for _ in range(3):
+        in_function(profiler, lambda node: None)
+        in_coroutine(profiler, lambda node: None)
+        for call in calls:
+            assert call.finish(None) is False
+            call.fail()
+            with pytest.raises(TypeError):
+                call.start()
+    assert_tree_at_rest(profiler)
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "generator"])
+def test_a_node_that_somebody_kept_of_a_failed_call_stays_what_it_was(
+    kind: str, profiler: Any
+) -> None:
+    nodes: list[MethodTreeNode] = []
+    profiler.after_func = lambda **_: nodes.append(profiler.curr_node.get())
+    for _ in range(20):
+        failed_with(profiler, kind)
+    profiler.after_func = None
     assert len({id(node) for node in nodes}) == 20
     name = "body" if kind == "coroutine" else "generator_body"
     for _ in range(3):

@@ -32,38 +32,39 @@ def finish(coroutine: Any) -> None:
         coroutine.send(None)
 
 
-@pytest.mark.parametrize("call", ["start", "begin"])
-def test_a_call_begins_once(call: str) -> None:
+@pytest.mark.parametrize("turning_point", ["start", "begin"])
+def test_a_call_begins_once(turning_point: str) -> None:
     profiler, coroutine, handler = begun()
-    found = coroutine.cr_frame.f_locals
-    begin = found["start"] if call == "start" else found["gate"].begin
-    for node in (found["node"], profiler.tree.root, MethodTreeNode()):
-        with pytest.raises(TypeError):
-            begin(node)
+    found = coroutine.cr_frame.f_locals["call"]
+    begin = getattr(found, turning_point)
+    with pytest.raises(TypeError):
+        begin()
     finish(coroutine)
     # It has ended, and so has what it found.
     with pytest.raises(TypeError):
-        begin(found["node"])
+        begin()
     assert len(handler.records) == 1
     assert_tree_at_rest(profiler)
 
 
 def test_wrong_arguments_are_refused() -> None:
     profiler, coroutine, handler = begun()
-    found = coroutine.cr_frame.f_locals
-    start, end = found["start"], found["finish"]
+    found = coroutine.cr_frame.f_locals["call"]
+    start, end = type(found).start, type(found).finish
     for call, arguments in [
         (start, ()),
         (start, (None,)),
-        (start, (1, 2)),
+        (start, (MethodTreeNode(),)),
+        (start, (found, 1)),
         (end, ()),
-        (end, (found["node"],)),
+        (end, (found,)),
         (end, (None, None)),
-        (end, (1, 2, 3)),
+        (end, (found, 1, 2)),
     ]:
         with pytest.raises(TypeError):
             call(*arguments)
-    assert end(MethodTreeNode(), None) is False
+    with pytest.raises(TypeError):
+        type(found)()
     finish(coroutine)
     assert len(handler.records) == 1
     assert_tree_at_rest(profiler)
@@ -71,9 +72,9 @@ def test_wrong_arguments_are_refused() -> None:
 
 def test_a_call_ends_once() -> None:
     profiler, coroutine, handler = begun()
-    found = coroutine.cr_frame.f_locals
-    assert found["finish"](found["node"], 1) is False
+    found = coroutine.cr_frame.f_locals["call"]
+    assert found.finish(1) is False
     finish(coroutine)
-    assert found["finish"](found["node"], 1) is False
+    assert found.finish(1) is False
     assert len(handler.records) == 1
     assert_tree_at_rest(profiler)

@@ -1,0 +1,379 @@
+"""Context variables of users are what they would be without profiling."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import gc
+import random
+import threading
+import types
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from support import (
+    DEADLINE_S,
+    CollectingHandler,
+    assert_tree_at_rest,
+    make_profiler,
+    output_of,
+    path_of,
+)
+
+# More than one node of CPython's mapping holds, so that nodes are shared between mappings.
+VARIABLES = [contextvars.ContextVar(f"users_{number}") for number in range(24)]
+ITEM = __name__.rpartition(".")[2]
+
+Step = tuple[Any, ...]
+
+
+def variables_now() -> tuple[Any, ...]:
+    return tuple(variable.get(None) for variable in VARIABLES)
+
+
+def steps(source: random.Random, depth: int) -> list[Step]:
+    """A program: what it sets, puts back, calls, copies and runs elsewhere."""
+    program: list[Step] = []
+    for _ in range(source.randint(1, 5)):
+        kind = source.choice(
+            ("set", "set", "reset", "call", "copied", "kept", "generator", "thread")
+        )
+        if kind == "set":
+            program.append((kind, source.randrange(len(VARIABLES)), source.random()))
+        elif kind == "reset":
+            program.append((kind,))
+        elif depth > 0:
+            parts = 2 if kind == "generator" else 1
+            program.append((kind, *(steps(source, depth - 1) for _ in range(parts))))
+            if kind == "generator":
+                program[-1] += (source.random() < 0.5,)
+    return program
+
+
+class Run:
+    """Runs one program, noting what is seen; `profiler` of `None` decorates nothing."""
+
+    def __init__(self, profiler: Any) -> None:
+        self.profiler = profiler
+        self.seen: list[Any] = []
+        self.kept: list[tuple[contextvars.Context, str]] = []
+        decorate = profiler.profile if profiler is not None else lambda function: function
+
+        @decorate
+        def called(program: list[Step], path: str) -> None:
+            self.run(program, path)
+
+        @decorate
+        def generator(first: list[Step], second: list[Step], path: str) -> Iterator[None]:
+            self.run(first, path)
+            yield
+            self.run(second, None)
+
+        self.called = called
+        self.generator = generator
+
+    def look(self, path: str | None) -> None:
+        self.seen.append(variables_now())
+        if self.profiler is not None and path is not None:
+            assert path_of(self.profiler) == path
+
+    def run(self, program: list[Step], path: str | None) -> None:
+        tokens: list[tuple[contextvars.ContextVar[Any], contextvars.Token[Any]]] = []
+        for kind, *arguments in program:
+            getattr(self, f"do_{kind}")(tokens, path, *arguments)
+            self.look(path)
+
+    def do_set(self, tokens: list[Any], path: str | None, number: int, value: float) -> None:
+        tokens.append((VARIABLES[number], VARIABLES[number].set(value)))
+
+    def do_reset(self, tokens: list[Any], path: str | None) -> None:
+        if tokens:
+            variable, token = tokens.pop()
+            variable.reset(token)
+
+    def do_call(self, tokens: list[Any], path: str | None, program: list[Step]) -> None:
+        self.called(program, below(path, "called"))
+
+    def do_copied(self, tokens: list[Any], path: str | None, program: list[Step]) -> None:
+        context = contextvars.copy_context()
+        context.run(self.run, program, path)
+        self.kept.append((context, path))
+
+    def do_kept(self, tokens: list[Any], path: str | None, program: list[Step]) -> None:
+        if self.kept:
+            context, path = self.kept.pop(0)
+            context.run(self.run, program, path)
+
+    def do_generator(
+        self, tokens: list[Any], path: str | None, first: list[Step], second: list[Step], here: bool
+    ) -> None:
+        running = self.generator(first, second, below(path, "generator"))
+        next(running)
+        self.look(path)
+        finish = [*running] if here else contextvars.copy_context().run(list, running)
+        assert finish == []
+
+    def do_thread(self, tokens: list[Any], path: str | None, program: list[Step]) -> None:
+        context = contextvars.copy_context()
+        failures: list[BaseException] = []
+
+        def body() -> None:
+            try:
+                context.run(self.run, program, path)
+            except BaseException as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=body)
+        thread.start()
+        thread.join(DEADLINE_S)
+        assert not thread.is_alive()
+        assert failures == []
+
+
+def below(path: str | None, name: str) -> str | None:
+    """The path of a call; nothing is expected where a generator goes on in another context."""
+    if path is None:
+        return None
+    return f"{path}.{name}" if path else f"Run:{name}"
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_programs_see_the_same_values_with_and_without_profiling(seed: int) -> None:
+    program = steps(random.Random(seed), depth=4)
+    profiler = make_profiler(CollectingHandler())
+    plain, profiled = Run(None), Run(profiler)
+    contextvars.Context().run(plain.run, program, "")
+    contextvars.Context().run(profiled.run, program, "")
+    assert profiled.seen == plain.seen
+    assert_tree_at_rest(profiler)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_tasks_see_the_same_values_with_and_without_profiling(seed: int) -> None:
+    def observed(decorate: Callable[[Any], Any]) -> list[Any]:
+        source = random.Random(seed)
+        seen: list[Any] = []
+
+        @decorate
+        async def work(name: str, depth: int) -> None:
+            tokens = []
+            for turn in range(source.randint(1, 4)):
+                variable = source.choice(VARIABLES)
+                tokens.append((variable, variable.set((name, turn))))
+                await asyncio.sleep(0)
+                seen.append((name, variables_now()))
+                if depth > 0 and source.random() < 0.5:
+                    below = [work(f"{name}.{number}", depth - 1) for number in range(2)]
+                    if source.random() < 0.5:
+                        await asyncio.gather(*below)
+                    else:
+                        for one in below:
+                            await one
+                if source.random() < 0.5:
+                    variable, token = tokens.pop()
+                    variable.reset(token)
+                seen.append((name, variables_now()))
+
+        async def main() -> None:
+            await asyncio.wait_for(work("root", 3), DEADLINE_S)
+            seen.append(variables_now())
+
+        contextvars.Context().run(asyncio.run, main())
+        return seen
+
+    profiler = make_profiler(CollectingHandler())
+    assert observed(profiler.profile) == observed(lambda function: function)
+    assert_tree_at_rest(profiler)
+
+
+def test_the_supported_interpreters_put_variables_back_instead_of_setting_them_anew() -> None:
+    assert make_profiler(CollectingHandler())._core.puts_back
+
+
+class Value:
+    """Something a weak reference can point to."""
+
+
+@pytest.fixture
+def collector_off() -> Iterator[None]:
+    """What is freed is freed by itself."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("collector_off")
+def test_a_value_replaced_inside_a_call_is_freed_when_the_call_ends_at_the_latest() -> None:
+    profiler = make_profiler(CollectingHandler())
+    variable = VARIABLES[0]
+
+    @profiler.profile
+    def replace() -> None:
+        variable.set(None)
+
+    @profiler.profile
+    async def replace_later() -> None:
+        variable.set(None)
+
+    def set_to_new() -> weakref.ref[Value]:
+        value = Value()
+        variable.set(value)
+        return weakref.ref(value)
+
+    def body() -> None:
+        known = set_to_new()
+        replace()
+        assert known() is None
+
+    async def async_body() -> None:
+        known = set_to_new()
+        await replace_later()
+        assert known() is None
+
+    contextvars.Context().run(body)
+    asyncio.run(async_body())
+    assert_tree_at_rest(profiler)
+
+
+@pytest.mark.usefixtures("collector_off")
+def test_a_call_keeps_no_value_alive_after_its_end() -> None:
+    profiler = make_profiler(CollectingHandler())
+    variable = VARIABLES[0]
+
+    @profiler.profile
+    def leaf() -> None:
+        """Called with the value, which the nodes that are used again must not keep."""
+
+    @profiler.profile
+    async def async_leaf() -> None:
+        leaf()
+
+    async def async_body() -> None:
+        value = Value()
+        known.append(weakref.ref(value))
+        token = variable.set(value)
+        await async_leaf()
+        variable.reset(token)
+        del value, token
+        assert known[-1]() is None
+
+    def body() -> None:
+        value = Value()
+        known.append(weakref.ref(value))
+        token = variable.set(value)
+        leaf()
+        variable.reset(token)
+        del value, token
+        assert known[-1]() is None
+
+    known: list[weakref.ref[Value]] = []
+    contextvars.Context().run(body)
+    asyncio.run(async_body())
+    assert len(known) == 2
+
+
+@pytest.mark.usefixtures("collected_garbage")
+def test_a_suspended_coroutine_in_a_cycle_is_freed_with_the_values_of_its_context() -> None:
+    profiler = make_profiler(CollectingHandler())
+    variable = VARIABLES[0]
+    known: list[weakref.ref[Value]] = []
+
+    @types.coroutine
+    def forever() -> Iterator[None]:
+        yield
+
+    @profiler.profile
+    async def suspended(ring: list[Any]) -> None:
+        await forever()
+
+    def body() -> None:
+        value = Value()
+        known.append(weakref.ref(value))
+        variable.set(value)
+        ring: list[Any] = []
+        coroutine = suspended(ring)
+        ring.append(coroutine)
+        coroutine.send(None)
+
+    contextvars.Context().run(body)
+    gc.collect()
+    gc.collect()
+    assert known[0]() is None
+
+
+@pytest.mark.usefixtures("many_switches")
+def test_what_one_thread_looks_up_is_not_what_another_one_put_back() -> None:
+    profiler = make_profiler(CollectingHandler())
+    failures: list[BaseException] = []
+    stop = threading.Event()
+
+    @profiler.profile
+    def leaf() -> str:
+        return path_of(profiler)
+
+    @profiler.profile
+    def outer() -> None:
+        for _ in range(20):
+            assert leaf() == f"{ITEM}:outer.leaf"
+            assert path_of(profiler) == f"{ITEM}:outer"
+
+    def body() -> None:
+        try:
+            for _ in range(200):
+                outer()
+                assert path_of(profiler) == ""
+                contextvars.copy_context().run(outer)
+                assert path_of(profiler) == ""
+        except BaseException as error:
+            failures.append(error)
+            stop.set()
+
+    threads = [threading.Thread(target=body) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(6 * DEADLINE_S)
+    assert not any(thread.is_alive() for thread in threads)
+    assert failures == []
+    assert_tree_at_rest(profiler)
+
+
+def test_finalizers_may_call_while_a_variable_of_the_user_is_being_set() -> None:
+    # Up to CPython 3.11 the collector can run inside `ContextVar.set`; a finalizer that sets
+    # a variable there, and leaves it so, crashes the interpreter. A call puts all back.
+    output = output_of(
+        """
+        import contextvars, gc, sys
+        import phanos
+
+        phanos.profiler.config(job="J")
+        phanos.profiler.add_handler(phanos.publisher.NamedLoggerHandler("silent", "silent"))
+        calls = 0
+
+        @phanos.profile
+        def profiled():
+            global calls
+            calls += 1
+
+        class Ring:
+            def __init__(self):
+                self.ring = self
+
+            def __del__(self):
+                profiled()
+
+        variables = [contextvars.ContextVar(f"users_{number}") for number in range(40)]
+        gc.set_threshold(1)
+        for turn in range(300):
+            Ring()
+            tokens = [variable.set((turn, variable)) for variable in variables]
+            assert all(variable.get() == (turn, variable) for variable in variables)
+            for variable, token in zip(variables, tokens):
+                variable.reset(token)
+        gc.collect()
+        print(calls)
+        """
+    )
+    assert output.split() == ["300"]
