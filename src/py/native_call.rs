@@ -2,7 +2,7 @@
 
 #![allow(unsafe_code)]
 
-use std::mem::{self, ManuallyDrop};
+use std::mem::ManuallyDrop;
 use std::ptr;
 
 use pyo3::ffi;
@@ -86,7 +86,7 @@ enum Step {
 struct Recording {
     function: *mut ffi::PyObject,
     site: *const Site,
-    /// Owned references.
+    /// Owned references; null until the call has begun.
     plan: *mut ffi::PyObject,
     node: *mut ffi::PyObject,
     entered: ManuallyDrop<Entered>,
@@ -103,6 +103,9 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut St
         let layout = &*callable.cast::<Layout>();
         (layout, &*layout.site)
     };
+    if stack::is_nearly_used_up() {
+        return refuse_level();
+    }
     if layout.kind == Kind::Coroutine && defer(callable, call, step) {
         return true;
     }
@@ -142,8 +145,11 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut St
             Err(error) => raise(py, error),
         })
     });
-    if let Step::Return(done) = step {
-        *done = result;
+    match step {
+        // Not begun: the result is an exception.
+        Step::Record(recording) if recording.node.is_null() => *step = Step::Return(result),
+        Step::Return(done) => *done = result,
+        _ => {}
     }
     true
 }
@@ -189,28 +195,20 @@ fn record(
     *step = Step::Record(Recording {
         function: site.function.as_ptr(),
         site,
-        plan: plan.as_ptr(),
-        node: node.as_ptr(),
+        plan: ptr::null_mut(),
+        node: ptr::null_mut(),
         entered: ManuallyDrop::new(Entered::default()),
         level: Level::Nested,
         started: Start::default(),
     });
     let Step::Record(recording) = step else { unreachable!("set just now") };
-    let entered = &recording.entered;
-    let core = site.core.get();
-    match call::begin(&node, entered, core, plan.get(), site, || arguments.pack(py)) {
-        Ok(level) => {
-            recording.level = level;
-            // The recording owns them from now on.
-            mem::forget((plan, node));
-            recording.started = Start::now();
-            Ok(())
-        }
-        Err(error) => {
-            *step = Step::Return(ptr::null_mut());
-            Err(error)
-        }
-    }
+    let (core, entered) = (site.core.get(), &recording.entered);
+    let pack = || arguments.pack(py);
+    recording.level = call::begin(&node, entered, core, plan.get(), site, pack)?;
+    recording.plan = plan.into_ptr();
+    recording.node = node.into_ptr();
+    recording.started = Start::now();
+    Ok(())
 }
 
 #[cold]
@@ -223,12 +221,8 @@ fn raise(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
 /// Counts a level of recursion, up to CPython 3.11: each nested call of a profiled function
 /// takes C stack, and a limit that only counts Python frames would let it run out. From 3.12
 /// on the interpreter counts nested C calls by itself, in a budget that this would halve.
-/// Whatever it counts, the stack of a thread may be too small for it.
 /// False with a `RecursionError` raised.
 fn enter_level() -> bool {
-    if stack::is_nearly_used_up() {
-        return refuse_level();
-    }
     #[cfg(not(Py_3_12))]
     // SAFETY: called by the interpreter, which holds its lock.
     return unsafe { ffi::Py_EnterRecursiveCall(c" while calling a profiled function".as_ptr()) }
@@ -237,6 +231,7 @@ fn enter_level() -> bool {
     true
 }
 
+/// Whatever is counted, the stack of a thread may be too small for it.
 #[cold]
 fn refuse_level() -> bool {
     // SAFETY: called by the interpreter, which holds its lock.

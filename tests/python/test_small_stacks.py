@@ -7,7 +7,7 @@ from support import output_of
 
 PROGRAM = """
 import sys, threading
-from support import CollectingHandler, assert_tree_at_rest, make_profiler
+from support import CollectingHandler, assert_tree_at_rest, drive, make_profiler
 
 kind, size_kib = sys.argv[1], int(sys.argv[2])
 handler = CollectingHandler()
@@ -25,6 +25,13 @@ def recurse():
 
 
 @profiler.profile
+async def recurse_later():
+    global depth
+    depth += 1
+    await recurse_later()
+
+
+@profiler.profile
 def leaf():
     return "leaf"
 
@@ -34,12 +41,12 @@ def run():
     for _ in range(2):
         depth = 0
         try:
-            recurse()
+            drive(recurse_later()) if kind == "coroutine" else recurse()
         except RecursionError:
             assert depth > 10, depth
         else:
             raise AssertionError("no RecursionError")
-        if kind == "recording":
+        if kind in ("recording", "coroutine"):
             # From 3.12 on the interpreter may refuse the body of a call that has begun.
             assert len(handler.records) - depth in (0, 1), (len(handler.records), depth)
             assert all(record["labels"]["error_raised"] is True for record in handler.records)
@@ -59,7 +66,7 @@ thread.join()
 
 
 @pytest.mark.parametrize("size_kib", [64, 256, 512, 2048])
-@pytest.mark.parametrize("kind", ["recording", "idle", "through C"])
+@pytest.mark.parametrize("kind", ["recording", "coroutine", "idle", "through C"])
 def test_recursion_on_the_stack_of_a_thread(kind: str, size_kib: int) -> None:
     assert output_of(PROGRAM, kind, str(size_kib)) == "done\n"
 
