@@ -106,6 +106,12 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut St
     if stack::is_nearly_used_up() {
         return refuse_level();
     }
+    let (core, function) = (site.core.get(), site.function.as_ptr());
+    // SAFETY: the interpreter calls us with its lock held.
+    if !core.enabled(unsafe { Python::assume_attached() }) {
+        *step = Step::Forward(function);
+        return enter_level();
+    }
     if layout.kind == Kind::Coroutine && defer(callable, call, step) {
         return true;
     }
@@ -113,10 +119,7 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut St
         return false;
     }
     let result = held(|py| {
-        let function = site.function.as_ptr();
-        let core = site.core.get();
-        let plan = if core.enabled(py) { core.plan(py) } else { None };
-        let Some(plan) = plan else {
+        let Some(plan) = core.plan(py) else {
             *step = Step::Forward(function);
             return ptr::null_mut();
         };
@@ -165,8 +168,7 @@ fn defer(callable: *mut ffi::PyObject, call: &Passed, step: &mut Step) -> bool {
     };
     let mut otherwise = false;
     let result = held(|py| {
-        let core = site.core.get();
-        let plan = if core.enabled(py) { core.plan(py) } else { None };
+        let plan = site.core.get().plan(py);
         // Without a wrapper: cleared by the garbage collector, and called by a finalizer.
         if layout.wrapper.is_null() || plan.is_none_or(|plan| plan.get().overridden) {
             otherwise = true;
