@@ -12,6 +12,7 @@ use super::cpython_context::{Layout, Seen, Thread};
 use super::entry::known;
 use super::gil_cell::GilValue;
 use super::node::Node;
+use super::user_code;
 
 pub(super) struct Current {
     variable: Py<PyAny>,
@@ -52,10 +53,13 @@ impl Entered {
         }
     }
 
-    pub(super) fn clear(&self, py: Python<'_>) {
-        self.token.set(py, None);
-        self.before.set(py, None);
-        self.after.set(py, None);
+    /// Lets go of it: nothing is to be left any more. Runs code of users.
+    pub(super) fn release(&self, py: Python<'_>) {
+        for part in [&self.token, &self.before, &self.after] {
+            if let Some(part) = part.take(py) {
+                user_code::release(part.into_bound(py));
+            }
+        }
     }
 }
 
@@ -130,27 +134,57 @@ impl Current {
         }
     }
 
-    /// Makes current what was before. False if that was in another context than this one, or
-    /// it was left since.
+    /// Makes current what was before `node` was entered. False if that was in another context
+    /// than this one, or it was left since.
     #[inline]
-    pub(super) fn leave(&self, py: Python<'_>, entered: &Entered) -> bool {
+    pub(super) fn leave(&self, node: &Bound<'_, Node>, entered: &Entered) -> bool {
+        let py = node.py();
         let bound = |part: &GilValue<Option<Py<PyAny>>>| part.take(py).map(|it| it.into_bound(py));
         let Some(token) = bound(&entered.token) else { return false };
         let (before, after) = (bound(&entered.before), bound(&entered.after));
         let (Some(thread), Some(mapping), Some(after)) = (self.here(py).thread, before, after)
         else {
-            return self.reset(&token);
+            return known(py, || self.leave_changed(node, &token));
         };
         let before = Seen { mapping, value: entered.value.get(py) };
         match thread.put_back(self.variable.bind(py), before, &after) {
             Ok(_given_up) => true,
-            // Other variables were set since, or a coroutine or generator goes on elsewhere.
             Err(before) => known(py, || {
-                // What they were before may be gone with it.
-                drop((before, after));
-                self.reset(&token)
+                // Values that were replaced meanwhile may be gone with them.
+                user_code::release(before.mapping);
+                user_code::release(after);
+                self.leave_changed(node, &token)
             }),
         }
+    }
+
+    /// The same where the context has changed: other variables were set since, other nodes
+    /// entered and not left, or a coroutine or generator goes on elsewhere.
+    #[inline(never)]
+    fn leave_changed(&self, node: &Bound<'_, Node>, token: &Bound<'_, PyAny>) -> bool {
+        let py = node.py();
+        let current = || self.here(py).node().ok().flatten();
+        if let Some(other) = current()
+            && other.get().is_below(node)
+        {
+            // Calls that overlap without being nested, such as coroutines that are sent to by
+            // turns. The other stays current, and must not put back a context that has this one:
+            // so it finds a changed one, which setting the same value again would not make.
+            node.get().pass_over(py);
+            drop((self.set(node), self.set(&other)));
+            return true;
+        }
+        if !self.reset(token) {
+            return false;
+        }
+        let mut passed = current();
+        while let Some(node) = passed.take_if(|node| node.get().is_passed_over(py)) {
+            let Some(above) = node.get().above(py) else { break };
+            let above = above.into_bound(py);
+            drop(self.set(&above));
+            passed = Some(above);
+        }
+        true
     }
 
     fn reset(&self, token: &Bound<'_, PyAny>) -> bool {

@@ -143,12 +143,11 @@ impl DeferredCall {
 
     /// Lets go of all of it: nothing can begin or end any more.
     fn clear(&self, py: Python<'_>) {
-        self.callable.set(py, None);
         self.node.set(py, None);
         self.plan.set(py, None);
-        self.entered.clear(py);
         self.deliveries.set(py, None);
-        self.arguments.release(py);
+        self.entered.release(py);
+        self.let_go(py);
     }
 
     /// # Safety
@@ -173,6 +172,7 @@ impl Drop for DeferredCall {
         // SAFETY: lives in a Python object, and those are freed with the interpreter lock
         // held. Asking for it again costs 10 ns per call.
         let py = unsafe { Python::assume_attached() };
-        self.arguments.release(py);
+        self.entered.release(py);
+        self.let_go(py);
     }
 }

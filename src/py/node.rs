@@ -13,7 +13,7 @@ use crate::core::path::Path;
 
 use super::attributes::{self, Attributes};
 use super::context::{Context, path_of_method};
-use super::gil_cell::GilCell;
+use super::gil_cell::{GilCell, GilValue};
 use super::owner::owner_of;
 
 mod place;
@@ -36,6 +36,8 @@ struct State {
 #[pyclass(name = "MethodTreeNode", module = "phanos.tree", subclass, frozen, weakref)]
 pub(crate) struct Node {
     state: GilCell<State>,
+    /// True once it was left while another one above which it stood was current.
+    passed_over: GilValue<bool>,
     attributes: Attributes,
 }
 
@@ -50,6 +52,7 @@ impl Node {
                 above,
                 logger: None,
             }),
+            passed_over: GilValue::new(false),
             attributes: GilCell::new(None),
         }
     }
@@ -95,6 +98,28 @@ impl Node {
             Some(context) => context.get().path(py),
             None => Rc::clone(&state.path),
         })
+    }
+
+    /// True if this one began while `node` was current, or a node below that.
+    pub(super) fn is_below(&self, node: &Bound<'_, Self>) -> bool {
+        let py = node.py();
+        let mut next = self.above(py);
+        while let Some(above) = next {
+            if above.is(node) {
+                return true;
+            }
+            next = above.get().above(py);
+        }
+        false
+    }
+
+    /// Notes that this one is not to become current again.
+    pub(super) fn pass_over(&self, py: Python<'_>) {
+        self.passed_over.set(py, true);
+    }
+
+    pub(super) fn is_passed_over(&self, py: Python<'_>) -> bool {
+        self.passed_over.get(py)
     }
 
     pub(crate) fn above(&self, py: Python<'_>) -> Option<Py<Self>> {

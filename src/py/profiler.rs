@@ -145,7 +145,7 @@ impl ProfilerCore {
 
     /// Makes current what was before `node` was entered.
     pub(crate) fn leave(&self, node: &Bound<'_, Node>, entered: &Entered) {
-        if !self.current.leave(node.py(), entered) {
+        if !self.current.leave(node, entered) {
             known(node.py(), || self.leave_elsewhere(node));
         }
     }

@@ -101,11 +101,12 @@ def test_the_end_is_clean(mode: str, kind: str) -> None:
 
 
 FINALIZERS = """
-import asyncio, sys, threading
+import asyncio, contextvars, sys, threading
 import phanos
 from phanos import publisher
 
 inside = threading.Event()
+variable = contextvars.ContextVar("variable")
 
 class Final:
     def __del__(self):
@@ -137,20 +138,51 @@ async def coroutine(argument):
 def generator(argument=None):
     yield
 
+@phanos.profile
+def replace():
+    variable.set(None)
+
+@phanos.profile
+async def replace_later():
+    variable.set(None)
+
+@phanos.profile
+def replace_and_yield():
+    variable.set(None)
+    yield
+
 def assign():
     handler.formatter = 1
+
+def with_value(work):
+    variable.set(Final())
+    work()
 
 works = {
     "ended": lambda: asyncio.run(coroutine(Final())),
     "closed": lambda: coroutine(Final()).close(),
     "generator": lambda: list(generator(argument=Final())),
     "setter": assign,
+    "replaced": lambda: with_value(replace),
+    "replaced by a coroutine": lambda: with_value(lambda: asyncio.run(replace_later())),
+    "replaced by a generator": lambda: with_value(lambda: list(replace_and_yield())),
 }
 threading.Thread(target=works[sys.argv[1]], daemon=True).start()
 assert inside.wait(10)
 """
 
 
-@pytest.mark.parametrize("mode", ["ended", "closed", "generator", "setter"])
+FINAL_MODES = (
+    "ended",
+    "closed",
+    "generator",
+    "setter",
+    "replaced",
+    "replaced by a coroutine",
+    "replaced by a generator",
+)
+
+
+@pytest.mark.parametrize("mode", FINAL_MODES)
 def test_the_end_is_clean_in_finalizers_and_setters(mode: str) -> None:
     output_of(FINALIZERS, mode, timeout_s=20)

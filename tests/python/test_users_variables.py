@@ -188,6 +188,42 @@ def test_tasks_see_the_same_values_with_and_without_profiling(seed: int) -> None
     assert_tree_at_rest(profiler)
 
 
+@pytest.mark.parametrize("first", [0, 1])
+@pytest.mark.parametrize("setting", [False, True])
+def test_coroutines_of_one_context_may_end_in_any_order(first: int, setting: bool) -> None:
+    handler = CollectingHandler()
+    profiler = make_profiler(handler)
+
+    @types.coroutine
+    def once() -> Iterator[None]:
+        yield
+
+    @profiler.profile
+    def leaf() -> None:
+        """Show what is current."""
+
+    @profiler.profile
+    async def turn() -> None:
+        if setting:
+            VARIABLES[0].set(object())
+        await once()
+        leaf()
+
+    def body() -> None:
+        for _ in range(3):
+            coroutines = [turn(), turn()]
+            for coroutine in coroutines:
+                coroutine.send(None)
+            assert path_of(profiler) == f"{ITEM}:turn.turn"
+            for coroutine in (coroutines[first], coroutines[1 - first]):
+                with pytest.raises(StopIteration):
+                    coroutine.send(None)
+            assert profiler.curr_node.get() is profiler.tree.root
+
+    contextvars.Context().run(body)
+    assert_tree_at_rest(profiler)
+
+
 def test_the_supported_interpreters_put_variables_back_instead_of_setting_them_anew() -> None:
     assert make_profiler(CollectingHandler())._core.puts_back
 

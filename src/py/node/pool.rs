@@ -44,7 +44,8 @@ fn is_pointed_at(node: &Bound<'_, Node>) -> bool {
 /// True if it has what only nodes have that somebody looked at, or a place in a tree.
 fn is_looked_at(node: &Bound<'_, Node>) -> bool {
     let py = node.py();
-    node.get().attributes.with(py, |own| own.is_some())
+    node.get().is_passed_over(py)
+        || node.get().attributes.with(py, |own| own.is_some())
         || node.get().state.with(py, |State { context, logger, place, .. }| {
             context.is_some() || logger.is_some() || place.is_some()
         })
