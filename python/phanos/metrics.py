@@ -13,7 +13,7 @@ import datetime
 import functools
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, SupportsIndex, cast
 
 from . import _registry
 from ._column import LABELS, METHODS, VALUES, Column
@@ -34,6 +34,9 @@ __all__ = [
     "Summary",
     "TimeProfiler",
 ]
+
+
+_COLUMNS = ("values", "label_values", "method")
 
 
 class InvalidValueError(Exception):
@@ -94,6 +97,17 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
     def __delattr__(self, attribute: str) -> None:
         super().__delattr__(attribute)
         _registry.changed(self)
+
+    def __reduce_ex__(self, protocol: SupportsIndex, /) -> tuple[Any, ...]:
+        """Copy or pickle what it is and what waits in it; a copy belongs to no profiler."""
+        state = dict(vars(self), label_names=set(self.label_names))
+        state.update({name: getattr(self, name) for name in ("name", "job", "units", "metric")})
+        state.update({name: list(getattr(self, name)) for name in _COLUMNS})
+        return _without_init, (type(self),), state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            setattr(self, name, value)
 
     @property
     def values(self) -> Any:
@@ -189,6 +203,11 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
                     self._fill(labels, node)
         finally:
             self._reclaim()
+
+
+def _without_init(kind: type[MetricWrapper]) -> MetricWrapper:
+    """Make what a copy or a pickle fills in; not a static method, so that pickles find it."""
+    return kind.__new__(kind)
 
 
 def _checked_labels(name: str, labels: Iterable[str] | None) -> set[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextvars
+import copy
+import pickle
 import warnings
 import weakref
 from typing import Any
@@ -388,3 +390,10 @@ def value_of_a_variable_that_a_call_replaces() -> Any:
     replace()
     found["after it"] = "freed" if reference() is None else "kept"
     return found
+
+
+@difference("C19", upstream=["returned"] * 3, ours=["TypeError"] * 3)
+def copies_of_a_node() -> Any:
+    node = tree.MethodTreeNode(outcome)
+    copies = (copy.copy, copy.deepcopy, pickle.dumps)
+    return [outcome(lambda made=made: made(node)) for made in copies]
