@@ -192,11 +192,11 @@ count-accept: .venvs/$(DEFAULT)/.package .valgrind/.installed ## the same, and l
 	$(call say,"instructions per call")
 	@$(COUNTS) --accept
 
-# Opened as files these pages work as well as from a server.
+# No `--quiet`: it would silence the warnings that `--strict` counts.
 .PHONY: docs
 docs: .venvs/docs/.docs ## build the pages as a site in target/site; broken links are errors
 	$(call say,"site")
-	@NO_MKDOCS_2_WARNING=1 .venvs/docs/bin/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 .venvs/docs/bin/mkdocs build --strict
 	@echo "  target/site/index.html"
 
 .PHONY: format

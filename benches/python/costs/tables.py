@@ -85,9 +85,10 @@ def summary_table(result: Result) -> str:
     found = rows(result)
     lines: list[list[str]] = []
     for name, title in SUMMARY.items():
-        costs = found[name].costs if name in found else {}
-        if OLD.key in costs and NEW.key in costs:
-            old, new = costs[OLD.key], costs[NEW.key]
+        if name not in found:
+            continue
+        old, new = (found[name].costs.get(one.key) for one in (OLD, NEW))
+        if old is not None and new is not None:
             cells = [duration(cost.minimum) for cost in (old, new)]
             lines.append([title, *cells, fraction(old, new)])
     head = f"one call, CPython {'.'.join(map(str, result.minor))}"
