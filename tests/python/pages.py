@@ -11,7 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
-WITHOUT_PAGES = {"target", "dist", "build", "node_modules"}
+WITHOUT_PAGES = {"target", "dist", "build"}
 """Folders of what was built; those whose name starts with a dot have none either."""
 
 NOT_RUN = re.compile(r"<!-- not run here: (.+) -->")
