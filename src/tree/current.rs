@@ -139,17 +139,17 @@ impl CurrentNode {
         let was_reset = self.reset(&token);
         user_code::release(token);
         if was_reset && !is_current {
-            self.skip_ended(py);
+            self.skip_inactive(py);
         }
         was_reset
     }
 
-    /// Makes the nearest caller current whose call has not ended: calls that overlap without being
+    /// Makes the nearest caller current whose call goes on: calls that overlap without being
     /// nested, such as coroutines that are sent to by turns, end in any order.
     #[cold]
-    fn skip_ended(&self, py: Python<'_>) {
+    fn skip_inactive(&self, py: Python<'_>) {
         let mut current = self.get(py).ok().flatten();
-        while let Some(node) = current.take_if(|node| node.get().has_ended(py)) {
+        while let Some(node) = current.take_if(|node| node.get().is_inactive(py)) {
             let Some(caller) = node.get().caller(py) else { break };
             let caller = caller.into_bound(py);
             drop(self.set(&caller));

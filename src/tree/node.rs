@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use phanos_core::forest::NodeId;
 use phanos_core::path::Path;
 
-use crate::interp::gil_cell::GilCell;
+use crate::interp::gil_cell::{GilCell, GilValue};
 use crate::tree::attributes::{self, Attributes};
 use crate::tree::context::{Context, path_of_method};
 use crate::tree::owner::owner_of;
@@ -36,6 +36,8 @@ struct State {
 #[pyclass(name = "MethodTreeNode", module = "phanos.tree", subclass, frozen, weakref)]
 pub(crate) struct Node {
     state: GilCell<State>,
+    /// True while its call is a generator that is suspended.
+    suspended: GilValue<bool>,
     attributes: Attributes,
 }
 
@@ -50,6 +52,7 @@ impl Node {
                 caller,
                 logger: None,
             }),
+            suspended: GilValue::new(false),
             attributes: GilCell::new(None),
         }
     }
@@ -97,9 +100,15 @@ impl Node {
         })
     }
 
-    /// True for the node of a call that is over.
-    pub(crate) fn has_ended(&self, py: Python<'_>) -> bool {
-        self.state.with(py, |state| state.place.is_none() && state.caller.is_some())
+    /// Notes whether its call, a generator, is suspended.
+    pub(crate) fn set_suspended(&self, py: Python<'_>, suspended: bool) {
+        self.suspended.set(py, suspended);
+    }
+
+    /// True for the node of a call that is suspended or over.
+    pub(crate) fn is_inactive(&self, py: Python<'_>) -> bool {
+        self.suspended.get(py)
+            || self.state.with(py, |state| state.place.is_none() && state.caller.is_some())
     }
 
     pub(crate) fn caller(&self, py: Python<'_>) -> Option<Py<Self>> {

@@ -71,6 +71,7 @@ pub(super) fn conclude<'py>(
     if state.token.is_empty(py) {
         // Ended while suspended: hooks see the node of the call that they are about, if
         // there is memory for that.
+        call.node.get().set_suspended(py, false);
         known(py, || drop(core.get().tree.get().enter(&call.node, &state.token)));
     }
     let ending = Ending { elapsed_ns, failed, result };
@@ -215,6 +216,7 @@ impl DeferredCall {
             && let (Some(callable), Some(node)) = (self.callable.bound(py), self.node.bound(py))
         {
             ProfiledFunction::site_of(&callable).core.get().tree.get().leave(&node, &self.token);
+            node.get().set_suspended(py, true);
         }
     }
 
@@ -223,6 +225,7 @@ impl DeferredCall {
         match (self.callable.bound(py), self.node.bound(py)) {
             (Some(callable), Some(node)) if self.token.is_empty(py) => {
                 let core = ProfiledFunction::site_of(&callable).core.get();
+                node.get().set_suspended(py, false);
                 core.tree.get().enter(&node, &self.token)
             }
             _ => Ok(()),
