@@ -9,11 +9,11 @@ from typing import Any
 
 import pika
 import pytest
+from async_tests import async_test
+from native_threads import native_threads, wait_until_gone
 from phanos import messaging, publisher
 from proxy import Proxy
-from running import running
 from support import run_python
-from threads import native_threads, wait_until_gone
 
 from tools.rabbitmq import Node
 from tools.rabbitmq.ports import HOST, free_ports
@@ -211,7 +211,7 @@ def test_forking_after_the_constructor_warns_of_nothing(broker: Node) -> None:
     assert done.stderr == ""
 
 
-@running
+@async_test
 async def test_create_leaves_the_loop_free(proxy: Proxy) -> None:
     proxy.half_open()
     longest = 0.0
@@ -226,7 +226,7 @@ async def test_create_leaves_the_loop_free(proxy: Proxy) -> None:
     assert longest < LAG_S
 
 
-@running
+@async_test
 async def test_create_can_be_cancelled(proxy: Proxy) -> None:
     before = native_threads()
     proxy.half_open()

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from native_threads import native_threads, wait_until_gone
 from phanos.messaging import BlockingPublisher
 from phanos.publisher import ImpProfHandler, Profiler
 from proxy import Proxy
-from records import RECORD
-from threads import native_threads, wait_until_gone
+from sample_records import RECORD
 
 # Far longer than a test may take: nothing ends by itself.
 FOREVER_S = 1000.0

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from async_tests import async_test
 from phanos import messaging
 from phanos.messaging import (
     NETWORK_ERRORS,
@@ -20,8 +21,7 @@ from phanos.messaging import (
 )
 from proxy import Proxy
 from receiver import Receiver
-from records import RECORD
-from running import running
+from sample_records import RECORD
 from support import run_in_threads
 
 from tools.rabbitmq import Node
@@ -244,7 +244,7 @@ def test_threads_share_one(broker: Node, receiver: Receiver) -> None:
     publisher.close()
 
 
-@running
+@async_test
 async def test_tasks_share_one_and_the_loop_goes_on(broker: Node, receiver: Receiver) -> None:
     publisher = AsyncioPublisher(port=broker.port)
     await publisher.connect()
@@ -256,7 +256,7 @@ async def test_tasks_share_one_and_the_loop_goes_on(broker: Node, receiver: Rece
     await publisher.close()
 
 
-@running
+@async_test
 async def test_the_loop_goes_on_while_nobody_answers(proxy: Proxy) -> None:
     publisher = AsyncioPublisher(port=proxy.port, timeout=0.3)
     assert await publisher.publish([RECORD])

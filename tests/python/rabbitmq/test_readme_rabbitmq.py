@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from certificates import Authority
-from readme import blocks
+from readme_programs import blocks
 from receiver import Receiver
 from support import output_of
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from async_tests import async_test
 from phanos.messaging import AsyncioPublisher, BlockingPublisher
 from phanos.publisher import AsyncImpProfHandler, ImpProfHandler, Profiler
 from proxy import Proxy
 from receiver import Receiver
-from running import running
 from support import async_wait_until, wait_until
 
 from tools.rabbitmq import Node
@@ -135,7 +135,7 @@ def test_failed_calls_are_logged(
         failing()
     [line] = [record.getMessage() for record in caplog.records if record.levelname == "DEBUG"]
     first, second = line.splitlines()
-    assert first.startswith("profiler: time_profiler, method: test_told:failing.root, value: ")
+    assert first.startswith(f"profiler: time_profiler, method: {__name__}:failing.root, value: ")
     assert first.endswith(", labels: error_raised=False")
     assert second.endswith(", labels: error_raised=True")
     caplog.clear()
@@ -205,7 +205,7 @@ def test_synchronous_means_confirmed(broker: Node, proxy: Proxy, receiver: Recei
     handler.close()
 
 
-@running
+@async_test
 async def test_synchronous_in_a_loop_leaves_it_free(broker: Node, receiver: Receiver) -> None:
     handler = await AsyncImpProfHandler.create("rabbit", port=broker.port, synchronous=True)
     profiler, _ = configured(handler)
@@ -259,7 +259,7 @@ def test_a_publisher_of_ones_own(broker: Node, receiver: Receiver) -> None:
     first.close()
 
 
-@running
+@async_test
 async def test_an_asynchronous_publisher_of_ones_own(broker: Node) -> None:
     class Own(AsyncioPublisher):
         batches = 0
@@ -283,7 +283,7 @@ async def test_an_asynchronous_publisher_of_ones_own(broker: Node) -> None:
     await handler.close()
 
 
-@running
+@async_test
 async def test_an_outage_costs_the_loop_nothing(proxy: Proxy, receiver: Receiver) -> None:
     handler = await AsyncImpProfHandler.create("rabbit", port=proxy.port)
     profiler, _ = configured(handler)

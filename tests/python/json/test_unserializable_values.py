@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 import pytest
-from logged import fresh_name, warnings
+from captured_logs import fresh_name, warnings
 from phanos import metrics
 from phanos._phanos import record_to_str, records_to_json
 

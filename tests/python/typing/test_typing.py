@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-FOLDER = Path(__file__).with_name("typing")
+FOLDER = Path(__file__).parent
 ERROR_LINE = re.compile(r"^(?:.*[/\\])?(?P<file>\w+\.py):(?P<line>\d+): error: (?P<text>.*)$")
 DEADLINE_S = 55.0
 

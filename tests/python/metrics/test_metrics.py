@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from logged import errors, fresh_name
+from captured_logs import errors, fresh_name
 from phanos import metrics
 from support import CollectingHandler, make_profiler
 

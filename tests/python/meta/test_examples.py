@@ -13,7 +13,7 @@ from pathlib import Path
 
 from demo.serving import request
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 DEADLINE_S = 20.0
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import phanos
 import pytest
+from async_tests import async_test
 from phanos.publisher import AsyncImpProfHandler, ImpProfHandler, LoggerHandler, Profiler
 from receiver import Receiver
-from running import running
 from support import output_of
 
 from tools.rabbitmq import Node
@@ -77,7 +77,7 @@ def test_dict_config(named: Any, profiler: Profiler, broker: Node, receiver: Rec
     assert [message.records[0]["units"] for message in messages] == ["mS", "B"]
 
 
-@running
+@async_test
 async def test_async_dict_config(profiler: Profiler, broker: Node, receiver: Receiver) -> None:
     given = settings("phanos.publisher.AsyncImpProfHandler", broker.port)
     given["handlers"]["other_ref"] = {

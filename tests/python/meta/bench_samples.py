@@ -1,4 +1,4 @@
-"""A small result of the benchmarks, as tests of what is made of one need it."""
+"""A small result of the benchmarks, for the tests of tables, charts and statistics."""
 
 from __future__ import annotations
 

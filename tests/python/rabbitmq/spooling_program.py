@@ -17,7 +17,7 @@ from typing import Any
 
 from phanos import _connection
 from phanos._rabbitmq import AsyncImpProfHandler
-from records import record
+from sample_records import record
 
 PAUSE_S = 0.002
 FORK_AT = 100

@@ -8,7 +8,7 @@ from typing import Any
 
 import phanos
 import pytest
-from logged import errors, fresh_name
+from captured_logs import errors, fresh_name
 from phanos import metrics, publisher, tree
 from support import CollectingHandler, make_profiler
 

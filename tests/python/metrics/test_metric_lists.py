@@ -6,7 +6,7 @@ import operator
 from typing import Any
 
 import pytest
-from logged import errors, fresh_name
+from captured_logs import errors, fresh_name
 from phanos import metrics
 from support import CollectingHandler, make_profiler
 

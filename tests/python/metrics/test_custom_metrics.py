@@ -7,7 +7,7 @@ import datetime
 from typing import Any
 
 import pytest
-from logged import errors, fresh_name, warnings
+from captured_logs import errors, fresh_name, warnings
 from phanos import metrics, publisher, tree
 from support import CollectingHandler, make_profiler
 

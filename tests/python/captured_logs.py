@@ -1,4 +1,4 @@
-"""What the library logged during a test, and metric names whose errors nobody told before."""
+"""What the library logged during a test, and metric names under which nothing was logged before."""
 
 from __future__ import annotations
 

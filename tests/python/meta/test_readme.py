@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from readme import blocks
+from readme_programs import blocks
 from support import output_of
 
 CALL = """

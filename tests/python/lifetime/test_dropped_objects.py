@@ -267,7 +267,7 @@ def test_a_kept_node_keeps_its_path_and_not_the_profiler() -> None:
 
     node, reference = build()
     assert_freed(profiler=reference)
-    assert str(node.ctx) == "test_garbage:outer"
+    assert str(node.ctx) == "test_dropped_objects:outer"
 
 
 def test_arguments_results_and_errors() -> None:

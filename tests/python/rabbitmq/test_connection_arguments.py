@@ -12,9 +12,9 @@ from typing import Any
 
 import pika
 import pytest
+from async_tests import async_test
 from certificates import Authority
 from phanos import messaging, publisher
-from running import running
 
 from tools.rabbitmq import Node
 
@@ -131,7 +131,7 @@ def test_an_unknown_argument_is_named_and_not_shown(made: Maker, name: str) -> N
     assert "sesame" not in str(caught.value)
 
 
-@running
+@async_test
 async def test_create_checks_its_arguments() -> None:
     with pytest.raises(TypeError, match="bogus"):
         await publisher.AsyncImpProfHandler.create("rabbit", bogus=1)

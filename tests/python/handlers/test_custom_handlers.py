@@ -105,7 +105,7 @@ def test_a_subclass_of_stream_handler_can_override_handle() -> None:
 def test_a_subclass_of_a_logger_handler_can_override_handle(
     base: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
-    name = "test_own_handlers.overridden"
+    name = "test_custom_handlers.overridden"
     caplog.set_level(logging.DEBUG, name)
 
     class Doubling(base):  # type: ignore[misc]
@@ -199,8 +199,8 @@ def test_a_formatter_of_ones_own_writes_the_lines(
 def test_a_formatter_of_ones_own_makes_the_log_message(
     formatter: OutputFormatter, line: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.DEBUG, "test_own_handlers.formatted")
-    handler = NamedLoggerHandler("named", "test_own_handlers.formatted")
+    caplog.set_level(logging.DEBUG, "test_custom_handlers.formatted")
+    handler = NamedLoggerHandler("named", "test_custom_handlers.formatted")
     handler.formatter = formatter
     _, count = counting(handler)
     count()

@@ -1,4 +1,4 @@
-"""Requests that are not made over HTTP: whoever has served one tells of it in a file."""
+"""Requests that a program makes of itself, not over HTTP: it notes those it served in a file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .clients import READY, Answered, Log
 LOOK_EVERY_S = 0.02
 
 
-class Told:
+class ProgramTraffic:
     """
     Watches the file while the block lasts; the program makes its requests by itself.
 
@@ -36,7 +36,7 @@ class Told:
         """Whether the program is at work."""
         return self._answers.exists()
 
-    def __enter__(self) -> Told:
+    def __enter__(self) -> ProgramTraffic:
         self._thread.start()
         return self
 
@@ -66,7 +66,7 @@ class Told:
                 self.log.add(Answered(request, int(pid), float(at)))
 
 
-class Tasks(Told):
+class Tasks(ProgramTraffic):
     """Sends tasks to Celery, a few more than are done; what is sent is served."""
 
     AHEAD = 40
