@@ -1,9 +1,8 @@
-"""Nodes are used again after their call; whoever still knows one sees nothing of that."""
+"""Nodes are used again after their call, and references that are left to one do not show it."""
 
 from __future__ import annotations
 
 import gc
-import inspect
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -62,15 +61,24 @@ EVERY = pytest.mark.parametrize(
 )
 
 
-def pooled() -> list[MethodTreeNode]:
-    """Nodes that no Python object knows: those that wait to be used again."""
-    gc.collect()
-    known = [found for found in gc.get_objects() if type(found) is MethodTreeNode]
-    strangers = [
-        [one for one in gc.get_referrers(node) if one is not known and not inspect.isframe(one)]
-        for node in known
-    ]
-    return [node for node, others in zip(known, strangers, strict=True) if not others]
+def nothing(node: MethodTreeNode) -> None:
+    """Leave the node alone."""
+
+
+def known_to_the_collector(kind: type[Any]) -> list[Any]:
+    """All objects of a class, those included that no Python object refers to."""
+    return [found for found in gc.get_objects() if type(found) is kind]
+
+
+def ended_node(profiler: publisher.Profiler, run: Run) -> MethodTreeNode:
+    """
+    The node of a call that has ended, found as only the collector can find it.
+
+    Without a pool it would be freed: no object would be left at its address.
+    """
+    address = run(profiler, id)
+    [node] = [node for node in known_to_the_collector(MethodTreeNode) if id(node) == address]
+    return node
 
 
 def assert_fresh(profiler: publisher.Profiler, run: Run) -> None:
@@ -88,18 +96,36 @@ def assert_fresh(profiler: publisher.Profiler, run: Run) -> None:
     assert_tree_at_rest(profiler)
 
 
-def test_ended_calls_make_no_new_nodes(profiler: Any) -> None:
-    def nothing(node: MethodTreeNode) -> None:
-        pass
+@EVERY
+def test_the_next_call_gets_the_node_of_an_ended_one(run: Run, profiler: Any) -> None:
+    for _ in range(3):
+        address = id(ended_node(profiler, run))
+        assert run(profiler, id) == address
 
-    for run in (in_function, in_coroutine, in_generator, in_async_generator):
+
+@pytest.mark.parametrize("run", [in_coroutine, in_generator, in_async_generator])
+def test_the_next_coroutine_gets_the_deferred_call_of_an_ended_one(run: Run, profiler: Any) -> None:
+    run(profiler, nothing)
+    gc.collect()
+    waiting = {id(call) for call in known_to_the_collector(DeferredCall)}
+    assert waiting
+
+    def look(node: MethodTreeNode) -> None:
+        assert {id(call) for call in known_to_the_collector(DeferredCall)} == waiting
+
+    run(profiler, look)
+
+
+def test_ended_calls_make_no_new_nodes(profiler: Any) -> None:
+    runs = (in_function, in_coroutine, in_generator, in_async_generator)
+    for run in runs:
         run(profiler, nothing)
     gc.collect()
-    before = sum(type(known) is MethodTreeNode for known in gc.get_objects())
+    before = len(known_to_the_collector(MethodTreeNode))
     for _ in range(500):
-        for run in (in_function, in_coroutine, in_generator, in_async_generator):
+        for run in runs:
             run(profiler, nothing)
-    assert sum(type(known) is MethodTreeNode for known in gc.get_objects()) == before
+    assert len(known_to_the_collector(MethodTreeNode)) == before
 
 
 @EVERY
@@ -150,39 +176,27 @@ def test_a_weak_reference_dies_with_its_call(run: Run, profiler: Any) -> None:
 
 @EVERY
 def test_a_node_found_by_the_collector_is_left_to_the_finder(run: Run, profiler: Any) -> None:
-    def nothing(node: MethodTreeNode) -> None:
-        pass
-
-    run(profiler, nothing)
-    found = pooled()
-    assert found
-    current = run(profiler, id)
-    assert current not in {id(node) for node in found}
+    found = ended_node(profiler, run)
+    assert run(profiler, id) != id(found)
     assert_fresh(profiler, run)
 
 
 @EVERY
 @pytest.mark.parametrize("how", ["attribute", "context", "logger", "weak reference", "child"])
 def test_a_node_changed_by_its_finder_is_not_used_again(run: Run, how: str, profiler: Any) -> None:
-    def nothing(node: MethodTreeNode) -> None:
-        pass
-
-    run(profiler, nothing)
     references = []
-    found = pooled()
-    assert found
-    for known in found:
-        if how == "attribute":
-            known.mark = "found"  # type: ignore[attr-defined]
-        elif how == "context":
-            known.ctx.value = "found"
-        elif how == "logger":
-            known.logger = "found"  # type: ignore[assignment]
-        elif how == "child":
-            known.add_child(MethodTreeNode(nothing))
-        else:
-            references.append(weakref.ref(known))
-    del known, found
+    found = ended_node(profiler, run)
+    if how == "attribute":
+        found.mark = "found"  # type: ignore[attr-defined]
+    elif how == "context":
+        found.ctx.value = "found"
+    elif how == "logger":
+        found.logger = "found"  # type: ignore[assignment]
+    elif how == "child":
+        found.add_child(MethodTreeNode(nothing))
+    else:
+        references.append(weakref.ref(found))
+    del found
     assert_fresh(profiler, run)
 
 
@@ -227,9 +241,7 @@ def test_a_call_in_a_traceback_has_ended_for_good(kind: str, profiler: Any) -> N
 
 
 @pytest.mark.parametrize("kind", ["coroutine", "generator"])
-def test_a_node_that_somebody_kept_of_a_failed_call_stays_what_it_was(
-    kind: str, profiler: Any
-) -> None:
+def test_a_node_kept_of_a_failed_call_stays_what_it_was(kind: str, profiler: Any) -> None:
     nodes: list[MethodTreeNode] = []
     profiler.after_func = lambda **_: nodes.append(profiler.curr_node.get())
     for _ in range(20):

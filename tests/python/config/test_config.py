@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from phanos import metrics, publisher
+from profiler_state import state_of
 from support import AsyncCollectingHandler, CollectingHandler, make_profiler
 
 MODULE = __name__
@@ -144,19 +145,6 @@ def test_an_unknown_argument_is_named_in_a_warning(caplog: pytest.LogCaptureFixt
     assert list(profiler.metrics) == [publisher.TIME_PROFILER]
     [line] = [entry.getMessage() for entry in caplog.records if entry.levelno == logging.WARNING]
     assert "tiem_profile" in line
-
-
-def state_of(profiler: publisher.Profiler) -> dict[str, Any]:
-    """Everything a configuration can change; objects are compared by identity."""
-    names = (
-        "job handle_records error_raised_label time_profile resp_size_profile profile_ext "
-        "logger tree curr_node before_func after_func before_root_func after_root_func"
-    )
-    state: dict[str, Any] = {name: getattr(profiler, name) for name in names.split()}
-    state["metrics"] = list(profiler.metrics.items())
-    state["handlers"] = list(profiler.handlers.items())
-    state["label_names"] = [set(metric.label_names) for metric in profiler.metrics.values()]
-    return state
 
 
 WRONG_TYPES = [

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from phanos import metrics, publisher
 from phanos.handlers import StreamHandler
+from profiler_state import state_of
 from support import CollectingHandler, assert_tree_at_rest, make_profiler
-from test_config import state_of
 
 FULL = {"job": "OTHER", "response_size_profile": True, "error_raised_label": False}
 
