@@ -206,7 +206,7 @@ clean: ## remove everything these verbs made
 
 # A directory counts as well: a deleted file leaves its trace in the time of its directory.
 SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
-	$(shell find src python -name __pycache__ -prune -o ! -name '*.so' -print)
+	$(shell find src crates python -name __pycache__ -prune -o ! -name '*.so' -print)
 
 # The interpreter is a link, as old as what it points to, hence behind the `|`.
 .venvs/%/bin/python:
