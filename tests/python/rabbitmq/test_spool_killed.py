@@ -23,7 +23,7 @@ DEADLINE_S = 30.0
 LOST_S = 0.25
 ENOUGH = 400
 OWN = 0
-SCRIPT = Path(__file__).parent / "spooling.py"
+SCRIPT = Path(__file__).parent / "spooling_program.py"
 
 
 class Recording:
