@@ -42,13 +42,15 @@ mod module {
     #[pymodule_export]
     use crate::call::function::decorate;
     #[pymodule_export]
+    use crate::call::manual::{began_as_root, close_node, open_node};
+    #[pymodule_export]
+    use crate::convert::rate_limit::left_out;
+    #[pymodule_export]
     use crate::interp::monotonic::monotonic_ns;
     #[pymodule_export]
     use crate::interp::raised::call_as;
     #[pymodule_export]
     use crate::metric::base::Metric;
-    #[pymodule_export]
-    use crate::metric::operation::due;
     #[pymodule_export]
     use crate::profiler::core::ProfilerCore;
     #[pymodule_export]
@@ -60,7 +62,9 @@ mod module {
     #[pymodule_export]
     use crate::rabbitmq::delivery::{Delivery, end_deliveries, refuse_deliveries};
     #[pymodule_export]
-    use crate::rabbitmq::wire::records_to_json;
+    use crate::rabbitmq::wire::{records_to_json, waiting_to_json};
+    #[pymodule_export]
+    use crate::tree::call_tree::CallTree;
     #[pymodule_export]
     use crate::tree::context::Context;
     #[pymodule_export]

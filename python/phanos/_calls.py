@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from ._ext import call_failed
 from ._parts import ProfilerParts
-from ._phanos import MethodTreeNode, call_as, decorate
+from ._phanos import MethodTreeNode, began_as_root, call_as, close_node, decorate, open_node
 from ._wrappers import coroutine_wrapper, maker_for, template
 from .metrics import MonotonicStart
 from .tree import ContextTree
@@ -55,13 +55,13 @@ class ProfiledCalls(ProfilerParts):
 
     def set_curr_node(self, func: Callable[..., Any]) -> MethodTreeNode:
         """Make a node for a call of `func` under the current one, and make it current."""
-        return self._core.open_node(func)
+        return open_node(self._core, func)
 
     def delete_curr_node(self, current_node: MethodTreeNode) -> None:
         """Take `current_node` out of the tree; its caller's node is current again."""
         if type(self.tree) is not ContextTree:
             self.tree.find_and_delete_node(current_node)
-        self._core.close_node(current_node)
+        close_node(self._core, current_node)
 
     def measure_execution_start(self) -> MonotonicStart | None:
         """Return the start for `TimeProfiler.stop`; None if durations are not measured."""
@@ -71,7 +71,7 @@ class ProfiledCalls(ProfilerParts):
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> MonotonicStart | None:
         """Run the hooks before a call of the current node and return its start."""
-        if self._core.began_as_root(self.curr_node.get()):
+        if began_as_root(self.curr_node.get()):
             self._run_hook("before_root_func", func, args, kwargs)
         self._run_hook("before_func", func, args, kwargs)
         return self.measure_execution_start()
@@ -88,7 +88,7 @@ class ProfiledCalls(ProfilerParts):
         if self.time_profile is not None and start_ts is not None:
             self._measure(self.time_profile.stop, start_ts, node, {})
         self._run_hook("after_func", result, args, kwargs)
-        if self._core.began_as_root(node):
+        if began_as_root(node):
             if self.resp_size_profile is not None:
                 self._measure(self.resp_size_profile.rec, result, node, {})
             self._run_hook("after_root_func", result, args, kwargs)

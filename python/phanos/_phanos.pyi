@@ -18,6 +18,7 @@ from .types import LoggerLike, Record
 
 __all__ = [
     "Answer",
+    "CallTree",
     "Context",
     "DeferredCall",
     "Delivery",
@@ -27,8 +28,10 @@ __all__ = [
     "ProbeAnswer",
     "ProfilerCore",
     "__version__",
+    "began_as_root",
     "call_as",
     "call_in_future",
+    "close_node",
     "current_node",
     "decorate",
     "due",
@@ -37,10 +40,12 @@ __all__ = [
     "first_step",
     "flush_future",
     "monotonic_ns",
+    "open_node",
     "record_to_str",
     "records_to_json",
     "records_to_str",
     "refuse_deliveries",
+    "waiting_to_json",
 ]
 
 __version__: str
@@ -123,7 +128,7 @@ class MetricStore:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
     def to_records(self) -> list[Record]: ...
     def cleanup(self) -> None: ...
-    def _attach(self, core: ProfilerCore | None) -> None: ...
+    def _attach(self, tree: CallTree | None) -> None: ...
     def _column(self, which: int) -> list[Any]: ...
     def _complain(self, kind: str, message: str) -> None: ...
     def _current_node(self) -> MethodTreeNode: ...
@@ -135,7 +140,6 @@ class MetricStore:
     def _lengths(self) -> tuple[int, int, int]: ...
     def _reclaim(self) -> None: ...
     def _set_ambient(self, method: str | None, labels: dict[str, Any] | None) -> None: ...
-    def _to_json(self) -> bytes: ...
     def _set_column(self, which: int, items: Iterable[Any]) -> None: ...
     def _observe(
         self,
@@ -181,6 +185,10 @@ class MetricStore:
         """Record a state: one of `states`."""
 
 @final
+class CallTree:
+    """Root, current node, paths and number of waiting records of one profiler."""
+
+@final
 class ProfilerCore:
     """Native half of a `Profiler`."""
 
@@ -190,8 +198,8 @@ class ProfilerCore:
     @property
     def curr_node(self) -> ContextVar[MethodTreeNode]: ...
     @property
-    def puts_back(self) -> bool:
-        """Whether calls put back what was current before them, and need not set it anew."""
+    def call_tree(self) -> CallTree:
+        """What metrics of this profiler belong to."""
     @property
     def enabled(self) -> bool:
         """Whether calls are recorded."""
@@ -201,11 +209,7 @@ class ProfilerCore:
     def install(self, plan: Plan, enabled: bool) -> None: ...
     def make_default(self) -> None: ...
     def current(self) -> MethodTreeNode: ...
-    def open_node(self, callable: Callable[..., Any]) -> MethodTreeNode: ...
-    def close_node(self, node: MethodTreeNode) -> None: ...
     def is_top(self, node: MethodTreeNode) -> bool: ...
-    @staticmethod
-    def began_as_root(node: MethodTreeNode) -> bool: ...
     def hand_over(self) -> list[tuple[Any, list[Record], str]] | None: ...
     def hand_over_rest(
         self, metric: MetricStore, overridden: bool
@@ -374,4 +378,10 @@ def current_node(core: ProfilerCore) -> MethodTreeNode: ...
 def flush_future(
     core: ProfilerCore, coroutine: Coroutine[Any, Any, Any], timeout_s: float
 ) -> asyncio.Future[bool]: ...
+def waiting_to_json(metric: MetricStore) -> bytes:
+    """Return the records that wait in `metric` as the body of a message."""
+
+def open_node(core: ProfilerCore, callable: Callable[..., Any]) -> MethodTreeNode: ...
+def close_node(core: ProfilerCore, node: MethodTreeNode) -> None: ...
+def began_as_root(node: MethodTreeNode) -> bool: ...
 def call_in_future(core: ProfilerCore, function: Callable[[], _R]) -> asyncio.Future[_R]: ...

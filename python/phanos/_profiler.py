@@ -117,7 +117,7 @@ class Profiler(Configuring, ProfiledCalls, metaclass=ProfilerType):
         metrics = list(self.metrics.values())
         for metric in metrics:
             if not any(metric is known for known in self._owned):
-                metric._attach(self._core)
+                metric._attach(self._core.call_tree)
         for metric in self._owned:
             if not any(metric is kept for kept in metrics):
                 metric._attach(None)

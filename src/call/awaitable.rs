@@ -115,7 +115,7 @@ where
         PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
     })?;
     let locals = TaskLocals::with_running_loop(py)?.copy_context(py)?;
-    let current = Arc::new((core.clone().unbind(), core.get().current(py)?.unbind()));
+    let current = Arc::new((core.clone().unbind(), core.get().tree.get().current(py)?.unbind()));
     let future = CURRENT.scope(current, body(locals.clone())?);
     generic::future_into_py_with_locals::<OurRuntime, _, _>(py, locals, future)
 }
@@ -154,7 +154,7 @@ pub(crate) fn end_runtime(py: Python<'_>, timeout_s: f64) {
 pub(crate) fn current_node(py: Python<'_>, core: &Bound<'_, ProfilerCore>) -> PyResult<Py<Node>> {
     match carried_node(py, core) {
         Some(node) => Ok(node),
-        None => core.get().current(py).map(Bound::unbind),
+        None => core.get().tree.get().current(py).map(Bound::unbind),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::interp::gil_cell::GilValue;
 use crate::interp::pool::{Pool, known_to};
 use crate::interp::user_code;
 use crate::profiler::plan::Plan;
-use crate::tree::current::Entered;
+use crate::tree::current::ContextToken;
 use crate::tree::node::Node;
 
 mod quick;
@@ -39,7 +39,7 @@ pub(crate) struct DeferredCall {
     started: GilValue<Start>,
     level: GilValue<Level>,
     /// Empty before the beginning, and while a generator is suspended.
-    entered: Entered,
+    token: ContextToken,
     /// Given once the call is recorded and only asynchronous handlers remain to be awaited;
     /// empty as soon as they are.
     deliveries: GilValue<Option<Py<PyList>>>,
@@ -80,7 +80,7 @@ impl DeferredCall {
 
     /// True until the call begins.
     fn is_waiting(&self, py: Python<'_>) -> bool {
-        self.arguments.is_kept(py) && !self.node.is_some(py) && self.entered.is_empty(py)
+        self.arguments.is_kept(py) && !self.node.is_some(py) && self.token.is_empty(py)
     }
 
     fn run(&self, py: Python<'_>, running: Running<'_>) {
@@ -146,7 +146,7 @@ impl DeferredCall {
         self.node.set(py, None);
         self.plan.set(py, None);
         self.deliveries.set(py, None);
-        self.entered.release(py);
+        self.token.release(py);
         self.let_go(py);
     }
 
@@ -160,7 +160,7 @@ impl DeferredCall {
             self.arguments.visit(visit)?;
             self.node.visit(visit)?;
             self.plan.visit(visit)?;
-            self.entered.visit(visit)?;
+            self.token.visit(visit)?;
             self.deliveries.visit(visit)
         }
     }
@@ -172,7 +172,7 @@ impl Drop for DeferredCall {
         // SAFETY: lives in a Python object, and those are freed with the interpreter lock
         // held. Asking for it again costs 10 ns per call.
         let py = unsafe { Python::assume_attached() };
-        self.entered.release(py);
+        self.token.release(py);
         self.let_go(py);
     }
 }

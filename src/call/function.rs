@@ -27,6 +27,7 @@ use crate::interp::entry::attached;
 use crate::interp::gil_cell::GilCell;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::site::Site;
+use crate::tree::decorated_class::{self, is_decorated};
 use crate::tree::owner::RootPath;
 
 unsafe extern "C" {
@@ -65,11 +66,9 @@ pub(crate) struct Layout {
 /// Namespace for working with decorated functions.
 pub(crate) struct ProfiledFunction;
 
-static TYPE: PyOnceLock<Py<PyType>> = PyOnceLock::new();
-
 impl ProfiledFunction {
     pub(crate) fn is(object: &Bound<'_, PyAny>) -> bool {
-        TYPE.get(object.py()).is_some_and(|class| object.get_type().is(class))
+        is_decorated(object)
     }
 
     /// The site of an object known to be a decorated function.
@@ -124,7 +123,7 @@ pub(crate) fn decorate<'py>(
     }
     attributes.set_item(intern!(py, "__wrapped__"), function)?;
     TEMPLATE.get_or_init(py, || template.clone().unbind());
-    let class = TYPE.get_or_try_init(py, || make_type(py))?;
+    let class = decorated_class::get_or_make(py, || make_type(py))?;
     // SAFETY: the type has our layout; all fields are set before the object is tracked.
     unsafe {
         let object = ffi::PyType_GenericAlloc(class.as_ptr().cast(), 0);
@@ -512,7 +511,7 @@ unsafe extern "C" fn represent(object: *mut ffi::PyObject) -> *mut ffi::PyObject
         let object = unsafe { Bound::from_borrowed_ptr(py, object) };
         let name = object
             .getattr(intern!(py, "__qualname__"))
-            .map_or_else(|_| "?".into(), |name| crate::metric::cell::text_of(&name));
+            .map_or_else(|_| "?".into(), |name| crate::convert::text::text_of(&name));
         PyString::new(py, &format!("<function {name} at {:p}>", object.as_ptr())).into_ptr()
     })
 }

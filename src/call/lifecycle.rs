@@ -1,9 +1,7 @@
 //! The life of one profiled call: begin, measure, finish.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyList, PyString};
 
 use phanos_core::number;
 
@@ -16,8 +14,9 @@ use crate::metric::operation;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::handover::{self, Outcome};
 use crate::profiler::plan::Plan;
+use crate::profiler::report::failure;
 use crate::profiler::site::Site;
-use crate::tree::current::Entered;
+use crate::tree::current::ContextToken;
 use crate::tree::node::Node;
 
 /// A call under way.
@@ -47,34 +46,34 @@ pub(crate) struct Ending<'a, 'py> {
 }
 
 /// Gives a waiting node its place, makes it current, runs the hooks before the call.
-/// `entered`, which is empty, gets what it takes to leave the node.
+/// `token`, which is empty, gets what it takes to leave the node.
 ///
 /// Errors: `MemoryError`, or what a hook raised that is not an `Exception`; the tree is
 /// then as before.
 #[inline]
 pub(crate) fn begin<'py>(
     node: &Bound<'py, Node>,
-    entered: &Entered,
+    token: &ContextToken,
     core: &ProfilerCore,
     plan: &Plan,
     site: &Site,
     pack: impl FnOnce() -> PyResult<Packed<'py>>,
 ) -> Result<Level, Box<PyErr>> {
     let py = node.py();
-    let here = core.here(py);
-    let above = core.current_at(here)?;
-    let above_path = above.get().path(py);
-    let path = core.path(py, site, &above_path);
-    Node::begin(node, path, site.function.bind(py), above, || core.root(py))?;
-    if let Err(error) = here.enter(node, entered) {
+    let tree = core.tree.get();
+    let caller = tree.current(py)?;
+    let caller_path = caller.get().path(py);
+    let path = core.path(py, site, &caller_path);
+    Node::begin(node, path, site.function.bind(py), caller, || tree.root(py))?;
+    if let Err(error) = tree.enter(node, token) {
         node.get().remove(py);
         return Err(Box::new(error));
     }
-    let level = if above_path.is_empty() { Level::Root } else { Level::Nested };
+    let level = if caller_path.is_empty() { Level::Root } else { Level::Nested };
     if plan.hooks.any()
         && let Err(error) = known(py, || before(py, plan, site, level, pack))
     {
-        close(core, node, entered);
+        close(core, node, token);
         return Err(Box::new(error));
     }
     Ok(level)
@@ -131,12 +130,13 @@ pub(crate) fn finish<'py>(
             finish_root_or_hooked(py, core, (plan, now), call, ending, pack, &mut outcome);
         });
     }
-    let waiting = profiler.waiting(py);
+    let tree = profiler.tree.get();
+    let waiting = tree.waiting(py);
     if waiting == 0 {
         return outcome;
     }
     if (waiting >= now.limit && !profiler.is_handing_over(py, &call.node))
-        || profiler.is_top(py, &call.node)
+        || tree.is_top(py, &call.node)
     {
         let handed = known(py, || handover::hand_over(py, profiler, now, &now.metrics, &call.node));
         if handed.deliveries.is_some() || handed.interrupted.is_some() {
@@ -202,9 +202,9 @@ fn interrupt(outcome: &mut Option<Box<Outcome<'_>>>, error: PyErr) {
 }
 
 /// Takes the node of a call away and makes current what was current before.
-pub(crate) fn close(core: &ProfilerCore, node: &Bound<'_, Node>, entered: &Entered) {
+pub(crate) fn close(core: &ProfilerCore, node: &Bound<'_, Node>, token: &ContextToken) {
     node.get().remove(node.py());
-    core.leave(node, entered);
+    core.tree.get().leave(node, token);
 }
 
 /// Stores a built-in measurement, unless the metric was deleted or replaced meanwhile.
@@ -217,14 +217,15 @@ fn record(
     failed: bool,
 ) -> Result<(), Box<PyErr>> {
     let store = metric.get();
-    if !store.belongs_to(py, core) {
+    let tree = &core.get().tree;
+    if !store.belongs_to(py, tree) {
         return Ok(());
     }
     let path = call.node.get().path(py);
     match store.plain_labels(py) {
-        Some(PlainLabels::None) => store.push_for(py, core.get(), number, None, path),
+        Some(PlainLabels::None) => store.push_for(py, tree.get(), number, None, path),
         Some(PlainLabels::ErrorRaised) => {
-            store.push_for(py, core.get(), number, Some(failed), path);
+            store.push_for(py, tree.get(), number, Some(failed), path);
         }
         // Label names that a user added and nobody gives: the operation logs that.
         None => {
@@ -278,27 +279,4 @@ fn hook_result(
             None => Ok(()),
         },
     }
-}
-
-/// Lets the profiler log an `Exception` raised by `what`; returns what must go on.
-pub(crate) fn failure(py: Python<'_>, plan: &Plan, what: &str, error: PyErr) -> Option<PyErr> {
-    let error = match swallow::<()>(py, Err(error.clone_ref(py))) {
-        Ok(_) => error,
-        Err(error) => return Some(error),
-    };
-    let report = plan.profiler.bind(py);
-    let name = intern!(py, "_report_failure");
-    let (what, error) = (PyString::new(py, what), error.into_value(py).into_bound(py));
-    let reported = user_code::call_method(report, name, &[&what, &error]);
-    swallow(py, reported).err()
-}
-
-/// Lines batches for asynchronous handlers up, where nothing can be awaited.
-pub(crate) fn queue(py: Python<'_>, plan: &Plan, deliveries: &Bound<'_, PyList>) -> PyResult<()> {
-    user_code::call_method(
-        plan.profiler.bind(py),
-        intern!(py, "_queue_deliveries"),
-        &[deliveries],
-    )?;
-    Ok(())
 }

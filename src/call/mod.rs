@@ -6,6 +6,7 @@
 //! | `native_call`     | from a plain call of one to its result |
 //! | `arguments`       | arguments of a call, as they are passed and as they are kept |
 //! | `lifecycle`       | the life of one call: begin, measure, finish, close |
+//! | `manual`          | calls that users begin and end by hand |
 //! | `deferred`        | a call of a coroutine function or generator, which runs after it; its turning points |
 //! | `async_generator` | the first step of an asynchronous generator |
 //! | `awaitable`       | futures that users await, on a runtime of the process |
@@ -16,4 +17,5 @@ pub(crate) mod awaitable;
 pub(crate) mod deferred;
 pub(crate) mod function;
 pub(crate) mod lifecycle;
+pub(crate) mod manual;
 pub(crate) mod native_call;

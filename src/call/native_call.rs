@@ -22,8 +22,9 @@ use crate::interp::stack;
 use crate::interp::user_code;
 use crate::profiler::handover::Outcome;
 use crate::profiler::plan::Plan;
+use crate::profiler::report;
 use crate::profiler::site::Site;
-use crate::tree::current::Entered;
+use crate::tree::current::ContextToken;
 use crate::tree::node::Node;
 
 /// What the interpreter calls.
@@ -73,7 +74,7 @@ enum Step {
     /// Call this with the arguments as they came.
     Forward(*mut ffi::PyObject),
     Record(Recording),
-    /// The coroutine that will call the function is made; no level was entered.
+    /// The coroutine that will call the function is made; no level was token.
     Deferred(*mut ffi::PyObject),
     /// Call the function for its generator, which `wrapper` will run.
     Wrap {
@@ -89,7 +90,7 @@ struct Recording {
     /// Owned references; null until the call has begun.
     plan: *mut ffi::PyObject,
     node: *mut ffi::PyObject,
-    entered: ManuallyDrop<Entered>,
+    token: ManuallyDrop<ContextToken>,
     level: Level,
     started: Start,
 }
@@ -199,14 +200,14 @@ fn record(
         site,
         plan: ptr::null_mut(),
         node: ptr::null_mut(),
-        entered: ManuallyDrop::new(Entered::default()),
+        token: ManuallyDrop::new(ContextToken::default()),
         level: Level::Nested,
         started: Start::default(),
     });
     let Step::Record(recording) = step else { unreachable!("set just now") };
-    let (core, entered) = (site.core.get(), &recording.entered);
+    let (core, token) = (site.core.get(), &recording.token);
     let pack = || arguments.pack(py);
-    recording.level = call::begin(&node, entered, core, plan.get(), site, pack)?;
+    recording.level = call::begin(&node, token, core, plan.get(), site, pack)?;
     recording.plan = plan.into_ptr();
     recording.node = node.into_ptr();
     recording.started = Start::now();
@@ -346,7 +347,7 @@ fn end<'py>(
     let ending = Ending { elapsed_ns, failed: result.is_none(), result };
     let outcome = call::finish(py, &site.core, plan, &call, &ending, || arguments.pack(py));
     let interrupted = outcome.and_then(|outcome| known(py, || settle(py, plan, *outcome)));
-    call::close(site.core.get(), &call.node, &recording.entered);
+    call::close(site.core.get(), &call.node, &recording.token);
     Node::recycle(call.node);
     interrupted
 }
@@ -356,10 +357,10 @@ fn end<'py>(
 fn settle(py: Python<'_>, plan: &Plan, outcome: Outcome<'_>) -> Option<Box<PyErr>> {
     let mut interrupted = outcome.interrupted;
     if let Some(deliveries) = outcome.deliveries
-        && let Err(error) = call::queue(py, plan, &deliveries)
+        && let Err(error) = report::queue(py, plan, &deliveries)
     {
         let what = "queueing for asynchronous handlers";
-        interrupted = interrupted.or_else(|| call::failure(py, plan, what, error));
+        interrupted = interrupted.or_else(|| report::failure(py, plan, what, error));
     }
     interrupted.map(Box::new)
 }

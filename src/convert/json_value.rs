@@ -12,7 +12,8 @@ use phanos_core::value::Value;
 use crate::convert::json_dataclass;
 use crate::convert::json_moment::{self, loaded};
 use crate::convert::refused::Refused;
-use crate::metric::cell::{full_class_name, placeholder, scalar_of, string_of, text_of};
+use crate::convert::scalar::{integer_of, scalar_of};
+use crate::convert::text::{full_class_name, placeholder, string_of, text_of};
 
 /// Containers within one another that orjson writes.
 const DEEPEST: usize = 254;
@@ -245,14 +246,6 @@ pub(crate) fn entries<'py>(
     dict: &Bound<'py, PyDict>,
 ) -> Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
     dict.iter().collect()
-}
-
-/// The number, unless it has more than 64 bits.
-pub(crate) fn integer_of(integer: &Bound<'_, PyInt>) -> Option<Value> {
-    match integer.extract::<i64>() {
-        Ok(small) => Some(Value::Int(small)),
-        Err(_) => integer.extract::<u64>().ok().map(Value::Unsigned),
-    }
 }
 
 /// What an enum member stands for, else the object itself. `None` if that cannot be told.

@@ -4,9 +4,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::convert::rate_limit::if_due;
 use crate::interp::raised;
 use crate::interp::user_code;
-use crate::metric::operation;
 
 /// Kinds remembered at most in one batch; more of them are written all the same.
 const KINDS: usize = 32;
@@ -42,7 +42,7 @@ impl Refused {
     pub(crate) fn log(&self, py: Python<'_>, logger: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         for kind in &self.kinds {
             let line = || format!("JSON cannot hold {kind}: sent as text");
-            if let Some(line) = operation::paced(py, &format!("json|{kind}"), line) {
+            if let Some(line) = if_due(py, &format!("json|{kind}"), line) {
                 raised::swallow(py, warn(py, logger, &line))?;
             }
         }

@@ -6,23 +6,21 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyList, PySet};
+use pyo3::types::{PyList, PySet};
 
 use phanos_core::path::Path;
+use phanos_core::record::ERROR_RAISED;
 
-use crate::convert::refused::Refused;
 use crate::interp::gil_cell::GilCell;
 use crate::interp::strand::{self, Strand};
 use crate::metric::ambient::{Ambient, Ambients};
 use crate::metric::cell::{Columns, LabelCell, MethodCell, Operation, ValueCell};
 use crate::metric::head::HeadCell;
-use crate::metric::label_set;
 use crate::metric::lists::Lengths;
 use crate::metric::operation::{self, Stored};
 use crate::metric::record_dict::Template;
 use crate::metric::store::Store;
-use crate::profiler::core::ProfilerCore;
-use crate::rabbitmq::outgoing::body_of_columns;
+use crate::tree::call_tree::CallTree;
 use crate::tree::node::Node;
 
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(0);
@@ -40,7 +38,8 @@ pub(crate) struct Metric {
     /// Room of a batch that is gone, for the next one.
     spare: GilCell<Option<Columns>>,
     pub(crate) head: HeadCell,
-    owner: GilCell<Option<Py<ProfilerCore>>>,
+    /// The tree of the profiler that the metric was added to.
+    owner: GilCell<Option<Py<CallTree>>>,
     pub(crate) ambients: Ambients,
     /// Tells metrics apart in what is logged once; names are used again.
     pub(crate) serial: u64,
@@ -73,7 +72,7 @@ impl Metric {
         if before != after
             && let Some(owner) = self.owner.object(py)
         {
-            owner.get().count(py, after, before);
+            owner.get().count_waiting(py, after, before);
         }
         result
     }
@@ -92,7 +91,7 @@ impl Metric {
     pub(crate) fn push_for(
         &self,
         py: Python<'_>,
-        owner: &ProfilerCore,
+        owner: &CallTree,
         number: f64,
         error_raised: Option<bool>,
         path: Rc<Path>,
@@ -108,23 +107,26 @@ impl Metric {
                 }
             }
         });
-        owner.count(py, 1, 0);
+        owner.count_waiting(py, 1, 0);
     }
 
     /// The labels of a record to which no user gives labels; `None` if it needs some.
     pub(crate) fn plain_labels(&self, py: Python<'_>) -> Option<PlainLabels> {
         let names = self.label_names(py).ok()?.into_bound(py).cast_into::<PySet>().ok()?;
-        if label_set::is_error_raised(&names) {
-            return Some(PlainLabels::ErrorRaised);
+        match names.len() {
+            0 => Some(PlainLabels::None),
+            1 if names.contains(intern!(py, ERROR_RAISED)).unwrap_or(false) => {
+                Some(PlainLabels::ErrorRaised)
+            }
+            _ => None,
         }
-        names.is_empty().then_some(PlainLabels::None)
     }
 
-    pub(crate) fn belongs_to(&self, py: Python<'_>, core: &Py<ProfilerCore>) -> bool {
-        self.owner.with(py, |owner| owner.as_ref().is_some_and(|owner| owner.is(core)))
+    pub(crate) fn belongs_to(&self, py: Python<'_>, tree: &Py<CallTree>) -> bool {
+        self.owner.with(py, |owner| owner.as_ref().is_some_and(|owner| owner.is(tree)))
     }
 
-    pub(crate) fn owner(&self, py: Python<'_>) -> Option<Py<ProfilerCore>> {
+    pub(crate) fn owner(&self, py: Python<'_>) -> Option<Py<CallTree>> {
         self.owner.object(py)
     }
 
@@ -161,6 +163,15 @@ impl Metric {
     pub(crate) fn reclaim(&self, py: Python<'_>) {
         let strand = Strand::current(py);
         self.store.with(py, |store| store.reclaim(strand));
+    }
+
+    /// The waiting records once more: the store must not be open while they are converted.
+    pub(crate) fn copied(&self, py: Python<'_>) -> Columns {
+        self.with_columns(py, |columns| Columns {
+            values: columns.values.iter().map(|value| value.copied(py)).collect(),
+            labels: columns.labels.iter().map(|labels| labels.copied(py)).collect(),
+            methods: columns.methods.iter().map(|method| method.copied(py)).collect(),
+        })
     }
 
     pub(crate) fn name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
@@ -293,23 +304,6 @@ impl Metric {
         drop(self.take(py));
     }
 
-    /// The waiting records as they go to a broker. What JSON cannot hold is told to the
-    /// metric's logger.
-    fn _to_json<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyBytes>> {
-        let py = slf.py();
-        // Apart from the store, which must not be open while objects are turned into JSON.
-        let columns = slf.get().with_columns(py, |columns| Columns {
-            values: columns.values.iter().map(|value| value.copied(py)).collect(),
-            labels: columns.labels.iter().map(|labels| labels.copied(py)).collect(),
-            methods: columns.methods.iter().map(|method| method.copied(py)).collect(),
-        });
-        let mut refused = Refused::default();
-        let head = slf.get().head.written(py, &mut refused)?;
-        let body = body_of_columns(py, &head, &columns, &mut refused);
-        refused.log(py, Some(slf.as_any()))?;
-        Ok(PyBytes::new(py, &body))
-    }
-
     /// Items of column `which` (0 values, 1 labels, 2 methods), as a new list.
     fn _column<'py>(&self, py: Python<'py>, which: u8) -> PyResult<Bound<'py, PyList>> {
         self.items(py, which)
@@ -345,7 +339,7 @@ impl Metric {
     fn _forget_inherited(&self, py: Python<'_>) {
         let taken = self.store.with(py, |store| store.take_all(strand::thread()));
         if let Some(owner) = self.owner.object(py) {
-            owner.get().count(py, 0, taken.iter().map(Columns::len).sum());
+            owner.get().count_waiting(py, 0, taken.iter().map(Columns::len).sum());
         }
     }
 
@@ -381,16 +375,17 @@ impl Metric {
         operation::complain(slf, kind, message)
     }
 
-    /// Makes `core` the owner: whose current node is used and whose records are counted.
-    fn _attach(slf: &Bound<'_, Self>, core: Option<Py<ProfilerCore>>) {
+    /// Makes the profiler of `tree` the owner: whose current node is used and whose records are
+    /// counted.
+    fn _attach(slf: &Bound<'_, Self>, tree: Option<Py<CallTree>>) {
         let py = slf.py();
         let waiting = slf.get().waiting(py);
-        let before = slf.get().owner.replace(py, core.as_ref().map(|core| core.clone_ref(py)));
+        let before = slf.get().owner.replace(py, tree.as_ref().map(|tree| tree.clone_ref(py)));
         if let Some(before) = before {
-            before.get().count(py, 0, waiting);
+            before.get().count_waiting(py, 0, waiting);
         }
-        if let Some(core) = core {
-            core.get().count(py, waiting, 0);
+        if let Some(tree) = tree {
+            tree.get().count_waiting(py, waiting, 0);
         }
     }
 

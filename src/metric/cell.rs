@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PySequence, PyString, PyTuple};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyList, PySequence, PyString, PyTuple};
 
 use phanos_core::column;
 use phanos_core::lines::{LabelText, Lines};
@@ -17,6 +17,8 @@ use phanos_core::value::Value;
 
 use crate::convert::json_value::{self, IN_PAIR, IN_RECORD, entries};
 use crate::convert::refused::Refused;
+use crate::convert::scalar::scalar_of;
+use crate::convert::text::text_of;
 
 pub(crate) enum ValueCell {
     /// `(operation, number)`.
@@ -101,56 +103,6 @@ impl MethodCell {
             Self::Path(path) => PyString::new(py, &path.text()).into_any(),
             Self::Object(item) => item.bind(py).clone(),
         }
-    }
-}
-
-/// The text of a `str`; lone surrogates, which no encoding holds, as `\udc80` spelled out.
-pub(crate) fn string_of(text: &Bound<'_, PyString>) -> String {
-    if let Ok(text) = text.to_str() {
-        return text.to_owned();
-    }
-    let spelled = text.call_method1(intern!(text.py(), "encode"), ("utf-8", "backslashreplace"));
-    let spelled = spelled.and_then(|bytes| bytes.extract::<Vec<u8>>());
-    spelled.map_or_else(
-        |_| text.to_string_lossy().into_owned(),
-        |bytes| String::from_utf8_lossy(&bytes).into_owned(),
-    )
-}
-
-/// Python's `str()` of anything; a `__str__` that raises must not stop a batch.
-pub(crate) fn text_of(object: &Bound<'_, PyAny>) -> String {
-    object.str().map_or_else(|_| placeholder(object), |text| string_of(&text))
-}
-
-/// What stands for an object whose `str()` cannot be had.
-pub(crate) fn placeholder(object: &Bound<'_, PyAny>) -> String {
-    format!("<{} without text>", class_name(object))
-}
-
-/// The name of an object's class, for messages.
-pub(crate) fn class_name(object: &Bound<'_, PyAny>) -> String {
-    object.get_type().name().map_or_else(|_| "object".into(), |name| string_of(&name))
-}
-
-/// The same with its module.
-pub(crate) fn full_class_name(object: &Bound<'_, PyAny>) -> String {
-    let name = object.get_type().fully_qualified_name();
-    name.map_or_else(|_| "object".into(), |name| string_of(&name))
-}
-
-/// The value of what needs no more than its own bytes in either form: None, flags, numbers up
-/// to 64 bits and strings, all of exactly these classes.
-pub(crate) fn scalar_of(object: &Bound<'_, PyAny>) -> Option<Value> {
-    if let Ok(number) = object.cast_exact::<PyFloat>() {
-        Some(Value::Float(number.value()))
-    } else if let Ok(text) = object.cast_exact::<PyString>() {
-        text.to_str().ok().map(|text| Value::Text(text.into()))
-    } else if let Ok(flag) = object.cast_exact::<PyBool>() {
-        Some(Value::Bool(flag.is_true()))
-    } else if let Ok(number) = object.cast_exact::<PyInt>() {
-        json_value::integer_of(number)
-    } else {
-        object.is_none().then_some(Value::None)
     }
 }
 

@@ -11,8 +11,8 @@ use phanos_core::record;
 
 use crate::convert::json_value::{IN_RECORD, value_of};
 use crate::convert::refused::Refused;
+use crate::convert::text::text_of;
 use crate::interp::gil_cell::GilCell;
-use crate::metric::cell::text_of;
 use crate::metric::record_dict::Template;
 
 pub(crate) struct Head {

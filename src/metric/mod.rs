@@ -5,7 +5,6 @@
 //! | `base`        | the base class of the metric classes |
 //! | `store`       | waiting records, shared or lent to one strand |
 //! | `head`        | the attributes that every record repeats |
-//! | `label_set`   | whether a metric's only label is the one that calls are recorded with |
 //! | `lists`       | the columns as the lists that users see and edit |
 //! | `ambient`     | what `store_operation` lends to the operations called from it |
 //! | `operation`   | which values and labels an operation takes |
@@ -16,7 +15,6 @@ pub(crate) mod ambient;
 pub(crate) mod base;
 pub(crate) mod cell;
 pub(crate) mod head;
-pub(crate) mod label_set;
 pub(crate) mod lists;
 pub(crate) mod operation;
 pub(crate) mod record_dict;

@@ -1,31 +1,21 @@
 //! Metric operations: which values and labels are taken, which call they belong to.
 
-use std::time::Instant;
-
 use pyo3::exceptions::PyTypeError;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PySet, PyString, PyTuple};
 
 use phanos_core::label;
-use phanos_core::pace::Pace;
 use phanos_core::record::ERROR_RAISED;
 
-use crate::interp::gil_cell::GilCell;
+use crate::convert::rate_limit::if_due;
+use crate::convert::text::{class_name, text_of};
 use crate::interp::raised;
 use crate::interp::user_code;
 use crate::metric::base::Metric;
-use crate::metric::cell::{LabelCell, MethodCell, Operation, ValueCell, class_name, text_of};
-use crate::profiler::core as profiler;
+use crate::metric::cell::{LabelCell, MethodCell, Operation, ValueCell};
+use crate::tree::call_tree::CallTree;
 use crate::tree::node::Node;
-
-static PACE: GilCell<Option<Pace>> = GilCell::new(None);
-
-/// The number of log lines of this kind left out since the last one, if another is due.
-#[pyfunction]
-pub(crate) fn due(py: Python<'_>, kind: &str) -> Option<u64> {
-    PACE.with(py, |pace| pace.get_or_insert_default().due(kind, Instant::now()))
-}
 
 /// Logs an error about `metric` unless one of this `kind` was logged within a minute.
 ///
@@ -36,23 +26,13 @@ pub(crate) fn complain(metric: &Bound<'_, Metric>, kind: &str, message: &str) ->
     let kind = format!("{}|{kind}", metric.get().serial);
     let class = class_name(metric);
     let line = || format!("'{class}': metric '{name}' {message}");
-    let Some(line) = paced(py, &kind, line) else {
+    let Some(line) = if_due(py, &kind, line) else {
         return Ok(());
     };
     let line = PyString::new(py, &line);
     let told = user_code::call_method(metric, intern!(py, "error"), &[intern!(py, "%s"), &line]);
     raised::swallow(py, told)?;
     Ok(())
-}
-
-/// `line`, with the number of those like it that were left out, if one of its kind is due.
-pub(crate) fn paced(py: Python<'_>, kind: &str, line: impl FnOnce() -> String) -> Option<String> {
-    let left_out = due(py, kind)?;
-    let line = line();
-    Some(match left_out {
-        0 => line,
-        count => format!("{line} ({count} more like this since the last line)"),
-    })
 }
 
 /// What an operation stores.
@@ -239,9 +219,9 @@ fn mismatch(
 pub(crate) fn current_node<'py>(metric: &Bound<'py, Metric>) -> PyResult<Bound<'py, Node>> {
     let py = metric.py();
     match metric.get().owner(py) {
-        Some(core) => core.get().current(py),
-        None => match profiler::default_core(py) {
-            Some(core) => core.get().current(py),
+        Some(tree) => tree.get().current(py),
+        None => match CallTree::default_tree(py) {
+            Some(tree) => tree.get().current(py),
             None => Node::new_root(py),
         },
     }

@@ -6,7 +6,8 @@ use pyo3::types::{PyDict, PyString};
 
 use phanos_core::path::item_of;
 
-use crate::metric::cell::{LabelCell, MethodCell, ValueCell, text_of};
+use crate::convert::text::text_of;
+use crate::metric::cell::{LabelCell, MethodCell, ValueCell};
 use crate::tree::path_strings;
 
 /// What every record of a metric repeats, in a dict of all keys.

@@ -1,55 +1,36 @@
-//! The native half of a `Profiler`: current node, plan, count of waiting records.
+//! The native half of a `Profiler`: its tree of calls, its plan, hand-overs under way.
 
 #![allow(unsafe_code)]
 
+use std::ffi::CString;
 use std::rc::Rc;
 
-use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use phanos_core::clock;
-use phanos_core::path::{Path, PathCache, hash_name};
+use phanos_core::path::Path;
 
-use crate::call::function::ProfiledFunction;
-use crate::call::lifecycle as call;
-use crate::interp::entry::known;
 use crate::interp::gil_cell::{GilCell, GilValue};
 use crate::interp::strand;
 use crate::metric::base::Metric;
 use crate::profiler::handover::{self, Outcome};
 use crate::profiler::plan::{MetricEntry, Plan};
+use crate::profiler::report;
 use crate::profiler::site::Site;
-use crate::tree::current::{Current, Entered, Here};
+use crate::tree::call_tree::CallTree;
 use crate::tree::node::Node;
-use crate::tree::owner;
-
-/// Paths remembered per profiler: 100,000 distinct ones stay interned, and memory for them
-/// stays below 20 MB.
-const PATHS: usize = 1 << 17;
-
-/// The default profiler's core, for metrics that were not added to any profiler.
-static DEFAULT: GilCell<Option<Py<ProfilerCore>>> = GilCell::new(None);
-
-pub(crate) fn default_core(py: Python<'_>) -> Option<Py<ProfilerCore>> {
-    DEFAULT.object(py)
-}
 
 #[pyclass(module = "phanos._phanos", frozen, weakref)]
 pub(crate) struct ProfilerCore {
-    /// `root` where nothing is.
-    current: Current,
-    root: GilCell<Option<Py<Node>>>,
+    pub(crate) tree: Py<CallTree>,
     plan: GilCell<Option<Py<Plan>>>,
     /// Read on every call, so apart from the plan.
     enabled: GilValue<bool>,
-    /// Records waiting in the metrics of this profiler.
-    waiting: GilValue<usize>,
     /// Hand-overs under way; a handler that itself calls profiled functions does not start
     /// another one because many records wait.
     handing_over: GilCell<Vec<HandOver>>,
-    paths: GilCell<PathCache>,
 }
 
 /// A hand-over under way: calls of this thread below this node are made by its handlers.
@@ -69,26 +50,6 @@ impl ProfilerCore {
         self.plan.bound(py)
     }
 
-    pub(crate) fn root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
-        match self.root.bound(py) {
-            Some(root) => Ok(root),
-            None => Node::new_root(py), // Only after the garbage collector cleared this object.
-        }
-    }
-
-    /// True if no live call stands above `node`.
-    pub(crate) fn is_top(&self, py: Python<'_>, node: &Bound<'_, Node>) -> bool {
-        self.root.with(py, |root| root.as_ref().is_none_or(|root| node.get().is_top(py, root)))
-    }
-
-    pub(crate) fn count(&self, py: Python<'_>, more: usize, less: usize) {
-        self.waiting.set(py, (self.waiting.get(py) + more).saturating_sub(less));
-    }
-
-    pub(crate) fn waiting(&self, py: Python<'_>) -> usize {
-        self.waiting.get(py)
-    }
-
     /// True if the call of `node` is made by a handler that is served just now.
     ///
     /// Threads alone do not tell: greenlets share one. Each has its own line of nodes.
@@ -102,7 +63,7 @@ impl ProfilerCore {
             if here.contains(&node.as_ptr().addr()) {
                 return true;
             }
-            next = node.get().above(py);
+            next = node.get().caller(py);
         }
         false
     }
@@ -126,73 +87,14 @@ impl ProfilerCore {
         result
     }
 
-    /// The node that `curr_node.get()` gives here.
-    pub(crate) fn current<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
-        self.current_at(self.here(py))
-    }
-
-    /// The same for one who makes a node current next.
-    pub(crate) fn current_at<'py>(&self, here: Here<'_, 'py>) -> PyResult<Bound<'py, Node>> {
-        match here.node()? {
-            Some(node) => Ok(node),
-            None => self.root(here.py()),
-        }
-    }
-
-    pub(crate) fn here<'py>(&self, py: Python<'py>) -> Here<'_, 'py> {
-        self.current.here(py)
-    }
-
-    /// Makes current what was before `node` was entered.
-    pub(crate) fn leave(&self, node: &Bound<'_, Node>, entered: &Entered) {
-        if !self.current.leave(node, entered) {
-            known(node.py(), || self.leave_elsewhere(node));
-        }
-    }
-
-    /// A coroutine or generator goes on elsewhere than it was started. Only a context copied
-    /// meanwhile has the node.
-    #[cold]
-    fn leave_elsewhere(&self, node: &Bound<'_, Node>) {
-        let py = node.py();
-        if !self.current(py).is_ok_and(|current| current.is(node)) {
-            return;
-        }
-        let above = node.get().above(py).map(|above| above.into_bound(py));
-        if let Some(above) = above.or_else(|| self.root.bound(py))
-            && self.current.set(&above).is_err()
-        {
-            // SAFETY: the interpreter lock is held; without memory for a token there is
-            // nothing left to try.
-            unsafe { ffi::PyErr_Clear() };
-        }
-    }
-
-    /// The path of a call of `site` under `above`.
-    pub(crate) fn path(&self, py: Python<'_>, site: &Site, above: &Rc<Path>) -> Rc<Path> {
-        if above.is_empty() {
-            site.root_path(py, &self.paths)
+    /// The path of a call of `site` under `caller`.
+    pub(crate) fn path(&self, py: Python<'_>, site: &Site, caller: &Rc<Path>) -> Rc<Path> {
+        let paths = &self.tree.get().paths;
+        if caller.is_empty() {
+            site.root_path(py, paths)
         } else {
-            site.path_under(py, above, &self.paths)
+            site.path_under(py, caller, paths)
         }
-    }
-
-    /// The same for a callable that was not decorated.
-    fn path_of(
-        &self,
-        py: Python<'_>,
-        callable: &Bound<'_, PyAny>,
-        above: &Rc<Path>,
-    ) -> PyResult<Rc<Path>> {
-        if let Some(site) = ProfiledFunction::site(callable) {
-            return Ok(self.path(py, site, above));
-        }
-        let name = crate::tree::context::call_name(callable)?;
-        if above.is_empty() {
-            return Ok(owner::resolve(callable, &name, &self.paths).0);
-        }
-        let hash = hash_name(&name);
-        Ok(self.paths.with(py, |paths| paths.child(above, &name.into(), hash)))
     }
 }
 
@@ -208,7 +110,7 @@ fn left_to_deliver<'py>(
         return Ok(outcome.deliveries.map(Bound::into_any));
     };
     if let Some(deliveries) = outcome.deliveries {
-        call::queue(py, plan, &deliveries)?;
+        report::queue(py, plan, &deliveries)?;
     }
     Err(error)
 }
@@ -217,35 +119,31 @@ fn left_to_deliver<'py>(
 impl ProfilerCore {
     #[new]
     fn new(py: Python<'_>, root: Py<Node>, name: &Bound<'_, PyString>) -> PyResult<Self> {
-        let name = std::ffi::CString::new(name.to_string())?;
-        let current = Current::new(&name, root.bind(py))?;
+        let name = CString::new(name.to_string())?;
+        let tree = Py::new(py, CallTree::new(&name, root.bind(py))?)?;
         Ok(Self {
-            current,
-            root: GilCell::new(Some(root)),
+            tree,
             plan: GilCell::new(None),
             enabled: GilValue::new(false),
-            waiting: GilValue::new(0),
             handing_over: GilCell::new(Vec::new()),
-            paths: GilCell::new(PathCache::new(PATHS)),
         })
     }
 
-    /// True if calls put back what was current before them, false if they set it anew, which
-    /// takes longer.
+    /// What metrics of this profiler belong to.
     #[getter]
-    fn puts_back(&self) -> bool {
-        self.current.puts_back()
+    fn call_tree(&self, py: Python<'_>) -> Py<CallTree> {
+        self.tree.clone_ref(py)
     }
 
     #[getter]
     fn curr_node(&self, py: Python<'_>) -> Py<PyAny> {
-        self.current.variable().clone_ref(py)
+        self.tree.get().variable().clone_ref(py)
     }
 
     /// The node under which root calls hang.
     #[setter]
     fn set_root(&self, py: Python<'_>, root: Py<Node>) {
-        self.root.set(py, Some(root));
+        self.tree.get().set_root(py, root);
     }
 
     /// Puts a new configuration in force; `enabled` says whether calls are recorded.
@@ -263,55 +161,25 @@ impl ProfilerCore {
         self.enabled(py)
     }
 
-    #[getter(waiting)]
-    fn get_waiting(&self, py: Python<'_>) -> usize {
-        self.waiting(py)
+    /// Records waiting in the metrics of this profiler.
+    #[getter]
+    fn waiting(&self, py: Python<'_>) -> usize {
+        self.tree.get().waiting(py)
     }
 
-    /// Makes this the core that metrics without a profiler use.
-    fn make_default(slf: &Bound<'_, Self>) {
-        DEFAULT.set(slf.py(), Some(slf.clone().unbind()));
+    /// Makes this the profiler that metrics without one use.
+    fn make_default(&self, py: Python<'_>) {
+        CallTree::make_default(&self.tree, py);
     }
 
     #[pyo3(name = "current")]
     fn get_current<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
-        self.current(py)
-    }
-
-    /// A new node for a call of `callable` under the current one, current from now on.
-    fn open_node<'py>(&self, callable: &Bound<'py, PyAny>) -> PyResult<Bound<'py, Node>> {
-        let py = callable.py();
-        let above = self.current(py)?;
-        let path = self.path_of(py, callable, &above.get().path(py))?;
-        let method =
-            ProfiledFunction::site(callable).map_or(callable, |site| site.function.bind(py));
-        let node = Node::waiting(py)?;
-        Node::begin(&node, path, method, above, || self.root(py))?;
-        self.current.set(&node)?;
-        Ok(node)
-    }
-
-    /// Removes a node from `open_node`; what was current before it is current again.
-    fn close_node(&self, py: Python<'_>, node: &Bound<'_, Node>) -> PyResult<()> {
-        let above = match node.get().above(py).or_else(|| node.get().parent_of(py)) {
-            Some(above) => above.into_bound(py),
-            None => self.root(py)?,
-        };
-        node.get().remove(py);
-        self.current.set(&above)?;
-        Ok(())
+        self.tree.get().current(py)
     }
 
     /// True if `node` is a call with no live profiled call above it.
-    #[pyo3(name = "is_top")]
-    fn get_is_top(&self, py: Python<'_>, node: &Bound<'_, Node>) -> bool {
-        self.is_top(py, node)
-    }
-
-    /// True if `node` began with no profiled call above it at all.
-    #[staticmethod]
-    fn began_as_root(py: Python<'_>, node: &Bound<'_, Node>) -> bool {
-        node.get().above(py).is_none_or(|above| above.get().path(py).is_empty())
+    fn is_top(&self, py: Python<'_>, node: &Bound<'_, Node>) -> bool {
+        self.tree.get().is_top(py, node)
     }
 
     /// Hands waiting records to the handlers of the plan in force. Returns deliveries that
@@ -322,7 +190,7 @@ impl ProfilerCore {
             return Ok(None);
         };
         let plan = plan.get();
-        let node = slf.get().current(py)?;
+        let node = slf.get().tree.get().current(py)?;
         let outcome = handover::hand_over(py, slf.get(), plan, &plan.metrics, &node);
         left_to_deliver(py, plan, outcome)
     }
@@ -339,7 +207,7 @@ impl ProfilerCore {
             return Ok(None);
         };
         let plan = plan.get();
-        let node = slf.get().current(py)?;
+        let node = slf.get().tree.get().current(py)?;
         let rest = [MetricEntry { metric, overridden }];
         let outcome = handover::hand_over(py, slf.get(), plan, &rest, &node);
         left_to_deliver(py, plan, outcome)
@@ -352,17 +220,13 @@ impl ProfilerCore {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(self.current.variable())?;
+        visit.call(&self.tree)?;
         // SAFETY: the collector runs with the interpreter lock held.
-        unsafe {
-            self.root.try_with(|root| visit.call(&*root)).unwrap_or(Ok(()))?;
-            self.plan.try_with(|plan| visit.call(&*plan)).unwrap_or(Ok(()))
-        }
+        unsafe { self.plan.try_with(|plan| visit.call(&*plan)).unwrap_or(Ok(())) }
     }
 
     fn __clear__(&self, py: Python<'_>) {
         self.enabled.set(py, false);
         drop(self.plan.replace(py, None));
-        drop(self.root.replace(py, None));
     }
 }

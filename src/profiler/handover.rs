@@ -6,14 +6,15 @@ use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 
 use phanos_core::lines::Lines;
 
-use crate::call::lifecycle::failure;
 use crate::convert::refused::Refused;
+use crate::convert::text::{class_name, text_of};
 use crate::interp::user_code;
 use crate::metric::base::{Metric, record_dicts};
-use crate::metric::cell::{Columns, add_line, class_name, dict_to_text, text_of};
+use crate::metric::cell::{Columns, add_line, dict_to_text};
 use crate::metric::operation::complain;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::plan::{HandlerEntry, HandlerKind, MetricEntry, Plan};
+use crate::profiler::report::failure;
 use crate::rabbitmq::delivery::Delivery;
 use crate::tree::node::Node;
 
@@ -100,7 +101,7 @@ fn handler_name(handler: &Bound<'_, PyAny>) -> String {
 
 /// Without a handler records wait for the next one, up to a limit.
 fn limit(py: Python<'_>, core: &ProfilerCore, plan: &Plan, outcome: &mut Outcome<'_>) {
-    if core.waiting(py) <= plan.keep {
+    if core.tree.get().waiting(py) <= plan.keep {
         return;
     }
     let share = plan.keep / plan.metrics.len().max(1);

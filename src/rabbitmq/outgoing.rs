@@ -17,7 +17,8 @@ use phanos_delivery::{Chunk, Content, Other, Sender, encode, join};
 
 use crate::convert::json_value::{self, IN_BATCH, IN_RECORD, Writer};
 use crate::convert::refused::Refused;
-use crate::metric::cell::{Columns, LabelCell, MethodCell, ValueCell, string_of, text_of};
+use crate::convert::text::{string_of, text_of};
+use crate::metric::cell::{Columns, LabelCell, MethodCell, ValueCell};
 
 /// A row on its way: what it was made in, and what it measured.
 type Row = (Rc<Path>, Content);

@@ -10,8 +10,8 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
+use crate::convert::text::class_name;
 use crate::interp::gil_cell::GilCell;
-use crate::metric::cell::class_name;
 
 /// The dict, if there is one.
 pub(crate) type Attributes = GilCell<Option<Py<PyDict>>>;

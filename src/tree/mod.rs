@@ -6,14 +6,16 @@
 //! | `context`         | `Context`, the dotted context users see |
 //! | `owner`           | which class or module a root call belongs to |
 //! | `current`         | which node is current, in a `ContextVar` |
-//! | `cpython_context` | the mapping of the running context's variables, as CPython keeps it |
+//! | `call_tree`       | root, current node, paths and number of waiting records of one profiler |
+//! | `decorated_class` | whether an object is a decorated function |
 //! | `attributes`      | attributes that users set on nodes and contexts |
 //! | `path_strings`    | Python strings of paths, made once |
 
 pub(crate) mod attributes;
+pub(crate) mod call_tree;
 pub(crate) mod context;
-pub(crate) mod cpython_context;
 pub(crate) mod current;
+pub(crate) mod decorated_class;
 pub(crate) mod node;
 pub(crate) mod owner;
 pub(crate) mod path_strings;

@@ -11,7 +11,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use phanos_core::forest::NodeId;
 use phanos_core::path::Path;
 
-use crate::interp::gil_cell::{GilCell, GilValue};
+use crate::interp::gil_cell::GilCell;
 use crate::tree::attributes::{self, Attributes};
 use crate::tree::context::{Context, path_of_method};
 use crate::tree::owner::owner_of;
@@ -27,7 +27,7 @@ struct State {
     place: Option<NodeId>,
     /// The node that was current when this one began: where live ancestors are looked for
     /// after this one's place is gone, and what becomes current again.
-    above: Option<Py<Node>>,
+    caller: Option<Py<Node>>,
     logger: Option<Py<PyAny>>,
 }
 
@@ -36,23 +36,20 @@ struct State {
 #[pyclass(name = "MethodTreeNode", module = "phanos.tree", subclass, frozen, weakref)]
 pub(crate) struct Node {
     state: GilCell<State>,
-    /// True once it was left while another one above which it stood was current.
-    passed_over: GilValue<bool>,
     attributes: Attributes,
 }
 
 impl Node {
-    fn new_at(path: Rc<Path>, method: Option<Py<PyAny>>, above: Option<Py<Self>>) -> Self {
+    fn new_at(path: Rc<Path>, method: Option<Py<PyAny>>, caller: Option<Py<Self>>) -> Self {
         Self {
             state: GilCell::new(State {
                 path,
                 context: None,
                 method,
                 place: None,
-                above,
+                caller,
                 logger: None,
             }),
-            passed_over: GilValue::new(false),
             attributes: GilCell::new(None),
         }
     }
@@ -72,22 +69,22 @@ impl Node {
         }
     }
 
-    /// Makes a waiting node that of a call of `method` under `above`, placed below the
+    /// Makes a waiting node that of a call of `method` below `caller`, placed under the
     /// nearest node that is still live.
     pub(crate) fn begin<'py>(
         slf: &Bound<'py, Self>,
         path: Rc<Path>,
         method: &Bound<'py, PyAny>,
-        above: Bound<'py, Self>,
+        caller: Bound<'py, Self>,
         root: impl FnOnce() -> PyResult<Bound<'py, Self>>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let place = place::under(slf, &above, root)?;
+        let place = place::under(slf, &caller, root)?;
         // A waiting node has nothing but a path to drop.
         slf.get().state.with(py, |state| {
             state.path = path;
             state.method = Some(method.clone().unbind());
-            state.above = Some(above.unbind());
+            state.caller = Some(caller.unbind());
             state.place = Some(place);
         });
         Ok(())
@@ -100,30 +97,13 @@ impl Node {
         })
     }
 
-    /// True if this one began while `node` was current, or a node below that.
-    pub(crate) fn is_below(&self, node: &Bound<'_, Self>) -> bool {
-        let py = node.py();
-        let mut next = self.above(py);
-        while let Some(above) = next {
-            if above.is(node) {
-                return true;
-            }
-            next = above.get().above(py);
-        }
-        false
+    /// True for the node of a call that is over.
+    pub(crate) fn has_ended(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.place.is_none() && state.caller.is_some())
     }
 
-    /// Notes that this one is not to become current again.
-    pub(crate) fn pass_over(&self, py: Python<'_>) {
-        self.passed_over.set(py, true);
-    }
-
-    pub(crate) fn is_passed_over(&self, py: Python<'_>) -> bool {
-        self.passed_over.get(py)
-    }
-
-    pub(crate) fn above(&self, py: Python<'_>) -> Option<Py<Self>> {
-        self.state.with(py, |state| state.above.as_ref().map(|above| above.clone_ref(py)))
+    pub(crate) fn caller(&self, py: Python<'_>) -> Option<Py<Self>> {
+        self.state.with(py, |state| state.caller.as_ref().map(|caller| caller.clone_ref(py)))
     }
 }
 
@@ -199,12 +179,12 @@ impl Node {
             return Ok(logger);
         }
         // Nodes made by a profiler log where the root of its tree does.
-        let mut next = self.above(py);
+        let mut next = self.caller(py);
         while let Some(node) = next {
             if let Some(logger) = own(node.get()) {
                 return Ok(logger);
             }
-            next = node.get().above(py);
+            next = node.get().caller(py);
         }
         Ok(py.import("logging")?.call_method1("getLogger", ("phanos",))?.unbind())
     }
@@ -251,7 +231,7 @@ impl Node {
                 context.get().set_path(py, Rc::clone(&path));
             }
             let slf = slf.clone().unbind();
-            (std::mem::replace(&mut state.path, path), state.above.replace(slf))
+            (std::mem::replace(&mut state.path, path), state.caller.replace(slf))
         });
         drop(before);
         Ok(child)
@@ -301,7 +281,7 @@ impl Node {
             self.state.try_with(|state| {
                 visit.call(&state.context)?;
                 visit.call(&state.method)?;
-                visit.call(&state.above)?;
+                visit.call(&state.caller)?;
                 visit.call(&state.logger)?;
                 Ok(state.place)
             })
@@ -316,7 +296,7 @@ impl Node {
 
     fn __clear__(&self, py: Python<'_>) {
         let taken = self.state.with(py, |state| {
-            (state.context.take(), state.method.take(), state.above.take(), state.logger.take())
+            (state.context.take(), state.method.take(), state.caller.take(), state.logger.take())
         });
         drop(taken);
         self.attributes.set(py, None);
@@ -331,16 +311,17 @@ impl Drop for Node {
         // lock held. Asking for it again costs 10 ns per call.
         let py = unsafe { Python::assume_attached() };
         // A node that ended as calls do has no place, and its caller is still referenced.
-        let (place, above) = self.state.with(py, |state| (state.place.take(), state.above.take()));
+        let (place, caller) =
+            self.state.with(py, |state| (state.place.take(), state.caller.take()));
         if let Some(place) = place {
             place::leave(py, place);
         }
         // Link by link: a long chain of ended callers would recurse as deep as it is long.
-        let mut next = above;
+        let mut next = caller;
         while let Some(node) = next {
             // SAFETY: a valid object, with the interpreter lock held.
             next = if unsafe { ffi::Py_REFCNT(node.as_ptr()) } == 1 {
-                node.get().state.with(py, |state| state.above.take())
+                node.get().state.with(py, |state| state.caller.take())
             } else {
                 None
             };

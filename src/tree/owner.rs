@@ -9,8 +9,8 @@ use pyo3::{PyTypeInfo, intern};
 
 use phanos_core::path::{Path, PathCache};
 
-use crate::call::function::ProfiledFunction;
 use crate::interp::gil_cell::GilCell;
+use crate::tree::decorated_class::is_decorated;
 
 /// What stands before the `:` of a root call of `callable`.
 ///
@@ -62,7 +62,7 @@ fn defining_class<'py>(callable: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'p
 
 /// A real function, or one of ours around a real one.
 fn is_function(callable: &Bound<'_, PyAny>) -> bool {
-    pyo3::types::PyFunction::is_exact_type_of(callable) || ProfiledFunction::is(callable)
+    pyo3::types::PyFunction::is_exact_type_of(callable) || is_decorated(callable)
 }
 
 /// The place in a module where the class of a method would be found.

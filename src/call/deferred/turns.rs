@@ -15,6 +15,7 @@ use crate::interp::raised::swallow;
 use crate::interp::user_code;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::handover::Outcome;
+use crate::profiler::report;
 use crate::tree::node::Node;
 
 /// What a turning point works on.
@@ -40,7 +41,7 @@ pub(super) fn open<'py>(this: This<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         }
         let node = Node::waiting(py)?;
         let pack = || call.packed_arguments(py);
-        let level = call::begin(&node, &call.entered, core, plan.get(), site, pack)
+        let level = call::begin(&node, &call.token, core, plan.get(), site, pack)
             .map_err(|error| *error)?;
         call.run(py, Running { plan, node, started: Start::now(), level });
     }
@@ -67,10 +68,10 @@ pub(super) fn conclude<'py>(
     let elapsed_ns = started.elapsed_ns();
     let core = &ProfiledFunction::site_of(&callable).core;
     let call = Call { node, level };
-    if state.entered.is_empty(py) {
+    if state.token.is_empty(py) {
         // Ended while suspended: hooks see the node of the call that they are about, if
         // there is memory for that.
-        known(py, || drop(core.get().here(py).enter(&call.node, &state.entered)));
+        known(py, || drop(core.get().tree.get().enter(&call.node, &state.token)));
     }
     let ending = Ending { elapsed_ns, failed, result };
     let pack = || state.packed_arguments(py);
@@ -87,7 +88,7 @@ pub(super) fn conclude<'py>(
         }
         Outcome { interrupted, deliveries } => known(py, || {
             let queued =
-                deliveries.map_or(Ok(()), |deliveries| call::queue(py, plan.get(), &deliveries));
+                deliveries.map_or(Ok(()), |deliveries| report::queue(py, plan.get(), &deliveries));
             close_ended(this, core.get(), call.node, failed);
             swallow(py, queued)?;
             interrupted.map_or(Ok(false), Err)
@@ -103,7 +104,7 @@ fn close_ended<'py>(
     failed: bool,
 ) {
     let py = this.py();
-    call::close(core, &node, &this.get().entered);
+    call::close(core, &node, &this.get().token);
     Node::recycle(node);
     this.get().let_go(py);
     if !failed {
@@ -118,7 +119,7 @@ fn settle(this: This<'_, '_>) -> PyResult<()> {
     let py = this.py();
     let queued = match this.get().take_deliveries(py) {
         Some((plan, deliveries)) if !deliveries.is_empty() => {
-            call::queue(py, plan.get(), &deliveries)
+            report::queue(py, plan.get(), &deliveries)
         }
         _ => Ok(()),
     };
@@ -133,7 +134,7 @@ fn close(this: This<'_, '_>) {
         && let Some(Running { node, .. }) = call.end(py)
     {
         let core = ProfiledFunction::site_of(&callable).core.get();
-        call::close(core, &node, &call.entered);
+        call::close(core, &node, &call.token);
         call.let_go(py);
     }
 }
@@ -210,19 +211,19 @@ impl DeferredCall {
 
     /// At a `yield`: what was current at the last resumption is current again.
     fn suspend(&self, py: Python<'_>) {
-        if !self.entered.is_empty(py)
+        if !self.token.is_empty(py)
             && let (Some(callable), Some(node)) = (self.callable.bound(py), self.node.bound(py))
         {
-            ProfiledFunction::site_of(&callable).core.get().leave(&node, &self.entered);
+            ProfiledFunction::site_of(&callable).core.get().tree.get().leave(&node, &self.token);
         }
     }
 
     /// After a `yield`: the node is current again while the body runs.
     fn resume(&self, py: Python<'_>) -> PyResult<()> {
         match (self.callable.bound(py), self.node.bound(py)) {
-            (Some(callable), Some(node)) if self.entered.is_empty(py) => {
+            (Some(callable), Some(node)) if self.token.is_empty(py) => {
                 let core = ProfiledFunction::site_of(&callable).core.get();
-                core.here(py).enter(&node, &self.entered)
+                core.tree.get().enter(&node, &self.token)
             }
             _ => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! A node's place in the forest of live calls: who is above and below it.
+//! A node's place in the forest of live calls: its parent and its children.
 
 use std::mem;
 
@@ -99,22 +99,22 @@ impl Node {
     }
 }
 
-/// Places the node of a call under `above`, or the nearest node at or above that which is still
+/// Places the node of a call under `caller`, or the nearest node at or above that which is still
 /// live, in the end under `root`.
 pub(super) fn under<'py>(
     node: &Bound<'py, Node>,
-    above: &Bound<'py, Node>,
+    caller: &Bound<'py, Node>,
     root: impl FnOnce() -> PyResult<Bound<'py, Node>>,
 ) -> PyResult<NodeId> {
     let py = node.py();
     let kept = Holder::Child(node.clone().unbind());
-    let inserted = match above.get().place(py) {
+    let inserted = match caller.get().place(py) {
         Some(place) => with_forest(py, |forest| forest.insert_under(place, kept)),
         None => Err(kept),
     };
     match inserted {
         Ok(place) => Ok(place),
-        Err(kept) => further_up(above, kept, root),
+        Err(kept) => further_up(caller, kept, root),
     }
 }
 
@@ -148,7 +148,7 @@ pub(super) fn append(parent: &Bound<'_, Node>, child: &Bound<'_, Node>) -> PyRes
         forest.get_mut(child_place).map(|holder| mem::replace(holder, kept))
     });
     drop(before);
-    forget_above(parent, child);
+    forget_caller(parent, child);
     Ok(true)
 }
 
@@ -221,22 +221,22 @@ fn live_place(node: &Bound<'_, Node>) -> Option<NodeId> {
         {
             return Some(place);
         }
-        next = node.get().above(py).map(|above| above.into_bound(py));
+        next = node.get().caller(py).map(|caller| caller.into_bound(py));
     }
     None
 }
 
 /// Cuts the way up from `node` where it comes to `ended`, which is about to be below: `node`
 /// was below it before one of them was taken out of its tree.
-fn forget_above(node: &Bound<'_, Node>, ended: &Bound<'_, Node>) {
+fn forget_caller(node: &Bound<'_, Node>, ended: &Bound<'_, Node>) {
     let py = node.py();
     let mut below = node.clone();
-    while let Some(above) = below.get().above(py).map(|above| above.into_bound(py)) {
-        if above.is(ended) {
-            drop(below.get().state.with(py, |state| state.above.take()));
+    while let Some(caller) = below.get().caller(py).map(|caller| caller.into_bound(py)) {
+        if caller.is(ended) {
+            drop(below.get().state.with(py, |state| state.caller.take()));
             return;
         }
-        below = above;
+        below = caller;
     }
 }
 

@@ -17,10 +17,10 @@ impl Node {
         if !known_to(&node, 1) || is_pointed_at(&node) || is_looked_at(&node) {
             return;
         }
-        let taken = node.get().state.with(py, |state| (state.method.take(), state.above.take()));
-        let (method, above) = taken;
+        let taken = node.get().state.with(py, |state| (state.method.take(), state.caller.take()));
+        let (method, caller) = taken;
         drop(method.map(|method| method.into_bound(py)));
-        drop(above.map(|above| above.into_bound(py)));
+        drop(caller.map(|caller| caller.into_bound(py)));
         POOL.put(node);
     }
 }
@@ -44,8 +44,7 @@ fn is_pointed_at(node: &Bound<'_, Node>) -> bool {
 /// True if it has what only nodes have that somebody looked at, or a place in a tree.
 fn is_looked_at(node: &Bound<'_, Node>) -> bool {
     let py = node.py();
-    node.get().is_passed_over(py)
-        || node.get().attributes.with(py, |own| own.is_some())
+    node.get().attributes.with(py, |own| own.is_some())
         || node.get().state.with(py, |State { context, logger, place, .. }| {
             context.is_some() || logger.is_some() || place.is_some()
         })
