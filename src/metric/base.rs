@@ -11,6 +11,7 @@ use pyo3::types::{PyList, PySet};
 use phanos_core::path::Path;
 use phanos_core::record::ERROR_RAISED;
 
+use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::GilCell;
 use crate::interp::strand::{self, Strand};
 use crate::metric::ambient::{Ambient, Ambients};
@@ -44,6 +45,8 @@ pub(crate) struct Metric {
     /// Tells metrics apart in what is logged once; names are used again.
     pub(crate) serial: u64,
 }
+
+impl_traverse!(Metric { owner, head, store, ambients });
 
 impl Metric {
     pub(crate) fn with_columns<R>(
@@ -455,14 +458,8 @@ impl Metric {
         operation::store(slf, Stored::State, &value, current_node, label_values)
     }
 
-    #[allow(unsafe_code)]
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector runs with the interpreter lock held.
-        unsafe {
-            self.owner.try_with(|owner| visit.call(&*owner)).unwrap_or(Ok(()))?;
-            self.head.visit(&visit)?;
-            self.store.try_with(|store| store.visit(&visit)).unwrap_or(Ok(()))
-        }
+        self.traverse(&visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {

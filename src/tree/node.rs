@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use phanos_core::forest::NodeId;
 use phanos_core::path::Path;
 
+use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::{GilCell, GilValue};
 use crate::tree::attributes::{self, Attributes};
 use crate::tree::context::{Context, path_of_method};
@@ -40,6 +41,8 @@ pub(crate) struct Node {
     suspended: GilValue<bool>,
     attributes: Attributes,
 }
+
+impl_traverse!(State { context, method, caller, logger });
 
 impl Node {
     fn new_at(path: Rc<Path>, method: Option<Py<PyAny>>, caller: Option<Py<Self>>) -> Self {
@@ -281,26 +284,11 @@ impl Node {
         attributes::all(py, &self.attributes)
     }
 
-    #[allow(unsafe_code)]
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector runs with the interpreter lock held.
-        unsafe { self.attributes.try_with(|own| visit.call(&*own)) }.unwrap_or(Ok(()))?;
-        // SAFETY: as above.
-        let place = unsafe {
-            self.state.try_with(|state| {
-                visit.call(&state.context)?;
-                visit.call(&state.method)?;
-                visit.call(&state.caller)?;
-                visit.call(&state.logger)?;
-                Ok(state.place)
-            })
-        };
-        let Some(place) = place.transpose()?.flatten() else {
-            return Ok(());
-        };
+        self.state.traverse(&visit)?;
+        self.attributes.traverse(&visit)?;
         // The forest keeps children on behalf of their parent.
-        // SAFETY: as above.
-        unsafe { place::visit_children(place, &visit) }
+        place::traverse_children(&self.state, &visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {

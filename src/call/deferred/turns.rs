@@ -11,6 +11,7 @@ use super::{DeferredCall, Running};
 use crate::call::function::ProfiledFunction;
 use crate::call::lifecycle::{self as call, Call, Ending};
 use crate::interp::entry::known;
+use crate::interp::garbage::Traverse;
 use crate::interp::raised::swallow;
 use crate::interp::user_code;
 use crate::profiler::core::ProfilerCore;
@@ -150,11 +151,7 @@ fn begun_already() -> PyErr {
 #[pymethods]
 impl DeferredCall {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector runs with the interpreter lock held.
-        #[allow(unsafe_code)]
-        unsafe {
-            self.visit(&visit)
-        }
+        self.traverse(&visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {
