@@ -1,4 +1,4 @@
-"""Native half of `phanos`. Its classes are documented where users import them from."""
+"""Native half of `phanos`. Public classes are documented in the modules that export them."""
 
 import asyncio
 from collections.abc import (
@@ -10,10 +10,12 @@ from collections.abc import (
     Mapping,
 )
 from contextvars import ContextVar
-from typing import Any, ParamSpec, TypeVar, final
+from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar, final
 
 from typing_extensions import Self, disjoint_base
 
+from ._column import ColumnIndex
+from ._connection import ConnectionSettings
 from .types import LoggerLike, Record
 
 __all__ = [
@@ -124,19 +126,21 @@ class MetricStore:
     def to_records(self) -> list[Record]: ...
     def cleanup(self) -> None: ...
     def _attach(self, core: ProfilerCore | None) -> None: ...
-    def _column(self, which: int) -> list[Any]: ...
-    def _complain(self, kind: str, message: str) -> None: ...
+    def _column(self, column: ColumnIndex) -> list[Any]: ...
+    def _log_rate_limited(self, kind: str, message: str) -> None: ...
     def _current_node(self) -> MethodTreeNode: ...
     def _cut(self, lengths: tuple[int, int, int]) -> None: ...
     def _forget_inherited(self) -> None: ...
     def _fill(self, labels: dict[str, Any], method: MethodTreeNode | str) -> None: ...
     def _labels(self, labels: dict[str, Any] | None, operation: str) -> dict[str, Any] | None: ...
-    def _lend(self) -> None: ...
+    def _checkout(self) -> None: ...
     def _lengths(self) -> tuple[int, int, int]: ...
-    def _reclaim(self) -> None: ...
-    def _set_ambient(self, method: str | None, labels: dict[str, Any] | None) -> None: ...
+    def _restore(self) -> None: ...
+    def _set_operation_defaults(
+        self, method: str | None, labels: dict[str, Any] | None
+    ) -> None: ...
     def _to_json(self) -> bytes: ...
-    def _set_column(self, which: int, items: Iterable[Any]) -> None: ...
+    def _set_column(self, column: ColumnIndex, items: Iterable[Any]) -> None: ...
     def _observe(
         self,
         value: float,
@@ -191,7 +195,7 @@ class ProfilerCore:
     def curr_node(self) -> ContextVar[MethodTreeNode]: ...
     @property
     def puts_back(self) -> bool:
-        """Whether calls put back what was current before them, and need not set it anew."""
+        """Whether a call that ends restores the context variable instead of setting it anew."""
     @property
     def enabled(self) -> bool:
         """Whether calls are recorded."""
@@ -206,7 +210,8 @@ class ProfilerCore:
     def is_top(self, node: MethodTreeNode) -> bool: ...
     @staticmethod
     def began_as_root(node: MethodTreeNode) -> bool: ...
-    def hand_over(self) -> list[tuple[Any, list[Record], str]] | None: ...
+    def hand_over(self) -> list[tuple[Any, list[Record], str]] | None:
+        """Serve the handlers; return the batches for asynchronous ones, None if there are none."""
     def hand_over_rest(
         self, metric: MetricStore, overridden: bool
     ) -> list[tuple[Any, list[Record], str]] | None: ...
@@ -214,7 +219,7 @@ class ProfilerCore:
 
 @final
 class Answer:
-    """What the network side answers, some time."""
+    """A boolean that the network side will set."""
 
     def poll(self) -> bool | None:
         """Return the answer, or None if there is none yet."""
@@ -223,7 +228,7 @@ class Answer:
 
 @final
 class ProbeAnswer:
-    """What came of trying a connection out."""
+    """The result of a trial connection, which the network side will set."""
 
     def poll(self) -> tuple[bool, tuple[bool, str] | None]:
         """Return `(done, failure)`; failure is None or `(the broker said no, text)`."""
@@ -234,42 +239,16 @@ class ProbeAnswer:
 
 @final
 class Delivery:
-    """A handler's way to RabbitMQ. Arguments are checked by `phanos._connection`."""
+    """Delivery to RabbitMQ: buffer, connection and spool of a handler or publisher."""
 
-    def __new__(
-        cls,
-        *,
-        host: str,
-        port: int,
-        user: str,
-        password: str,
-        virtual_host: str,
-        exchange: str,
-        exchange_type: str,
-        heartbeat: int,
-        blocked_timeout_s: float,
-        attempts: int,
-        retry_delay_s: float,
-        socket_timeout_s: float,
-        stack_timeout_s: float,
-        channel_max: int | None,
-        frame_max: int | None,
-        locale: str,
-        client_properties: list[tuple[str, str]],
-        tcp: tuple[int | None, int | None, int | None, int | None],
-        tls: tuple[str | None, str | None, str | None, str | None] | None,
-        buffer_bytes: int,
-        spool_directory: str | None,
-        spool_bytes: int,
-        spool_adopt_s: float,
-    ) -> Delivery: ...
+    def __new__(cls, settings: ConnectionSettings, password: str) -> Delivery: ...
     @property
     def state(self) -> str:
         """How the connection stands: idle, connecting, connected, blocked or closed."""
     def probe(self) -> ProbeAnswer:
-        """Try a connection out, on threads that are gone afterwards."""
+        """Make a trial connection, on threads that are gone afterwards."""
     def push(self, name: str, records: list[Record], logger: LoggerLike) -> None:
-        """Put records down; `logger` is told what JSON cannot hold."""
+        """Put records into the buffer; values that JSON cannot hold are logged to `logger`."""
     def publish(
         self, records: list[Record], logger: LoggerLike, unsent_s: float, sent_s: float
     ) -> Answer:
@@ -278,18 +257,18 @@ class Delivery:
 
         Args:
             records: at least one.
-            logger: is told what JSON cannot hold.
-            unsent_s: seconds that they may wait for a connection.
-            sent_s: seconds that the broker's answer is waited for.
+            logger: where values that JSON cannot hold are logged.
+            unsent_s: seconds that the records may wait for a connection.
+            sent_s: seconds that they may wait for the broker's confirmation.
         """
     def start(self) -> None:
         """Connect, unless connected."""
     def flush(self) -> Answer:
-        """True when nothing handed over so far waits any longer."""
+        """Have everything delivered; the answer is True when no record handed over so far waits."""
     def stop(self) -> Answer:
-        """End the network side; True if nothing had to be given up."""
+        """End the network side; the answer is True if no record had to be given up."""
     def stats(self) -> dict[str, Any]:
-        """Return what became of the records."""
+        """Return how many records were confirmed, dropped and so on; see `ImpProfHandler.stats`."""
     def take_notices(self) -> list[tuple[int, str]]:
         """Return lines to log: `(level, text)`."""
 
@@ -297,18 +276,38 @@ def refuse_deliveries() -> None:
     """Start no network side any more: records that come for one are given up and counted."""
 
 def end_deliveries(timeout_s: float) -> None:
-    """Wait until no network side is at work, those whose handler is gone included."""
+    """Wait until no network side is at work, not even one whose handler is gone."""
+
+_HandlerKind: TypeAlias = Literal["stream", "logger", "rabbitmq", "python", "async"]
+"""
+How a handler is served. `stream`, `logger`: the core writes the text; `rabbitmq`: the core passes
+rows to its `Delivery`; `python`: its `handle` gets dicts; `async`: its `handle` is awaited.
+"""
 
 @final
 class Plan:
-    """One configuration of a profiler, worked out."""
+    """
+    One configuration of a profiler, worked out.
+
+    Args:
+        profiler: reports failures and runs the steps that users override.
+        metrics: each with whether an attribute that its records are made from is overridden.
+        handlers: each with its kind, and for `rabbitmq` its delivery.
+        time: the metric of durations, if the core records them.
+        size: the metric of response sizes, if the core records them.
+        hooks: `before_func`, `after_func`, `before_root_func`, `after_root_func`, which take three
+            positional arguments.
+        flush_threshold: records that may wait until any call that ends hands over.
+        max_unhandled: records that may wait while there is no handler; the oldest are dropped.
+        overridden: a step is overridden: `profile_ext` runs the calls.
+    """
 
     def __new__(
         cls,
         profiler: Any,
         *,
         metrics: list[tuple[Any, bool]],
-        handlers: list[tuple[Any, str, Delivery | None]],
+        handlers: list[tuple[Any, _HandlerKind, Delivery | None]],
         time: MetricStore | None,
         size: MetricStore | None,
         hooks: tuple[
@@ -317,27 +316,40 @@ class Plan:
             Callable[..., Any] | None,
             Callable[..., Any] | None,
         ],
-        limit: int,
-        keep: int,
+        flush_threshold: int,
+        max_unhandled: int,
         overridden: bool,
     ) -> Plan: ...
 
 @final
 class DeferredCall:
-    """One call of a coroutine function or generator, which runs after it."""
+    """A call of a coroutine function or generator, whose body runs after the call returned."""
 
-    def start(self) -> Any:
-        """Begin it; return what the function returns."""
-    def finish(self, result: Any, /) -> bool:
-        """End it; True if deliveries are to be made, and then `close` to be called."""
-    def begin(self) -> None: ...
-    def finish_failed(self) -> bool: ...
-    def end(self, result: Any, /) -> None: ...
-    def fail(self) -> None: ...
-    def deliver(self) -> Awaitable[None]: ...
-    def close(self) -> None: ...
-    def suspend(self) -> None: ...
-    def resume(self) -> None: ...
+    def begin_coroutine(self) -> Any:
+        """Begin the call; return the coroutine that the function returns."""
+    def begin(self) -> None:
+        """Begin the call of a generator."""
+    def suspend(self) -> None:
+        """At a `yield`: make the node current that was so before the body was last resumed."""
+    def resume(self) -> None:
+        """After a `yield`: make the call's node current again."""
+    def end(self, result: Any, /) -> bool:
+        """
+        End the call, which returned `result`.
+
+        Returns True if asynchronous handlers have to be awaited: `dispatch` has to be awaited
+        then, and `end_dispatched` to be called.
+        """
+    def end_failed(self) -> bool:
+        """End the call, which raised the exception being handled; returns as `end`."""
+    def end_generator(self, result: Any, /) -> None:
+        """End the call where nothing can be awaited: batches for asynchronous handlers wait."""
+    def dispatch(self) -> Awaitable[None]:
+        """Return an awaitable that dispatches the records of the call to asynchronous handlers."""
+    def end_dispatched(self) -> None:
+        """Take the node of the call out of the tree, once `dispatch` was awaited."""
+    def ensure_ended(self) -> None:
+        """End whatever of the call has not ended when an exception leaves its wrapper."""
 
 def first_step(generator: AsyncGenerator[_R, Any]) -> Awaitable[_R]: ...
 def decorate(
@@ -350,8 +362,6 @@ def decorate(
 ) -> Callable[_P, _R]: ...
 def call_as(failed: bool, function: Callable[..., _R], *args: Any) -> _R: ...
 def end_runtime(timeout_s: float) -> None: ...
-
-# Methods of the classes of handlers and of metrics, which tell profilers of changes.
 def due(kind: str) -> int | None: ...
 def monotonic_ns() -> int: ...
 def record_to_str(name: str, record: Record) -> str: ...

@@ -135,7 +135,7 @@ pub(crate) fn finish<'py>(
     if waiting == 0 {
         return outcome;
     }
-    if (waiting >= now.limit && !profiler.is_handing_over(py, &call.node))
+    if (waiting >= now.flush_threshold && !profiler.is_handing_over(py, &call.node))
         || profiler.is_top(py, &call.node)
     {
         let handed = known(py, || handover::hand_over(py, profiler, now, &now.metrics, &call.node));
@@ -297,7 +297,7 @@ pub(crate) fn failure(py: Python<'_>, plan: &Plan, what: &str, error: PyErr) -> 
 pub(crate) fn queue(py: Python<'_>, plan: &Plan, deliveries: &Bound<'_, PyList>) -> PyResult<()> {
     user_code::call_method(
         plan.profiler.bind(py),
-        intern!(py, "_queue_deliveries"),
+        intern!(py, "_queue_dispatches"),
         &[deliveries],
     )?;
     Ok(())
