@@ -19,14 +19,14 @@ from ._connection import ConnectionSettings
 from .types import LoggerLike, Record
 
 __all__ = [
-    "Answer",
     "Context",
     "DeferredCall",
     "Delivery",
     "MethodTreeNode",
     "MetricStore",
+    "PendingProbe",
+    "PendingResult",
     "Plan",
-    "ProbeAnswer",
     "ProfilerCore",
     "__version__",
     "call_as",
@@ -96,8 +96,10 @@ class MethodTreeNode:
 
         Raises `TypeError` if child is this node or above it.
         """
-    def _remove(self) -> bool: ...
-    def _clear_below(self) -> None: ...
+    def _remove(self) -> bool:
+        """Take the node out of its tree; its children move up. False if it was in none."""
+    def _clear_below(self) -> None:
+        """Take all nodes below this one out of the tree."""
     # From `InstanceLoggerMixin`, put there by `phanos.tree`.
     def log(self, level: int, msg: Any, *args: Any, **kwargs: Any) -> None: ...
     def debug(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
@@ -125,22 +127,33 @@ class MetricStore:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
     def to_records(self) -> list[Record]: ...
     def cleanup(self) -> None: ...
-    def _attach(self, core: ProfilerCore | None) -> None: ...
-    def _column(self, column: ColumnIndex) -> list[Any]: ...
-    def _log_rate_limited(self, kind: str, message: str) -> None: ...
+    def _attach(self, core: ProfilerCore | None) -> None:
+        """Take current nodes from `core` from now on; None: from the default profiler's."""
     def _current_node(self) -> MethodTreeNode: ...
-    def _cut(self, lengths: tuple[int, int, int]) -> None: ...
-    def _forget_inherited(self) -> None: ...
-    def _fill(self, labels: dict[str, Any], method: MethodTreeNode | str) -> None: ...
-    def _labels(self, labels: dict[str, Any] | None, operation: str) -> dict[str, Any] | None: ...
-    def _checkout(self) -> None: ...
-    def _lengths(self) -> tuple[int, int, int]: ...
-    def _restore(self) -> None: ...
-    def _set_operation_defaults(
-        self, method: str | None, labels: dict[str, Any] | None
-    ) -> None: ...
-    def _to_json(self) -> bytes: ...
-    def _set_column(self, column: ColumnIndex, items: Iterable[Any]) -> None: ...
+    def _lengths(self) -> tuple[int, int, int]:
+        """Return the lengths of the columns, in the order of `ColumnIndex`."""
+    def _column(self, column: ColumnIndex) -> list[Any]:
+        """Return the items of a column as a new list."""
+    def _set_column(self, column: ColumnIndex, items: Iterable[Any]) -> None:
+        """Replace the items of a column."""
+    def _checkout(self) -> None:
+        """Let only this thread or greenlet see the waiting records, until `_restore`."""
+    def _restore(self) -> None:
+        """End `_checkout`; records that others added meanwhile follow the ones checked out."""
+    def _cut(self, lengths: tuple[int, int, int]) -> None:
+        """Cut the columns back to former `_lengths`."""
+    def _fill(self, labels: dict[str, Any], method: MethodTreeNode | str) -> None:
+        """Make labels and methods as many as there are values."""
+    def _labels(self, labels: dict[str, Any] | None, operation: str) -> dict[str, Any] | None:
+        """Return complete labels for a record; None, and a line in the log, if names are wrong."""
+    def _set_operation_defaults(self, method: str | None, labels: dict[str, Any] | None) -> None:
+        """Set what operations record that are called without a node or labels."""
+    def _log_rate_limited(self, kind: str, message: str) -> None:
+        """Log an error about this metric, at most once a minute for each kind."""
+    def _forget_inherited(self) -> None:
+        """Forget the waiting records in a forked child."""
+    def _to_json(self) -> bytes:
+        """Return the waiting records as the body of a message."""
     def _observe(
         self,
         value: float,
@@ -202,40 +215,49 @@ class ProfilerCore:
     @property
     def waiting(self) -> int:
         """Records waiting in the metrics."""
-    def install(self, plan: Plan, enabled: bool) -> None: ...
-    def make_default(self) -> None: ...
-    def current(self) -> MethodTreeNode: ...
-    def open_node(self, callable: Callable[..., Any]) -> MethodTreeNode: ...
-    def close_node(self, node: MethodTreeNode) -> None: ...
-    def is_top(self, node: MethodTreeNode) -> bool: ...
+    def install(self, plan: Plan, enabled: bool) -> None:
+        """Follow `plan` from the next call on."""
+    def make_default(self) -> None:
+        """Be the profiler of metrics that were added to none."""
+    def current(self) -> MethodTreeNode:
+        """Return the current node."""
+    def open_node(self, callable: Callable[..., Any]) -> MethodTreeNode:
+        """Make a node under the current one, and make it current."""
+    def close_node(self, node: MethodTreeNode) -> None:
+        """Take a node out of the tree, and make its caller's current."""
+    def is_top(self, node: MethodTreeNode) -> bool:
+        """Tell whether the call of `node` has no live caller: it hands over when it ends."""
     @staticmethod
-    def began_as_root(node: MethodTreeNode) -> bool: ...
+    def began_as_root(node: MethodTreeNode) -> bool:
+        """Tell whether the call of `node` had no caller when it began: root hooks are for it."""
     def hand_over(self) -> list[tuple[Any, list[Record], str]] | None:
         """Serve the handlers; return the batches for asynchronous ones, None if there are none."""
     def hand_over_rest(
         self, metric: MetricStore, overridden: bool
-    ) -> list[tuple[Any, list[Record], str]] | None: ...
-    def forget_inherited(self) -> None: ...
+    ) -> list[tuple[Any, list[Record], str]] | None:
+        """Do the same with the records of one metric, which may be none of the profiler's."""
+    def forget_inherited(self) -> None:
+        """Forget, in a forked child, what the parent's threads were doing."""
 
 @final
-class Answer:
+class PendingResult:
     """A boolean that the network side will set."""
 
     def poll(self) -> bool | None:
-        """Return the answer, or None if there is none yet."""
+        """Return the result, or None if there is none yet."""
     def wait(self, timeout_s: float) -> bool | None:
-        """Wait for the answer, hearing signals; None if there is none by then."""
+        """Wait for the result, with signals handled; return None if there is none by then."""
 
 @final
-class ProbeAnswer:
+class PendingProbe:
     """The result of a trial connection, which the network side will set."""
 
     def poll(self) -> tuple[bool, tuple[bool, str] | None]:
         """Return `(done, failure)`; failure is None or `(the broker said no, text)`."""
     def wait(self) -> tuple[bool, str] | None:
-        """Wait until it is done, hearing signals; return the failure."""
+        """Wait until it is done, with signals handled; return the failure."""
     def give_up(self) -> None:
-        """End it, if it is under way."""
+        """End the trial connection if it is still under way."""
 
 @final
 class Delivery:
@@ -245,13 +267,13 @@ class Delivery:
     @property
     def state(self) -> str:
         """How the connection stands: idle, connecting, connected, blocked or closed."""
-    def probe(self) -> ProbeAnswer:
+    def probe(self) -> PendingProbe:
         """Make a trial connection, on threads that are gone afterwards."""
     def push(self, name: str, records: list[Record], logger: LoggerLike) -> None:
         """Put records into the buffer; values that JSON cannot hold are logged to `logger`."""
     def publish(
         self, records: list[Record], logger: LoggerLike, unsent_s: float, sent_s: float
-    ) -> Answer:
+    ) -> PendingResult:
         """
         Send the records as one message.
 
@@ -263,10 +285,10 @@ class Delivery:
         """
     def start(self) -> None:
         """Connect, unless connected."""
-    def flush(self) -> Answer:
-        """Have everything delivered; the answer is True when no record handed over so far waits."""
-    def stop(self) -> Answer:
-        """End the network side; the answer is True if no record had to be given up."""
+    def flush(self) -> PendingResult:
+        """Have everything delivered; the result is True when no record handed over so far waits."""
+    def stop(self) -> PendingResult:
+        """End the network side; the result is True if no record had to be given up."""
     def stats(self) -> dict[str, Any]:
         """Return how many records were confirmed, dropped and so on; see `ImpProfHandler.stats`."""
     def take_notices(self) -> list[tuple[int, str]]:
@@ -351,7 +373,9 @@ class DeferredCall:
     def ensure_ended(self) -> None:
         """End whatever of the call has not ended when an exception leaves its wrapper."""
 
-def first_step(generator: AsyncGenerator[_R, Any]) -> Awaitable[_R]: ...
+def first_step(generator: AsyncGenerator[_R, Any]) -> Awaitable[_R]:
+    """Return what `__anext__` does; the loop's hooks get to know the wrapper, not `generator`."""
+
 def decorate(
     core: ProfilerCore,
     function: Callable[_P, _R],
@@ -359,12 +383,38 @@ def decorate(
     make_wrapper: Callable[[Callable[..., Any]], Callable[..., Any]] | None,
     is_coroutine: bool,
     template: Callable[..., Any],
-) -> Callable[_P, _R]: ...
-def call_as(failed: bool, function: Callable[..., _R], *args: Any) -> _R: ...
-def end_runtime(timeout_s: float) -> None: ...
-def due(kind: str) -> int | None: ...
-def monotonic_ns() -> int: ...
-def record_to_str(name: str, record: Record) -> str: ...
+) -> Callable[_P, _R]:
+    """
+    Return a callable that runs `function` as a profiled call.
+
+    Args:
+        core: the profiler's.
+        function: any callable.
+        name: its part of a context.
+        make_wrapper: makes what runs the body, if that runs after the call; see `_wrappers`.
+        is_coroutine: `function` is a coroutine function.
+        template: provides attributes of functions that `function` lacks.
+    """
+
+def call_as(failed: bool, function: Callable[..., _R], *args: Any) -> _R:
+    """Call `function`, whose operations record `failed` as `error_raised`."""
+
+def end_runtime(timeout_s: float) -> None:
+    """End the runtime of awaited futures; wait that long for what its tasks are doing."""
+
+def due(kind: str) -> int | None:
+    """
+    Tell whether a line of this kind may be logged, which it may once a minute.
+
+    Returns the number of lines left out since the last one, None if this one is to be left out.
+    """
+
+def monotonic_ns() -> int:
+    """Return the nanoseconds of the clock that calls are timed with."""
+
+def record_to_str(name: str, record: Record) -> str:
+    """Write a record as `OutputFormatter.record_to_str` describes."""
+
 def records_to_json(
     records: Iterable[Mapping[str, Any]], logger: LoggerLike | None = None
 ) -> bytes:
@@ -373,15 +423,22 @@ def records_to_json(
     record in its own order, every value as orjson writes it.
 
     What orjson refuses (ints of more than 64 bits, lone surrogates, other objects) becomes its
-    `str()`, keys that are no `str` too. Each kind of that is told to `logger` once a minute at
-    most; without one, to the logger `phanos`.
+    `str()`, keys that are no `str` too. Each kind of that is logged once a minute at most,
+    to `logger` or else to the logger `phanos`.
 
     Raises `TypeError` if records cannot be iterated.
     """
 
-def records_to_str(name: str, records: Iterable[Record]) -> str: ...
-def current_node(core: ProfilerCore) -> MethodTreeNode: ...
+def records_to_str(name: str, records: Iterable[Record]) -> str:
+    """Write records like `record_to_str`, joined by line breaks."""
+
+def current_node(core: ProfilerCore) -> MethodTreeNode:
+    """Return the current node: that of an awaited future, else that of the context variable."""
+
 def flush_future(
     core: ProfilerCore, coroutine: Coroutine[Any, Any, Any], timeout_s: float
-) -> asyncio.Future[bool]: ...
-def call_in_future(core: ProfilerCore, function: Callable[[], _R]) -> asyncio.Future[_R]: ...
+) -> asyncio.Future[bool]:
+    """Await `coroutine` for at most `timeout_s`; True if it ended. It goes on if it did not."""
+
+def call_in_future(core: ProfilerCore, function: Callable[[], _R]) -> asyncio.Future[_R]:
+    """Call `function` on a thread of the runtime, in the caller's context."""

@@ -15,7 +15,7 @@ from ._base_handlers import (
     log_error_profiling,
 )
 from ._connection import handler_arguments
-from ._phanos import Answer, Delivery
+from ._phanos import Delivery, PendingResult
 from ._signatures import declares
 from ._waiting import checked_timeout, remaining, wait, wait_async
 from .messaging import (
@@ -95,8 +95,8 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         delivery = getattr(self.publisher, "_delivery", None)
         return delivery if isinstance(delivery, Delivery) else self._network
 
-    def _start_flush(self) -> Answer:
-        """Have everything delivered; the answer is True when no record handed over so far waits."""
+    def _start_flush(self) -> PendingResult:
+        """Have everything delivered; the result is True when no record handed over so far waits."""
         return self._delivery.flush()
 
     def _log_notices(self) -> None:
@@ -139,8 +139,8 @@ def flush_all(handlers: list[RabbitMQHandler[Any]], end: float) -> bool:
 
     They deliver at the same time: a broker that is away takes no time from the others.
     """
-    answers = [handler._start_flush() for handler in handlers]
-    delivered = [bool(wait(answer, remaining(end))) for answer in answers]
+    results = [handler._start_flush() for handler in handlers]
+    delivered = [bool(wait(result, remaining(end))) for result in results]
     for handler in handlers:
         handler._log_notices()
     return all(delivered)
@@ -148,8 +148,8 @@ def flush_all(handlers: list[RabbitMQHandler[Any]], end: float) -> bool:
 
 async def flush_all_async(handlers: list[RabbitMQHandler[Any]], end: float) -> bool:
     """Await that the handlers deliver; see `flush_all`."""
-    answers = [handler._start_flush() for handler in handlers]
-    delivered = [bool(await wait_async(answer, remaining(end))) for answer in answers]
+    results = [handler._start_flush() for handler in handlers]
+    delivered = [bool(await wait_async(result, remaining(end))) for result in results]
     for handler in handlers:
         handler._log_notices()
     return all(delivered)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import weakref
 from typing import Protocol
 
-from ._phanos import Answer
+from ._phanos import PendingResult
 
 
 class RegisteredProfiler(Protocol):
@@ -26,8 +26,8 @@ class RegisteredProfiler(Protocol):
 class RegisteredPublisher(Protocol):
     """What the end of a process calls on a publisher, which has a network side of its own."""
 
-    def _start_flush(self) -> Answer: ...
-    def _start_stop(self) -> Answer: ...
+    def _start_flush(self) -> PendingResult: ...
+    def _start_stop(self) -> PendingResult: ...
     def _log_notices(self) -> None: ...
 
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 
 from . import _registry
-from ._phanos import Answer, end_deliveries, end_runtime, refuse_deliveries
+from ._phanos import PendingResult, end_deliveries, end_runtime, refuse_deliveries
 
 DELIVER_S = 2.0
 """Seconds that a process may take at its end to deliver what is waiting."""
@@ -72,14 +72,14 @@ def _log_notices() -> None:
         publisher._log_notices()
 
 
-def _wait_for_all(starts: list[Callable[[], Answer]], end: float) -> None:
-    answers: list[Answer] = []
+def _wait_for_all(starts: list[Callable[[], PendingResult]], end: float) -> None:
+    results: list[PendingResult] = []
     for start in starts:
         # A system that refuses one of them a thread may still grant it to the next.
         with suppress(OSError):
-            answers.append(start())
-    for answer in answers:
-        answer.wait(_remaining(end))
+            results.append(start())
+    for result in results:
+        result.wait(_remaining(end))
 
 
 def _remaining(end: float) -> float:
@@ -145,6 +145,6 @@ def _at_end_of_celery_worker(**_: Any) -> None:
     end = time.monotonic() + DELIVER_S
     for profiler in _registry.profilers():
         profiler._hand_over_at_exit()
-    for answer in [publisher._start_flush() for publisher in _registry.publishers()]:
-        answer.wait(max(end - time.monotonic(), 0.0))
+    for result in [publisher._start_flush() for publisher in _registry.publishers()]:
+        result.wait(max(end - time.monotonic(), 0.0))
     _log_notices()

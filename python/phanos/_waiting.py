@@ -3,7 +3,7 @@ Waiting for the network side of a RabbitMQ handler or publisher.
 
 Synchronous code waits natively, with the interpreter lock released and Ctrl-C heard. Where gevent
 or eventlet has patched the standard library, one thread runs all greenlets: waiting natively would
-stop all of them, `time.sleep` lets the others run. Coroutines look for the answer every few
+stop all of them, `time.sleep` lets the others run. Coroutines look for the result every few
 milliseconds.
 """
 
@@ -12,13 +12,13 @@ from __future__ import annotations
 import time
 from types import FunctionType
 
-from ._phanos import Answer, ProbeAnswer
+from ._phanos import PendingProbe, PendingResult
 
 POLL_S = 0.005
-"""Seconds between two looks for an answer."""
+"""Seconds between two looks for a result."""
 
 FOREVER_S = 1e9
-"""A timeout for what the network side answers in any case."""
+"""A timeout for results that the network side sets in any case."""
 
 
 def checked_timeout(timeout_s: float) -> None:
@@ -32,25 +32,25 @@ def remaining(end: float) -> float:
     return max(end - time.monotonic(), 0.0)
 
 
-def wait(answer: Answer, timeout_s: float) -> bool | None:
-    """Wait for an answer; return None if there is none after `timeout_s` seconds."""
+def wait(pending: PendingResult, timeout_s: float) -> bool | None:
+    """Wait for a result; return None if there is none after `timeout_s` seconds."""
     if not _are_greenlets_in_use():
-        return answer.wait(timeout_s)
+        return pending.wait(timeout_s)
     end = time.monotonic() + timeout_s
-    while (seen := answer.poll()) is None and time.monotonic() < end:
+    while (result := pending.poll()) is None and time.monotonic() < end:
         time.sleep(POLL_S)
-    return seen
+    return result
 
 
-async def wait_async(answer: Answer, timeout_s: float) -> bool | None:
-    """Await an answer; return None if there is none after `timeout_s` seconds."""
+async def wait_async(pending: PendingResult, timeout_s: float) -> bool | None:
+    """Await a result; return None if there is none after `timeout_s` seconds."""
     end = time.monotonic() + timeout_s
-    while (seen := answer.poll()) is None and time.monotonic() < end:
+    while (result := pending.poll()) is None and time.monotonic() < end:
         await pause()
-    return seen
+    return result
 
 
-def wait_for_probe(probe: ProbeAnswer) -> tuple[bool, str] | None:
+def wait_for_probe(probe: PendingProbe) -> tuple[bool, str] | None:
     """Wait for a trial connection; return None, or `(the broker said no, text)` if it failed."""
     if not _are_greenlets_in_use():
         return probe.wait()
@@ -65,7 +65,7 @@ def wait_for_probe(probe: ProbeAnswer) -> tuple[bool, str] | None:
     return failure
 
 
-async def wait_for_probe_async(probe: ProbeAnswer) -> tuple[bool, str] | None:
+async def wait_for_probe_async(probe: PendingProbe) -> tuple[bool, str] | None:
     """Await a trial connection; see `wait_for_probe`."""
     try:
         done, failure = probe.poll()
@@ -79,7 +79,7 @@ async def wait_for_probe_async(probe: ProbeAnswer) -> tuple[bool, str] | None:
 
 
 async def pause() -> None:
-    """Let the event loop run until the next look for an answer."""
+    """Let the event loop run until the next look for a result."""
     import asyncio  # Loaded wherever a loop runs; programs without one need not load it.
 
     await asyncio.sleep(POLL_S)

@@ -18,7 +18,7 @@ from ._connection import (
     password_of,
     publisher_arguments,
 )
-from ._phanos import Answer, Delivery
+from ._phanos import Delivery, PendingResult
 from ._shutdown import connect_to_celery
 from ._signatures import declares
 from ._waiting import (
@@ -159,7 +159,7 @@ class BasePublisher(ABC):
         for level, text in self._delivery.take_notices():
             self.logger.log(level, "%s - %s", self._name, text)
 
-    def _send(self, records: list[Record]) -> Answer:
+    def _send(self, records: list[Record]) -> PendingResult:
         parameters = self.connection_parameters
         # Unsent records wait as long as 0.3.2 tries to connect, sent ones as long as the broker
         # may block the connection.
@@ -167,12 +167,12 @@ class BasePublisher(ABC):
         sent_s = unsent_s + min(parameters.blocked_connection_timeout, 3600.0)
         return self._delivery.publish(records, self.logger, unsent_s, sent_s)
 
-    def _start_flush(self) -> Answer:
-        """Have everything delivered that is waiting; the answer is True when that is done."""
+    def _start_flush(self) -> PendingResult:
+        """Have everything delivered that is waiting; the result is True when that is done."""
         return self._delivery.flush()
 
-    def _start_stop(self) -> Answer:
-        """End the network side; the answer is True if no record had to be given up."""
+    def _start_stop(self) -> PendingResult:
+        """End the network side; the result is True if no record had to be given up."""
         return self._delivery.stop()
 
 

@@ -220,7 +220,7 @@ def test_a_call_in_a_traceback_has_ended_for_good(kind: str, profiler: Any) -> N
         in_coroutine(profiler, lambda node: None)
         for call in calls:
             assert call.end(None) is False
-            call.fail()
+            call.ensure_ended()
             with pytest.raises(TypeError):
                 call.begin_coroutine()
     assert_tree_at_rest(profiler)
