@@ -152,9 +152,9 @@ FAULTS := PYTHONPATH=tests/python/rabbitmq:. $(DEFAULT_BIN)/python -m faults
 BROKER_NEEDS := .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.package .rabbitmq/.installed
 
 .PHONY: faults
-faults: $(BROKER_NEEDS) ## break broker and network, one fault at a time: the table in the README
+faults: $(BROKER_NEEDS) ## break broker and network, one fault at a time: the table in docs/reliability.md
 	$(call say,"faults")
-	@$(FAULTS) --write README.md
+	@$(FAULTS) --write docs/reliability.md
 
 .PHONY: soak
 soak: $(BROKER_NEEDS) ## the same at random, for SOAK_S seconds; SEED=... repeats a run
@@ -168,11 +168,11 @@ BENCH := PYTHONPATH=benches/python:. $(DEFAULT_BIN)/python -m
 RESULTS := $(if $(QUICK),target/bench,benches/results)
 
 .PHONY: bench
-bench: $(addprefix bench-,$(filter $(VERSIONS),$(MEASURED))) ## measure what everything costs: README, charts, raw numbers (QUICK=1 prints only)
+bench: $(addprefix bench-,$(filter $(VERSIONS),$(MEASURED))) ## measure what everything costs: docs/costs.md, README, raw numbers (QUICK=1 prints only)
 	$(if $(QUICK),,$(CARGO) bench --locked --no-default-features --features amqp,clock)
 	$(call say,"what a profiled call costs")
 	@echo "  lacking  $(or $(filter-out $(VERSIONS),$(MEASURED)),none)"
-	@$(BENCH) costs.page --results $(RESULTS) $(if $(QUICK),,--charts docs --write README.md)
+	@$(BENCH) costs.page --results $(RESULTS) $(if $(QUICK),,--write docs/costs.md --summary README.md)
 
 .PHONY: $(MEASURED:%=bench-%)
 $(MEASURED:%=bench-%): bench-%: .venvs/$(DEFAULT)/.package .venvs/%/.wheel \
@@ -194,6 +194,13 @@ count-accept: .venvs/$(DEFAULT)/.package .valgrind/.installed ## the same, and l
 	$(call say,"instructions per call")
 	@$(COUNTS) --accept
 
+# No `--quiet`: it would silence the warnings that `--strict` counts.
+.PHONY: docs
+docs: .venvs/docs/.docs ## build the pages as a site in target/site; broken links are errors
+	$(call say,"site")
+	@NO_MKDOCS_2_WARNING=1 .venvs/docs/bin/mkdocs build --strict
+	@echo "  target/site/index.html"
+
 .PHONY: format
 format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
 	cargo fmt
@@ -208,7 +215,7 @@ clean: ## remove everything these verbs made
 
 # A directory counts as well: a deleted file leaves its trace in the time of its directory.
 SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
-	$(shell find src python -name __pycache__ -prune -o ! -name '*.so' -print)
+	$(shell find src crates python -name __pycache__ -prune -o ! -name '*.so' -print)
 
 # The interpreter is a link, as old as what it points to, hence behind the `|`.
 .venvs/%/bin/python:
@@ -246,6 +253,9 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 	$(install_requirements)
 
 .venvs/%/.lint: requirements/lint.txt | .venvs/%/bin/python
+	$(install_requirements)
+
+.venvs/%/.docs: requirements/docs.txt | .venvs/%/bin/python
 	$(install_requirements)
 
 .venvs/%/.demo: requirements/demo.txt | .venvs/%/bin/python

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use phanos::clock::Start;
-use phanos::core::forest::Forest;
-use phanos::core::lines::Lines;
-use phanos::core::path::{Path, PathCache, hash_name};
-use phanos::core::record::{Metric, Operation};
-use phanos::delivery::{Chunk, Content, encode};
+use phanos_core::clock::Start;
+use phanos_core::forest::Forest;
+use phanos_core::lines::Lines;
+use phanos_core::path::{Path, PathCache, hash_name};
+use phanos_core::record::{Metric, Operation};
+use phanos_delivery::{Chunk, Content, encode};
 
 fn clock(criterion: &mut Criterion) {
-    phanos::clock::prepare();
+    phanos_core::clock::prepare();
     let (wall, start) = (Instant::now(), Start::now());
     let before = start.elapsed_ns();
     assert!(before <= start.elapsed_ns() && u128::from(before) <= wall.elapsed().as_nanos());

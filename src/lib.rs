@@ -1,43 +1,79 @@
-//! The native core of the `phanos` package: call tree, timing, metric storage and handing
-//! records over. Its Python half, `python/phanos/`, is the documented interface.
+//! `phanos._phanos`, the native half of the `phanos` package: everything that names PyO3.
 //!
 //! # Layout
 //!
-//! | module       | what is in it | knows |
-//! |--------------|---------------|-------|
-//! | [`core`]     | paths, tree, values, records, columns | nothing but itself |
-//! | `delivery`   | from a bounded buffer to a RabbitMQ that has confirmed | lapin, tokio |
-//! | `clock`      | the clock that calls are timed with | quanta |
-//! | `runtime`    | the Tokio runtimes of this process | tokio |
-//! | `py`         | Python objects around all of these; the module `phanos._phanos` | PyO3 |
+//! Python-free crates below it: `phanos_core` (paths, the tree of live calls, records, text,
+//! JSON, the clock) and `phanos_delivery` (from a bounded buffer to a receiver that has
+//! confirmed). In here, lowest floor first; nothing imports from a floor above its own:
 //!
-//! Dependencies point one way: `core` <- `delivery` <- `py` <- the Python package. Without the
-//! feature `python` the crate needs no interpreter: it is `core` alone, with the feature `amqp`
-//! `delivery` too, with `clock` the clock.
+//! | floor        | what is in it |
+//! |--------------|---------------|
+//! | [`interp`]   | the interpreter: state cells, entry points, exceptions, the C stack, pools |
+//! | [`convert`]  | Python values as text and JSON; log lines that are limited in rate |
+//! | [`tree`]     | nodes, contexts, owners, which node is current |
+//! | [`metric`]   | columns of waiting records, labels, operations, records as dicts |
+//! | [`rabbitmq`] | the native half of the handlers for RabbitMQ |
+//! | [`profiler`] | a profiler's state and plan, handing over, reports of failures |
+//! | [`call`]     | decorated functions, arguments, the life of a call, coroutines and generators |
 //!
-//! # A call, from its decorator to a handler
-//!
-//! 1. `py::function` is called: nothing enabled, and the call goes straight through.
-//! 2. `py::call::begin` makes a node (`py::node`, `core::forest`, `core::path`), sets the
-//!    `ContextVar`, runs hooks.
-//! 3. The function runs. Coroutines and generators do so in a Python wrapper, which calls
-//!    `py::deferred` at its turning points.
-//! 4. `py::call::finish` pushes a record into the metric's columns (`py::metric`,
-//!    `core::column`), runs hooks and, at the end of a root, starts `py::handover`.
-//! 5. `py::handover` takes all columns, writes text (`core::lines`) for built-in handlers,
-//!    puts rows into the buffer of those for RabbitMQ and makes dicts for those written in
-//!    Python.
-//! 6. `py::call::close` takes the node away and puts the `ContextVar` back (`py::current`).
+//! The documented interface, `python/phanos/`, is on top of it.
 
-// Named by its role in the layout; `std::core` is not needed here.
-#[path = "core/mod.rs"]
-pub mod core;
+mod call;
+mod convert;
+mod interp;
+mod metric;
+mod profiler;
+mod rabbitmq;
+mod tree;
 
-#[cfg(feature = "clock")]
-pub mod clock;
-#[cfg(feature = "amqp")]
-pub mod delivery;
-#[cfg(feature = "python")]
-mod py;
-#[cfg(feature = "python")]
-mod runtime;
+/// Native half of `phanos`; its Python half is the documented interface.
+// The lock of the interpreter guards the state in here.
+#[pyo3::pymodule(gil_used = true)]
+#[pyo3(name = "_phanos")]
+mod module {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::call::async_generator::first_step;
+    #[pymodule_export]
+    use crate::call::awaitable::{call_in_future, current_node, end_runtime, flush_future};
+    #[pymodule_export]
+    use crate::call::deferred::DeferredCall;
+    #[pymodule_export]
+    use crate::call::function::decorate;
+    #[pymodule_export]
+    use crate::call::manual::{began_as_root, close_node, open_node};
+    #[pymodule_export]
+    use crate::convert::rate_limit::left_out;
+    #[pymodule_export]
+    use crate::interp::monotonic::monotonic_ns;
+    #[pymodule_export]
+    use crate::interp::raised::call_as;
+    #[pymodule_export]
+    use crate::metric::base::Metric;
+    #[pymodule_export]
+    use crate::profiler::core::ProfilerCore;
+    #[pymodule_export]
+    use crate::profiler::handover::{record_to_str, records_to_str};
+    #[pymodule_export]
+    use crate::profiler::plan::Plan;
+    #[pymodule_export]
+    use crate::rabbitmq::answer::{Answer, ProbeAnswer};
+    #[pymodule_export]
+    use crate::rabbitmq::delivery::{Delivery, end_deliveries, refuse_deliveries};
+    #[pymodule_export]
+    use crate::rabbitmq::wire::{records_to_json, waiting_to_json};
+    #[pymodule_export]
+    use crate::tree::call_tree::CallTree;
+    #[pymodule_export]
+    use crate::tree::context::Context;
+    #[pymodule_export]
+    use crate::tree::node::Node;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::interp::interpreter::check_main(module.py())?;
+        crate::call::deferred::complete(module.py())?;
+        module.add("__version__", env!("CARGO_PKG_VERSION"))
+    }
+}

@@ -19,6 +19,7 @@ from ._connection import ConnectionSettings
 from .types import LoggerLike, Record
 
 __all__ = [
+    "CallTree",
     "Context",
     "DeferredCall",
     "Delivery",
@@ -29,8 +30,10 @@ __all__ = [
     "Plan",
     "ProfilerCore",
     "__version__",
+    "began_as_root",
     "call_as",
     "call_in_future",
+    "close_node",
     "current_node",
     "decorate",
     "due",
@@ -39,10 +42,12 @@ __all__ = [
     "first_step",
     "flush_future",
     "monotonic_ns",
+    "open_node",
     "record_to_str",
     "records_to_json",
     "records_to_str",
     "refuse_deliveries",
+    "waiting_to_json",
 ]
 
 __version__: str
@@ -127,8 +132,8 @@ class MetricStore:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
     def to_records(self) -> list[Record]: ...
     def cleanup(self) -> None: ...
-    def _attach(self, core: ProfilerCore | None) -> None:
-        """Take current nodes from `core` from now on; None: from the default profiler's."""
+    def _attach(self, tree: CallTree | None) -> None:
+        """Belong to the profiler of `tree` from now on, or to none."""
     def _current_node(self) -> MethodTreeNode: ...
     def _lengths(self) -> tuple[int, int, int]:
         """Return the lengths of the columns, in the order of `ColumnIndex`."""
@@ -152,8 +157,6 @@ class MetricStore:
         """Log an error about this metric, at most once a minute for each kind."""
     def _forget_inherited(self) -> None:
         """Forget the waiting records in a forked child."""
-    def _to_json(self) -> bytes:
-        """Return the waiting records as the body of a message."""
     def _observe(
         self,
         value: float,
@@ -198,6 +201,10 @@ class MetricStore:
         """Record a state: one of `states`."""
 
 @final
+class CallTree:
+    """Root, current node, paths and number of waiting records of one profiler."""
+
+@final
 class ProfilerCore:
     """Native half of a `Profiler`."""
 
@@ -207,8 +214,8 @@ class ProfilerCore:
     @property
     def curr_node(self) -> ContextVar[MethodTreeNode]: ...
     @property
-    def puts_back(self) -> bool:
-        """Whether a call that ends restores the context variable instead of setting it anew."""
+    def call_tree(self) -> CallTree:
+        """What metrics of this profiler belong to."""
     @property
     def enabled(self) -> bool:
         """Whether calls are recorded."""
@@ -221,15 +228,8 @@ class ProfilerCore:
         """Be the profiler of metrics that were added to none."""
     def current(self) -> MethodTreeNode:
         """Return the current node."""
-    def open_node(self, callable: Callable[..., Any]) -> MethodTreeNode:
-        """Make a node under the current one, and make it current."""
-    def close_node(self, node: MethodTreeNode) -> None:
-        """Take a node out of the tree, and make its caller's current."""
     def is_top(self, node: MethodTreeNode) -> bool:
         """Tell whether the call of `node` has no live caller: it hands over when it ends."""
-    @staticmethod
-    def began_as_root(node: MethodTreeNode) -> bool:
-        """Tell whether the call of `node` had no caller when it began: root hooks are for it."""
     def hand_over(self) -> list[tuple[Any, list[Record], str]] | None:
         """Serve the handlers; return the batches for asynchronous ones, None if there are none."""
     def hand_over_rest(
@@ -439,6 +439,18 @@ def flush_future(
     core: ProfilerCore, coroutine: Coroutine[Any, Any, Any], timeout_s: float
 ) -> asyncio.Future[bool]:
     """Await `coroutine` for at most `timeout_s`; True if it ended. It goes on if it did not."""
+
+def waiting_to_json(metric: MetricStore) -> bytes:
+    """Return the records that wait in `metric` as the body of a message."""
+
+def open_node(core: ProfilerCore, callable: Callable[..., Any]) -> MethodTreeNode:
+    """Make a node for a call of `callable` under the current one, and make it current."""
+
+def close_node(core: ProfilerCore, node: MethodTreeNode) -> None:
+    """Take a node out of the tree, and make its caller's current."""
+
+def began_as_root(node: MethodTreeNode) -> bool:
+    """Tell whether the call of `node` had no caller when it began: root hooks are for it."""
 
 def call_in_future(core: ProfilerCore, function: Callable[[], _R]) -> asyncio.Future[_R]:
     """Call `function` on a thread of the runtime, in the caller's context."""

@@ -20,7 +20,16 @@ from ._configuration import (
 )
 from ._ext import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler, call_failed
 from ._hooks import HOOKS, Hook, adapted
-from ._phanos import MethodTreeNode, ProfilerCore, call_as, due, flush_future
+from ._phanos import (
+    MethodTreeNode,
+    ProfilerCore,
+    began_as_root,
+    call_as,
+    close_node,
+    due,
+    flush_future,
+    open_node,
+)
 from ._plan import RECORD_METHODS, STEPS, Observed, ProfilerType, build, checked_handler, overridden
 from ._rabbitmq import connected_handlers, flush_all, flush_all_async
 from ._signatures import declares
@@ -337,13 +346,13 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
 
     def set_curr_node(self, func: Callable[..., Any]) -> MethodTreeNode:
         """Make a node for a call of `func` under the current one, and make it current."""
-        return self._core.open_node(func)
+        return open_node(self._core, func)
 
     def delete_curr_node(self, current_node: MethodTreeNode) -> None:
         """Take `current_node` out of the tree; its caller's node is current again."""
         if type(self.tree) is not ContextTree:
             self.tree.find_and_delete_node(current_node)
-        self._core.close_node(current_node)
+        close_node(self._core, current_node)
 
     def measure_execution_start(self) -> MonotonicStart | None:
         """Return the start for `TimeProfiler.stop`; None if durations are not measured."""
@@ -353,7 +362,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> MonotonicStart | None:
         """Run the hooks before a call of the current node and return its start."""
-        if self._core.began_as_root(self.curr_node.get()):
+        if began_as_root(self.curr_node.get()):
             self._run_hook("before_root_func", func, args, kwargs)
         self._run_hook("before_func", func, args, kwargs)
         return self.measure_execution_start()
@@ -370,7 +379,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         if self.time_profile is not None and start_ts is not None:
             self._measure(self.time_profile.stop, start_ts, node, {})
         self._run_hook("after_func", result, args, kwargs)
-        if self._core.began_as_root(node):
+        if began_as_root(node):
             if self.resp_size_profile is not None:
                 self._measure(self.resp_size_profile.rec, result, node, {})
             self._run_hook("after_root_func", result, args, kwargs)
@@ -575,7 +584,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         metrics = list(self.metrics.values())
         for metric in metrics:
             if not any(metric is attached for attached in self._attached_metrics):
-                metric._attach(self._core)
+                metric._attach(self._core.call_tree)
         for metric in self._attached_metrics:
             if not any(metric is kept for kept in metrics):
                 metric._attach(None)

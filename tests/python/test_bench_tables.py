@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from bench_samples import result
 from costs.axis import duration
 from costs.markers import replaced
-from costs.page import section
+from costs.page import section, write
 from costs.rows import call_rows, delivery_rows
 from costs.tables import (
     calls_table,
     delivery_table,
     growth_table,
     imports_table,
+    summary_table,
     sustained_table,
 )
 
@@ -34,6 +36,16 @@ def test_delivery_has_the_units_that_its_costs_need():
         "| root call, `ImpProfHandler`, broker up | 50 µs (55 µs) | 350 ns (355 ns) | 1/140 |",
         "| root call, `ImpProfHandler`, broker down | 344 ms (344 ms) | 355 ns (355 ns) "
         "| 1/970,000 |",
+    ]
+
+
+def test_a_summary_compares_the_smallest_costs_of_both_versions():
+    table = summary_table(result("3.13.0")).splitlines()
+    assert table == [
+        "| one call, CPython 3.13 | phanos 0.3.2 | phanos 0.4.0 | 0.4.0 / 0.3.2 |",
+        "| --- | ---: | ---: | ---: |",
+        "| recorded, function | 9 µs | 250 ns | 1/36 |",
+        "| recorded and handed over to RabbitMQ | 50 µs | 350 ns | 1/140 |",
     ]
 
 
@@ -72,9 +84,10 @@ def test_durations_have_few_digits(nanoseconds: float, text: str):
 
 
 def test_a_section_tells_versions_and_what_was_not_there():
-    text = section([result("3.13.0"), result()], "docs")
-    assert text.index("**CPython 3.13.0**") < text.index("<summary>CPython 3.11.7</summary>")
+    text = section([result("3.13.0"), result()], "charts/")
+    assert text.index("CPython 3.13.0:") < text.index("<summary>CPython 3.11.7</summary>")
     assert "Not installed: OpenTelemetry." in text
+    assert "](charts/costs.svg)" in text
     assert "Abacus, 2 cores, Linux 6.1; CPython 3.13.0 (built without PGO)" in text
     assert "prometheus_client 0.26.0; rustc 1.95.0; 31 January 2026." in text
     assert "takes 110 bytes" in text
@@ -83,9 +96,11 @@ def test_a_section_tells_versions_and_what_was_not_there():
 
 
 def test_a_section_without_a_broker_has_no_delivery():
-    text = section([replace(result(), delivery=None, wheel_bytes=None)], "docs")
+    text = section([replace(result(), delivery=None, wheel_bytes=None)], "")
     assert "ImpProfHandler" not in text
     assert "wheel" not in text
+    assert "Records per second" not in text
+    assert "](growth.svg)" in text
 
 
 def test_a_page_gets_a_text_between_its_markers_and_keeps_the_rest():
@@ -93,6 +108,16 @@ def test_a_page_gets_a_text_between_its_markers_and_keeps_the_rest():
     changed = replaced(page, "costs", r"new \1")
     assert changed == "before\n<!-- costs -->\nnew \\1\n<!-- /costs -->\nafter\n"
     assert replaced(changed, "costs", "old") == page
+
+
+@pytest.mark.parametrize(("charts", "link"), [("docs", "costs.svg"), ("docs/svg", "svg/costs.svg")])
+def test_charts_are_written_where_the_page_links_to_them(tmp_path: Path, charts: str, link: str):
+    page = tmp_path / "docs" / "costs.md"
+    page.parent.mkdir()
+    page.write_text("<!-- costs -->\n<!-- /costs -->\n")
+    write(page, tmp_path / charts, [result()])
+    assert f"]({link})" in page.read_text()
+    assert (page.parent / link).exists()
 
 
 @pytest.mark.parametrize("page", ["nothing", "<!-- costs -->\n<!-- /costs -->\n" * 2])

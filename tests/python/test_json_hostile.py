@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from phanos import metrics
-from phanos._phanos import records_to_json
+from phanos._phanos import records_to_json, waiting_to_json
 
 
 class HostileError(Exception):
@@ -154,7 +154,7 @@ def test_hostile_objects_in_columns_do_not_stop_a_batch() -> None:
     metric.values = [("info", 1), HostileBase(), (HostileKey(), 1)]
     metric.label_values = [{}, HostileBase(), {HostileKey(): HostileBase()}]
     metric.method = ["A:b", HostileBase(), HostileKey()]
-    written = metric._to_json()
+    written = waiting_to_json(metric)
     assert written == records_to_json(metric.to_records())
     items = [record["item"] for record in json.loads(written)]
     assert items == ["A", HOSTILE_TEXT, "<HostileKey without text>"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from logged import fresh_name, warnings
 from phanos import metrics
-from phanos._phanos import record_to_str, records_to_json
+from phanos._phanos import record_to_str, records_to_json, waiting_to_json
 
 DEEPEST = 254
 
@@ -109,12 +109,12 @@ def test_a_metric_tells_of_its_columns_and_of_its_own_attributes(
     metric = metrics.Info(fresh_name("info"), "JOB")
     metric.units = unit()
     metric.info_({"a": odd()}, None, None)
-    metric._to_json()
+    waiting_to_json(metric)
     lines = warnings(caplog)
     assert len(lines) == 2
     assert unit.__name__ in lines[0]
     assert odd.__name__ in lines[1]
-    metric._to_json()
+    waiting_to_json(metric)
     assert warnings(caplog) == lines
 
 

@@ -17,6 +17,7 @@ from support import (
     DEADLINE_S,
     CollectingHandler,
     assert_tree_at_rest,
+    drive,
     make_profiler,
     output_of,
     path_of,
@@ -224,8 +225,101 @@ def test_coroutines_of_one_context_may_end_in_any_order(first: int, setting: boo
     assert_tree_at_rest(profiler)
 
 
-def test_the_supported_interpreters_put_variables_back_instead_of_setting_them_anew() -> None:
-    assert make_profiler(CollectingHandler())._core.puts_back
+@pytest.mark.parametrize("kind", ["function", "generator", "coroutine"])
+@pytest.mark.parametrize("setting", [False, True])
+def test_a_call_that_leaves_a_coroutine_suspended_puts_back_what_was_before(
+    kind: str, setting: bool
+) -> None:
+    handler = CollectingHandler()
+    profiler = make_profiler(handler)
+    suspended: list[Any] = []
+
+    @types.coroutine
+    def once() -> Iterator[None]:
+        yield
+
+    @profiler.profile
+    async def later() -> None:
+        await once()
+
+    def prime() -> None:
+        if setting:
+            VARIABLES[0].set(object())
+        suspended.append(later())
+        suspended[-1].send(None)
+
+    @profiler.profile
+    def function() -> None:
+        prime()
+
+    @profiler.profile
+    def generator() -> Iterator[None]:
+        prime()
+        yield
+
+    @profiler.profile
+    async def coroutine() -> None:
+        prime()
+
+    @profiler.profile
+    def leaf() -> None:
+        """Show what is current."""
+
+    def body() -> None:
+        for _ in range(3):
+            if kind == "function":
+                function()
+            elif kind == "generator":
+                running = generator()
+                next(running)
+            else:
+                drive(coroutine())
+            assert profiler.curr_node.get() is profiler.tree.root
+            leaf()
+            suspended.pop().close()
+            assert profiler.curr_node.get() is profiler.tree.root
+            leaf()
+
+    contextvars.Context().run(body)
+    assert handler.counts()[f"{ITEM}:leaf"] == 6
+    gc.collect()
+    assert_tree_at_rest(profiler)
+
+
+def test_a_generator_that_left_a_coroutine_suspended_goes_on_as_itself() -> None:
+    handler = CollectingHandler()
+    profiler = make_profiler(handler)
+    suspended: list[Any] = []
+
+    @types.coroutine
+    def once() -> Iterator[None]:
+        yield
+
+    @profiler.profile
+    async def later() -> None:
+        await once()
+
+    @profiler.profile
+    def setting() -> None:
+        VARIABLES[0].set(object())
+
+    @profiler.profile
+    def generator() -> Iterator[None]:
+        suspended.append(later())
+        suspended[-1].send(None)
+        yield
+        for _ in range(2):
+            setting()
+            assert path_of(profiler) == f"{ITEM}:generator"
+
+    def body() -> None:
+        assert list(generator()) == [None]
+        suspended.pop().close()
+        assert profiler.curr_node.get() is profiler.tree.root
+
+    contextvars.Context().run(body)
+    assert handler.counts()[f"{ITEM}:generator.setting"] == 2
+    assert_tree_at_rest(profiler)
 
 
 class Value:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from phanos import metrics
-from phanos._phanos import records_to_json
+from phanos._phanos import records_to_json, waiting_to_json
 from support import CollectingHandler, make_profiler
 
 GOLDEN = (
@@ -38,7 +38,7 @@ def test_columns_have_the_bytes_that_consumers_know() -> None:
     metric.values = [("observe", 0.09)]
     metric.label_values = [{"error_raised": False}]
     metric.method = ["A:root.leaf"]
-    assert metric._to_json() == GOLDEN
+    assert waiting_to_json(metric) == GOLDEN
 
 
 def test_records_of_calls_become_what_their_dicts_become() -> None:
@@ -50,7 +50,7 @@ def test_records_of_calls_become_what_their_dicts_become() -> None:
 
     def keep(result: Any, args: Any, kwargs: Any) -> None:
         written.extend(
-            (metric._to_json(), metric.to_records()) for metric in profiler.metrics.values()
+            (waiting_to_json(metric), metric.to_records()) for metric in profiler.metrics.values()
         )
 
     @profiler.profile
@@ -79,7 +79,7 @@ def test_records_of_calls_become_what_their_dicts_become() -> None:
 
 def test_no_records_are_an_empty_array() -> None:
     assert records_to_json([]) == b"[]"
-    assert metrics.Gauge("gauge", "JOB", "units")._to_json() == b"[]"
+    assert waiting_to_json(metrics.Gauge("gauge", "JOB", "units")) == b"[]"
 
 
 @pytest.mark.parametrize(
@@ -110,13 +110,13 @@ def test_only_complete_rows_of_columns_are_written() -> None:
     metric.values = [("observe", 0.09), ("observe", 1.0)]
     metric.label_values = [{"error_raised": False}]
     metric.method = ["A:root.leaf", "A:root"]
-    assert metric._to_json() == GOLDEN
+    assert waiting_to_json(metric) == GOLDEN
 
 
 def test_writing_columns_leaves_the_records_waiting() -> None:
     metric = metrics.Info("info", "JOB")
     metric.info_({"version": "1"}, None, None)
-    first = metric._to_json()
+    first = waiting_to_json(metric)
     assert len(metric.values) == 1
-    assert metric._to_json() == first
+    assert waiting_to_json(metric) == first
     assert json.loads(first)[0]["value"] == ["info", {"version": "1"}]

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use phanos::core::column::Columns;
-use phanos::core::label;
-use phanos::core::pace::{INTERVAL, Pace};
+use phanos_core::column::Columns;
+use phanos_core::label;
+use phanos_core::pace::{INTERVAL, Pace};
 
 fn filled(rows: u32) -> Columns<u32, u32, u32> {
     let mut columns = Columns::default();

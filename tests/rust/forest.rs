@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use phanos::core::forest::{Forest, NodeId};
+use phanos_core::forest::{Forest, NodeId};
 use proptest::prelude::*;
 
 fn values(forest: &Forest<u32>, ids: &[NodeId]) -> Vec<u32> {

@@ -1,10 +1,10 @@
 //! The JSON of values and records.
 
-use phanos::core::json::{write_head, write_number, write_string, write_value};
-use phanos::core::number;
-use phanos::core::path::item_of;
-use phanos::core::record::{Labels, Metric};
-use phanos::core::value::Value;
+use phanos_core::json::{write_head, write_number, write_string, write_value};
+use phanos_core::number;
+use phanos_core::path::item_of;
+use phanos_core::record::{Labels, Metric};
+use phanos_core::value::Value;
 use proptest::prelude::*;
 
 /// What `write` appends.

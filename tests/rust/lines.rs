@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use phanos::core::lines::Lines;
-use phanos::core::path::Path;
-use phanos::core::record::{Labels, Metric};
-use phanos::core::value::Value;
+use phanos_core::lines::Lines;
+use phanos_core::path::Path;
+use phanos_core::record::{Labels, Metric};
+use phanos_core::value::Value;
 use proptest::prelude::*;
 
 fn metric() -> Metric {

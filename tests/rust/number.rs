@@ -1,6 +1,6 @@
 //! Numbers as text.
 
-use phanos::core::number::{milliseconds, write_python};
+use phanos_core::number::{milliseconds, write_python};
 use proptest::prelude::*;
 
 fn python(number: f64) -> String {

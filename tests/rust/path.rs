@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use phanos::core::path::{Path, PathCache, hash_name, item_of};
+use phanos_core::path::{Path, PathCache, hash_name, item_of};
 use proptest::prelude::*;
 
 fn name(text: &str) -> Arc<str> {

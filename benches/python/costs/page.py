@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from costs.tables import (
     delivery_table,
     growth_table,
     imports_table,
+    summary_table,
     sustained_table,
 )
 
@@ -71,8 +73,8 @@ def version_section(result: Result) -> str:
 
 
 def folded(title: str, text: str) -> str:
-    """A part that readers open."""
-    return f"<details><summary>{title}</summary>\n\n{text}\n\n</details>"
+    """A part that readers open; `markdown` is for the site, where HTML holds none otherwise."""
+    return f'<details markdown="1"><summary>{title}</summary>\n\n{text}\n\n</details>'
 
 
 def memory_lines(result: Result) -> str:
@@ -90,40 +92,59 @@ def memory_lines(result: Result) -> str:
 
 
 def section(results: Sequence[Result], charts: str) -> str:
-    """All that a program writes into the section of the README."""
+    """All that a program writes into the page of costs; `charts`: their folder, from there."""
     first, *others = results
     parts = [
-        f"![Time per call by case and library]({charts}/{CALLS_CHART})",
-        f"**CPython {first.python}**",
+        "## One call",
+        f"![Time per call by case and library]({charts}{CALLS_CHART})",
+        f"CPython {first.python}:",
         version_section(first),
         *(folded(f"CPython {other.python}", version_section(other)) for other in others),
-        f"![How the cost grows]({charts}/{GROWTH_CHART})",
+        "## How the cost grows",
+        f"![Time per call beside more and more of what may slow it down]({charts}{GROWTH_CHART})",
         folded(f"The same in numbers, CPython {first.python}", growth_table(first)),
+        "## Importing, memory and disk",
         imports_table(first),
         memory_lines(first),
-        sustained_table(first.delivery) if first.delivery is not None else "",
+        sustained_section(first),
+        "## Measured on",
         "\n".join(f"- {setting(result)}" for result in results),
     ]
     return "\n\n".join(part for part in parts if part)
 
 
+def sustained_section(result: Result) -> str:
+    """As many records as possible; empty where there was no broker."""
+    if result.delivery is None:
+        return ""
+    return f"## Records per second, to RabbitMQ\n\n{sustained_table(result.delivery)}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="costs.page", description=__doc__)
     parser.add_argument("--results", type=Path, required=True, help="folder that keeps the numbers")
-    parser.add_argument("--charts", type=Path, help="folder for the charts, as the page names it")
-    parser.add_argument("--write", type=Path, metavar="PAGE", help="page with the markers")
+    parser.add_argument("--write", type=Path, metavar="PAGE", help="page with the markers `costs`")
+    parser.add_argument("--charts", type=Path, help="folder for the charts of that page")
+    parser.add_argument(
+        "--summary", type=Path, metavar="PAGE", help="page with the markers `costs-summary`"
+    )
     told = parser.parse_args()
     results = newest(told.results)
     for result in results:
         print(f"\n{setting(result)}\n\n{version_section(result)}\n")
         print("\n".join(targets.checked(result)))
     if told.write is not None:
-        write(told.write, told.charts, results)
+        write(told.write, told.charts or told.write.parent, results)
+    if told.summary is not None:
+        put_between_markers(told.summary, "costs-summary", summary_table(results[0]))
 
 
 def write(page: Path, charts: Path, results: Sequence[Result]) -> None:
+    """Put the tables into the page, and the charts beside it or wherever they are to go."""
     first = results[0]
-    page.write_text(replaced(page.read_text(), "costs", section(results, charts.as_posix())))
+    way = os.path.relpath(charts, page.parent)
+    prefix = "" if way == "." else f"{Path(way).as_posix()}/"
+    put_between_markers(page, "costs", section(results, prefix))
     charts.mkdir(parents=True, exist_ok=True)
     found = {
         CALLS_CHART: chart_calls.chart(rows(first), caption(first)),
@@ -131,6 +152,16 @@ def write(page: Path, charts: Path, results: Sequence[Result]) -> None:
     }
     for name, text in found.items():
         (charts / name).write_text(text)
+
+
+def put_between_markers(page: Path, name: str, text: str) -> None:
+    """
+    Replace what a page has between the markers of that name.
+
+    Raises:
+        ValueError: the page does not have them exactly once.
+    """
+    page.write_text(replaced(page.read_text(), name, text))
 
 
 if __name__ == "__main__":

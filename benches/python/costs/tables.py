@@ -10,7 +10,7 @@ from costs.axis import duration
 from costs.delivery import BATCHES
 from costs.participants import NEW, OLD, OPENTELEMETRY, PARTICIPANTS, PROMETHEUS
 from costs.results import Result
-from costs.rows import WRAPPER, Row
+from costs.rows import WRAPPER, Row, rows
 from costs.statistics import Cost
 
 NONE = "—"
@@ -30,15 +30,22 @@ SERIES = {
     "metrics": "metrics that are registered and not used, per root call",
     "labels": "labels of `counter.inc`, the operation alone",
 }
+SUMMARY = {
+    "idle_sync": "nothing is recorded: no handler",
+    "nested_sync": "recorded, function",
+    "nested_async": "recorded, coroutine",
+    "sync_up": "recorded and handed over to RabbitMQ",
+}
+"""Cases of the table in the README, by name."""
 FRACTION = "0.4.0 / 0.3.2"
 PIP = "pip"
-"""Everybody has it: not counted, even where it is required."""
+"""Part of every environment: not counted, even where it is required."""
 
 
-def markdown(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def markdown(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     """A table: titles to the left, numbers to the right."""
     rule = ["---", *(["---:"] * (len(head) - 1))]
-    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *rows))
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, rule, *lines))
 
 
 def cell(cost: Cost | None) -> str:
@@ -54,23 +61,38 @@ def fraction(old: Cost | None, new: Cost | None) -> str:
     return f"1/{float(f'{times:.2g}'):,.0f}" if times >= 9.95 else f"1/{times:.1f}"
 
 
-def calls_table(rows: Iterable[Row]) -> str:
+def calls_table(found: Iterable[Row]) -> str:
     """Nanoseconds per call above the bare call."""
     lines: list[list[str]] = []
-    for row in rows:
+    for row in found:
         cells = [cell(row.costs.get(key)) for key, _ in COLUMNS]
         lines.append([row.title, *cells, fraction(row.costs.get(OLD.key), row.costs.get(NEW.key))])
     return markdown(["ns per call", *(title for _, title in COLUMNS), FRACTION], lines)
 
 
-def delivery_table(rows: Iterable[Row]) -> str:
+def delivery_table(found: Iterable[Row]) -> str:
     """The same for calls whose costs are of very different sizes."""
     lines: list[list[str]] = []
-    for row in rows:
+    for row in found:
         old, new = row.costs[OLD.key], row.costs[NEW.key]
         cells = [f"{duration(cost.minimum)} ({duration(cost.median)})" for cost in (old, new)]
         lines.append([row.title, *cells, fraction(old, new)])
     return markdown(["time per call", OLD.title, NEW.title, FRACTION], lines)
+
+
+def summary_table(result: Result) -> str:
+    """A few rows for a first look: the smallest costs of both versions of phanos."""
+    found = rows(result)
+    lines: list[list[str]] = []
+    for name, title in SUMMARY.items():
+        if name not in found:
+            continue
+        old, new = (found[name].costs.get(one.key) for one in (OLD, NEW))
+        if old is not None and new is not None:
+            cells = [duration(cost.minimum) for cost in (old, new)]
+            lines.append([title, *cells, fraction(old, new)])
+    head = f"one call, CPython {'.'.join(map(str, result.minor))}"
+    return markdown([head, OLD.title, NEW.title, FRACTION], lines)
 
 
 def growth_table(result: Result) -> str:

@@ -1,4 +1,4 @@
-"""What the README shows of RabbitMQ works as shown, with another broker."""
+"""What docs/rabbitmq.md shows works as shown, with another broker."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from certificates import Authority
-from readme import blocks
+from pages import programs
 from receiver import Receiver
 from support import output_of
 
@@ -28,7 +28,7 @@ assert phanos.profiler.flush(timeout_s=20)
 def test_the_dict_configures(
     tls_broker: Node, authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = blocks()[2]
+    program = programs("docs/rabbitmq.md")[0].text
     for shown, here in [
         ('"host": "rabbitmq.example"', f'"host": "{HOST}", "port": {tls_broker.tls_port}'),
         ('"user": "profiling"', '"user": "guest"'),

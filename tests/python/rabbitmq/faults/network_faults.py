@@ -24,7 +24,7 @@ def connection_ended(scene: Scene) -> None:
     scene.record()
 
 
-@scenario("half-open connection: bytes vanish, nobody is told")
+@scenario("half-open connection: bytes vanish without a sign")
 def half_open(scene: Scene) -> None:
     scene.record()
     scene.proxy.half_open()

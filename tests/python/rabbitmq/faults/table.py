@@ -1,4 +1,4 @@
-"""Outcomes as a table, for people and for the README."""
+"""Outcomes as a table, for a terminal and for docs/reliability.md."""
 
 from __future__ import annotations
 

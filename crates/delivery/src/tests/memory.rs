@@ -1,0 +1,44 @@
+//! What waiting records take.
+
+use std::fs;
+
+use super::fixtures::{metric, number};
+use crate::buffer::Buffer;
+use phanos_core::path::{Path, TextSlot};
+
+const RECORDS: usize = 1_000_000;
+const LIMIT: usize = 40_000_000;
+
+/// Bytes that the allocator took from the system.
+fn resident() -> usize {
+    let pages = fs::read_to_string("/proc/self/statm").expect("Linux");
+    let resident: usize = pages.split(' ').nth(1).expect("pages").parse().expect("a number");
+    resident * 4096
+}
+
+/// A profiled call's record, as a profiler puts it down: 24 bytes, and its context's text once
+/// per chunk.
+#[test]
+fn a_million_records_take_less_than_40_megabytes() {
+    let buffer = Buffer::new(usize::MAX / 2);
+    let metric = metric("time_profiler");
+    let paths: Vec<_> = (0..100).map(|i| Path::literal(&format!("Owner:root.leaf{i}"))).collect();
+    let before = resident();
+    for record in 0..RECORDS {
+        let path = &paths[record % paths.len()];
+        buffer.push(|chunk| {
+            let metric = chunk.metric(&metric);
+            let slot: TextSlot = chunk.text(path.slot().get(), |text| path.write_text(text));
+            path.slot().set(slot);
+            chunk.push(metric, slot, number(0.09));
+        });
+    }
+    let taken = resident().saturating_sub(before);
+    assert_eq!(buffer.records(), RECORDS as u64);
+    assert!(taken < LIMIT, "{taken} bytes for {RECORDS} records");
+    let mut counted = 0;
+    while let Some((chunk, _)) = buffer.take() {
+        counted += chunk.bytes;
+    }
+    assert!(counted < LIMIT && counted > 24 * RECORDS, "{counted} bytes counted");
+}

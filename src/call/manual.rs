@@ -1,0 +1,70 @@
+//! Calls that users begin and end by hand: `set_curr_node` and `delete_curr_node`.
+
+use std::rc::Rc;
+
+use pyo3::prelude::*;
+
+use phanos_core::path::{Path, hash_name};
+
+use crate::call::function::ProfiledFunction;
+use crate::profiler::core::ProfilerCore;
+use crate::tree::context::call_name;
+use crate::tree::node::Node;
+use crate::tree::owner;
+
+/// A new node for a call of `callable` under the current one, current from now on.
+///
+/// Errors: `TypeError` if `callable` has no name.
+#[pyfunction]
+pub(crate) fn open_node<'py>(
+    core: &Bound<'py, ProfilerCore>,
+    callable: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, Node>> {
+    let py = core.py();
+    let tree = core.get().tree.get();
+    let caller = tree.current(py)?;
+    let path = path_of(core.get(), callable, &caller.get().path(py))?;
+    let method = ProfiledFunction::site(callable).map_or(callable, |site| site.function.bind(py));
+    let node = Node::waiting(py)?;
+    Node::begin(&node, path, method, caller, || tree.root(py))?;
+    tree.set_current(&node)?;
+    Ok(node)
+}
+
+/// Removes a node from [`open_node`]; what was current before it is current again.
+#[pyfunction]
+pub(crate) fn close_node(core: &Bound<'_, ProfilerCore>, node: &Bound<'_, Node>) -> PyResult<()> {
+    let py = core.py();
+    let tree = core.get().tree.get();
+    let caller = match node.get().caller(py).or_else(|| node.get().parent_of(py)) {
+        Some(caller) => caller.into_bound(py),
+        None => tree.root(py)?,
+    };
+    node.get().remove(py);
+    tree.set_current(&caller)
+}
+
+/// True if `node` began with no profiled call above it at all.
+#[pyfunction]
+pub(crate) fn began_as_root(py: Python<'_>, node: &Bound<'_, Node>) -> bool {
+    node.get().caller(py).is_none_or(|caller| caller.get().path(py).is_empty())
+}
+
+/// The path of a call of `callable`, decorated or not, under `caller`.
+fn path_of(
+    core: &ProfilerCore,
+    callable: &Bound<'_, PyAny>,
+    caller: &Rc<Path>,
+) -> PyResult<Rc<Path>> {
+    let py = callable.py();
+    if let Some(site) = ProfiledFunction::site(callable) {
+        return Ok(core.path(py, site, caller));
+    }
+    let paths = &core.tree.get().paths;
+    let name = call_name(callable)?;
+    if caller.is_empty() {
+        return Ok(owner::resolve(callable, &name, paths).0);
+    }
+    let hash = hash_name(&name);
+    Ok(paths.with(py, |paths| paths.child(caller, &name.into(), hash)))
+}

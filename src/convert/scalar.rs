@@ -1,0 +1,30 @@
+//! Values that look alike in text and in JSON: None, flags, numbers, strings.
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
+
+use phanos_core::value::Value;
+
+/// The value of what needs no more than its own bytes in either form: None, flags, numbers up
+/// to 64 bits and strings, all of exactly these classes.
+pub(crate) fn scalar_of(object: &Bound<'_, PyAny>) -> Option<Value> {
+    if let Ok(number) = object.cast_exact::<PyFloat>() {
+        Some(Value::Float(number.value()))
+    } else if let Ok(text) = object.cast_exact::<PyString>() {
+        text.to_str().ok().map(|text| Value::Text(text.into()))
+    } else if let Ok(flag) = object.cast_exact::<PyBool>() {
+        Some(Value::Bool(flag.is_true()))
+    } else if let Ok(number) = object.cast_exact::<PyInt>() {
+        integer_of(number)
+    } else {
+        object.is_none().then_some(Value::None)
+    }
+}
+
+/// The number, unless it has more than 64 bits.
+pub(crate) fn integer_of(integer: &Bound<'_, PyInt>) -> Option<Value> {
+    match integer.extract::<i64>() {
+        Ok(small) => Some(Value::Int(small)),
+        Err(_) => integer.extract::<u64>().ok().map(Value::Unsigned),
+    }
+}

@@ -1,0 +1,133 @@
+//! A metric's columns as the three lists that users see and edit.
+
+use std::rc::Rc;
+
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyList;
+
+use crate::metric::base::Metric;
+use crate::metric::cell::{Columns, LabelCell, MethodCell, ValueCell};
+use crate::tree::node::Node;
+
+/// Of values, labels and methods.
+pub(crate) type Lengths = (usize, usize, usize);
+
+/// Which column; Python numbers them as `phanos._column.ColumnIndex`.
+#[derive(Clone, Copy)]
+pub(crate) enum ColumnIndex {
+    Values,
+    Labels,
+    Methods,
+}
+
+impl FromPyObject<'_, '_> for ColumnIndex {
+    type Error = PyErr;
+
+    fn extract(index: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        match index.extract::<u8>()? {
+            0 => Ok(Self::Values),
+            1 => Ok(Self::Labels),
+            2 => Ok(Self::Methods),
+            other => Err(PyValueError::new_err(format!("no column {other}"))),
+        }
+    }
+}
+
+impl Metric {
+    /// Items of a column, as a new list.
+    pub(crate) fn items<'py>(
+        &self,
+        py: Python<'py>,
+        column: ColumnIndex,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let length = self.with_columns(py, |columns| match column {
+            ColumnIndex::Values => columns.values.len(),
+            ColumnIndex::Labels => columns.labels.len(),
+            ColumnIndex::Methods => columns.methods.len(),
+        });
+        let items = PyList::empty(py);
+        for index in 0..length {
+            let item = match column {
+                ColumnIndex::Values => self
+                    .with_columns(py, |columns| columns.values.get(index).map(|v| v.copied(py)))
+                    .map(|value| value.to_item(py)),
+                ColumnIndex::Labels => self
+                    .with_columns(py, |columns| columns.labels.get(index).map(|l| l.copied(py)))
+                    .map(|labels| labels.to_item(py)),
+                ColumnIndex::Methods => self
+                    .with_columns(py, |columns| columns.methods.get(index).map(|m| m.copied(py)))
+                    .map(|method| Ok(method.to_item(py))),
+            };
+            let Some(item) = item else { break };
+            items.append(item?)?;
+        }
+        Ok(items)
+    }
+
+    /// Replaces a column by `items`.
+    ///
+    /// Errors: what iterating raises.
+    pub(crate) fn replace_items(
+        &self,
+        py: Python<'_>,
+        column: ColumnIndex,
+        items: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        let items = items.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+        match column {
+            ColumnIndex::Values => {
+                let cells = items.into_iter().map(ValueCell::from_item).collect();
+                drop(self.change(py, |columns| std::mem::replace(&mut columns.values, cells)));
+            }
+            ColumnIndex::Labels => {
+                let cells =
+                    items.into_iter().map(|item| LabelCell::Object(item.unbind())).collect();
+                drop(self.change(py, |columns| std::mem::replace(&mut columns.labels, cells)));
+            }
+            ColumnIndex::Methods => {
+                let cells =
+                    items.into_iter().map(|item| MethodCell::Object(item.unbind())).collect();
+                drop(self.change(py, |columns| std::mem::replace(&mut columns.methods, cells)));
+            }
+        }
+        Ok(())
+    }
+
+    /// Lengths of the three columns.
+    pub(crate) fn lengths(&self, py: Python<'_>) -> Lengths {
+        self.with_columns(py, |columns| {
+            (columns.values.len(), columns.labels.len(), columns.methods.len())
+        })
+    }
+
+    /// Cuts the columns back to lengths from [`Self::lengths`].
+    pub(crate) fn cut(&self, py: Python<'_>, lengths: Lengths) {
+        drop(self.change(py, |columns| Columns {
+            values: columns.values.split_off(lengths.0.min(columns.values.len())),
+            labels: columns.labels.split_off(lengths.1.min(columns.labels.len())),
+            methods: columns.methods.split_off(lengths.2.min(columns.methods.len())),
+        }));
+    }
+
+    /// Appends labels and method until both columns are as long as the values.
+    pub(crate) fn fill(
+        &self,
+        py: Python<'_>,
+        labels: &Bound<'_, PyAny>,
+        method: &Bound<'_, PyAny>,
+    ) {
+        let path = method.cast::<Node>().ok().map(|node| node.get().path(py));
+        self.with_columns(py, |columns| {
+            while columns.labels.len() < columns.values.len() {
+                columns.labels.push(LabelCell::Object(labels.clone().unbind()));
+            }
+            while columns.methods.len() < columns.values.len() {
+                columns.methods.push(match &path {
+                    Some(path) => MethodCell::Path(Rc::clone(path)),
+                    None => MethodCell::Object(method.clone().unbind()),
+                });
+            }
+        });
+    }
+}

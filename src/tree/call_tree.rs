@@ -1,0 +1,143 @@
+//! A profiler's tree of calls, as far as metrics know it: its root, which node is current, the
+//! paths of its calls, and how many records wait.
+
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+use phanos_core::path::PathCache;
+
+use crate::interp::entry::known;
+use crate::interp::gil_cell::{GilCell, GilValue};
+use crate::tree::current::{ContextToken, CurrentNode};
+use crate::tree::node::Node;
+
+/// Paths remembered per profiler: 100,000 distinct ones stay interned, and memory for them
+/// stays below 20 MB.
+const PATHS: usize = 1 << 17;
+
+/// The default profiler's tree, for metrics that were not added to any profiler.
+static DEFAULT: GilCell<Option<Py<CallTree>>> = GilCell::new(None);
+
+#[pyclass(module = "phanos._phanos", frozen)]
+pub(crate) struct CallTree {
+    current: CurrentNode,
+    root: GilCell<Option<Py<Node>>>,
+    /// Records waiting in the metrics of this profiler.
+    waiting: GilValue<usize>,
+    pub(crate) paths: GilCell<PathCache>,
+}
+
+impl CallTree {
+    /// A tree below `root`, whose current node is kept in a context variable called `name`.
+    pub(crate) fn new(name: &CStr, root: &Bound<'_, Node>) -> PyResult<Self> {
+        Ok(Self {
+            current: CurrentNode::new(name, root)?,
+            root: GilCell::new(Some(root.clone().unbind())),
+            waiting: GilValue::new(0),
+            paths: GilCell::new(PathCache::new(PATHS)),
+        })
+    }
+
+    /// The tree of the default profiler.
+    pub(crate) fn default_tree(py: Python<'_>) -> Option<Py<Self>> {
+        DEFAULT.object(py)
+    }
+
+    pub(crate) fn make_default(tree: &Py<Self>, py: Python<'_>) {
+        DEFAULT.set(py, Some(tree.clone_ref(py)));
+    }
+
+    /// The context variable that holds the current node.
+    pub(crate) fn variable(&self) -> &Py<PyAny> {
+        self.current.variable()
+    }
+
+    pub(crate) fn root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
+        match self.root.bound(py) {
+            Some(root) => Ok(root),
+            None => Node::new_root(py), // Only after the garbage collector cleared this object.
+        }
+    }
+
+    pub(crate) fn set_root(&self, py: Python<'_>, root: Py<Node>) {
+        self.root.set(py, Some(root));
+    }
+
+    /// True if no live call stands above `node`.
+    pub(crate) fn is_top(&self, py: Python<'_>, node: &Bound<'_, Node>) -> bool {
+        self.root.with(py, |root| root.as_ref().is_none_or(|root| node.get().is_top(py, root)))
+    }
+
+    /// Notes that `more` records wait and `less` do so no longer.
+    pub(crate) fn count_waiting(&self, py: Python<'_>, more: usize, less: usize) {
+        self.waiting.set(py, (self.waiting.get(py) + more).saturating_sub(less));
+    }
+
+    pub(crate) fn waiting(&self, py: Python<'_>) -> usize {
+        self.waiting.get(py)
+    }
+
+    /// The node that `curr_node.get()` gives in the running context.
+    #[inline]
+    pub(crate) fn current<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
+        match self.current.get(py)? {
+            Some(node) => Ok(node),
+            None => self.root(py),
+        }
+    }
+
+    /// Makes `node` current for good.
+    pub(crate) fn set_current(&self, node: &Bound<'_, Node>) -> PyResult<()> {
+        self.current.set(node).map(drop)
+    }
+
+    /// Makes `node` current until [`Self::leave`]; `token`, which is empty, is filled.
+    #[inline]
+    pub(crate) fn enter(&self, node: &Bound<'_, Node>, token: &ContextToken) -> PyResult<()> {
+        self.current.enter(node, token)
+    }
+
+    /// Makes the node current that was so before `node` was entered.
+    #[inline]
+    pub(crate) fn leave(&self, node: &Bound<'_, Node>, token: &ContextToken) {
+        if !self.current.leave(node, token) {
+            known(node.py(), || self.leave_elsewhere(node));
+        }
+    }
+
+    /// A coroutine or generator goes on in another context than it was started in. Only a
+    /// context copied meanwhile has the node.
+    #[cold]
+    fn leave_elsewhere(&self, node: &Bound<'_, Node>) {
+        let py = node.py();
+        if !self.current(py).is_ok_and(|current| current.is(node)) {
+            return;
+        }
+        let caller = node.get().caller(py).map(|caller| caller.into_bound(py));
+        if let Some(caller) = caller.or_else(|| self.root.bound(py))
+            && self.current.set(&caller).is_err()
+        {
+            // SAFETY: the interpreter lock is held; without memory for a token there is
+            // nothing left to try.
+            unsafe { ffi::PyErr_Clear() };
+        }
+    }
+}
+
+#[pymethods]
+impl CallTree {
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(self.current.variable())?;
+        // SAFETY: the collector runs with the interpreter lock held.
+        unsafe { self.root.try_with(|root| visit.call(&*root)).unwrap_or(Ok(())) }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        drop(self.root.replace(py, None));
+    }
+}

@@ -1,0 +1,171 @@
+//! Which node is current: a `ContextVar`, set when a call begins and reset when it ends.
+
+#![allow(unsafe_code)]
+
+use std::ffi::CStr;
+use std::ptr;
+
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+
+use crate::interp::gil_cell::GilValue;
+use crate::interp::user_code;
+use crate::tree::node::Node;
+
+pub(crate) struct CurrentNode {
+    variable: Py<PyAny>,
+}
+
+/// Makes the node current again that was so before another one was entered; empty while that
+/// one is not entered.
+///
+/// A call keeps it in place: a value that is written in parts and copied as a whole at once
+/// makes the processor wait (10 to 25 ns of each call).
+#[derive(Default)]
+pub(crate) struct ContextToken(GilValue<Option<Py<PyAny>>>);
+
+impl ContextToken {
+    pub(crate) fn is_empty(&self, py: Python<'_>) -> bool {
+        !self.0.is_some(py)
+    }
+
+    /// # Safety
+    /// The calling thread holds the interpreter lock.
+    pub(crate) unsafe fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: as the caller promises.
+        unsafe { self.0.visit(visit) }
+    }
+
+    /// Drops the token: the node is not left any more. Runs code of users.
+    pub(crate) fn release(&self, py: Python<'_>) {
+        if let Some(token) = self.0.take(py) {
+            user_code::release(token.into_bound(py));
+        }
+    }
+}
+
+/// Keeps the garbage collector from running.
+///
+/// Up to CPython 3.11 any allocation can run it. Inside `ContextVar.set` a finalizer that
+/// sets a variable itself then frees the mapping that is being changed, and the interpreter
+/// crashes; a finalizer that calls a profiled function is enough. From 3.12 on it only runs
+/// between instructions.
+struct CollectorPaused {
+    #[cfg(not(Py_3_12))]
+    was_enabled: bool,
+}
+
+impl CollectorPaused {
+    fn new(_py: Python<'_>) -> Self {
+        #[cfg(not(Py_3_12))]
+        // SAFETY: the interpreter lock is held.
+        let was_enabled = unsafe { ffi::PyGC_Disable() } != 0;
+        Self {
+            #[cfg(not(Py_3_12))]
+            was_enabled,
+        }
+    }
+}
+
+impl Drop for CollectorPaused {
+    fn drop(&mut self) {
+        #[cfg(not(Py_3_12))]
+        if self.was_enabled {
+            // SAFETY: the interpreter lock is held: made and dropped within one call.
+            unsafe { ffi::PyGC_Enable() };
+        }
+    }
+}
+
+impl CurrentNode {
+    /// A new variable called `name`, whose value is `root` where nothing is current.
+    pub(crate) fn new(name: &CStr, root: &Bound<'_, Node>) -> PyResult<Self> {
+        // SAFETY: the name is copied; `root` is a valid object; the result owned or null.
+        let variable = unsafe {
+            let variable = ffi::PyContextVar_New(name.as_ptr(), root.as_ptr());
+            Bound::from_owned_ptr_or_err(root.py(), variable)?
+        };
+        Ok(Self { variable: variable.unbind() })
+    }
+
+    pub(crate) fn variable(&self) -> &Py<PyAny> {
+        &self.variable
+    }
+
+    /// The current node of the running context; `None` if a user set the variable to an object
+    /// that is no node.
+    #[inline]
+    pub(crate) fn get<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Node>>> {
+        let mut found = ptr::null_mut();
+        // SAFETY: `variable` is a ContextVar; `found` gets an owned reference or null.
+        let found = unsafe {
+            if ffi::PyContextVar_Get(self.variable.as_ptr(), ptr::null_mut(), &raw mut found) < 0 {
+                return Err(PyErr::fetch(py));
+            }
+            Bound::from_owned_ptr_or_opt(py, found)
+        };
+        Ok(found.and_then(|found| found.cast_into::<Node>().ok()))
+    }
+
+    /// Makes `node` current for good; returns the token of `ContextVar.set`.
+    pub(crate) fn set<'py>(&self, node: &Bound<'py, Node>) -> PyResult<Bound<'py, PyAny>> {
+        let py = node.py();
+        let _paused = CollectorPaused::new(py);
+        // SAFETY: both are valid objects; the token is an owned reference or null.
+        unsafe {
+            let token = ffi::PyContextVar_Set(self.variable.as_ptr(), node.as_ptr());
+            Bound::from_owned_ptr_or_err(py, token)
+        }
+    }
+
+    /// Makes `node` current until [`Self::leave`]; `token`, which is empty, is filled.
+    #[inline]
+    pub(crate) fn enter(&self, node: &Bound<'_, Node>, token: &ContextToken) -> PyResult<()> {
+        let py = node.py();
+        debug_assert!(token.is_empty(py), "entered twice");
+        token.0.set(py, Some(self.set(node)?.unbind()));
+        Ok(())
+    }
+
+    /// Makes the node current that was so before `node` was entered. False if `node` was entered
+    /// in another context than the running one, or is left already.
+    #[inline]
+    pub(crate) fn leave(&self, node: &Bound<'_, Node>, token: &ContextToken) -> bool {
+        let py = node.py();
+        let Some(token) = token.0.take(py) else { return false };
+        let token = token.into_bound(py);
+        let is_current = self.get(py).ok().flatten().is_some_and(|current| current.is(node));
+        let was_reset = self.reset(&token);
+        user_code::release(token);
+        if was_reset && !is_current {
+            self.skip_ended(py);
+        }
+        was_reset
+    }
+
+    /// Makes the nearest caller current whose call has not ended: calls that overlap without being
+    /// nested, such as coroutines that are sent to by turns, end in any order.
+    #[cold]
+    fn skip_ended(&self, py: Python<'_>) {
+        let mut current = self.get(py).ok().flatten();
+        while let Some(node) = current.take_if(|node| node.get().has_ended(py)) {
+            let Some(caller) = node.get().caller(py) else { break };
+            let caller = caller.into_bound(py);
+            drop(self.set(&caller));
+            current = Some(caller);
+        }
+    }
+
+    fn reset(&self, token: &Bound<'_, PyAny>) -> bool {
+        let _paused = CollectorPaused::new(token.py());
+        // SAFETY: both are valid objects.
+        unsafe {
+            let reset = ffi::PyContextVar_Reset(self.variable.as_ptr(), token.as_ptr()) == 0;
+            if !reset {
+                ffi::PyErr_Clear();
+            }
+            reset
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! The class of decorated functions, which `call` makes and floors below it ask for.
+
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::PyType;
+
+static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+
+/// The class, made by `make` when the first function is decorated.
+///
+/// Errors: those of `make`.
+pub(crate) fn get_or_make(
+    py: Python<'_>,
+    make: impl FnOnce() -> PyResult<Py<PyType>>,
+) -> PyResult<&Bound<'_, PyType>> {
+    CLASS.get_or_try_init(py, make).map(|class| class.bind(py))
+}
+
+/// True if `object` is a decorated function.
+pub(crate) fn is_decorated(object: &Bound<'_, PyAny>) -> bool {
+    CLASS.get(object.py()).is_some_and(|class| object.get_type().is(class))
+}

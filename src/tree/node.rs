@@ -1,0 +1,330 @@
+//! `phanos.tree.MethodTreeNode`: a profiled call as Python sees it.
+
+use std::rc::Rc;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::ffi;
+use pyo3::gc::{PyTraverseError, PyVisit};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+
+use phanos_core::forest::NodeId;
+use phanos_core::path::Path;
+
+use crate::interp::gil_cell::GilCell;
+use crate::tree::attributes::{self, Attributes};
+use crate::tree::context::{Context, path_of_method};
+use crate::tree::owner::owner_of;
+
+mod place;
+mod pool;
+
+struct State {
+    path: Rc<Path>,
+    /// Made when somebody looks; from then on it owns the path, since users may set it.
+    context: Option<Py<Context>>,
+    method: Option<Py<PyAny>>,
+    place: Option<NodeId>,
+    /// The node that was current when this one began: where live ancestors are looked for
+    /// after this one's place is gone, and what becomes current again.
+    caller: Option<Py<Node>>,
+    logger: Option<Py<PyAny>>,
+}
+
+// No `dict`: CPython 3.11 and 3.12 would make one for each node (40 ns), and while it does,
+// its garbage collector can visit a node that PyO3 has not filled in yet.
+#[pyclass(name = "MethodTreeNode", module = "phanos.tree", subclass, frozen, weakref)]
+pub(crate) struct Node {
+    state: GilCell<State>,
+    attributes: Attributes,
+}
+
+impl Node {
+    fn new_at(path: Rc<Path>, method: Option<Py<PyAny>>, caller: Option<Py<Self>>) -> Self {
+        Self {
+            state: GilCell::new(State {
+                path,
+                context: None,
+                method,
+                place: None,
+                caller,
+                logger: None,
+            }),
+            attributes: GilCell::new(None),
+        }
+    }
+
+    /// The root of a new tree: empty context, a place of its own.
+    pub(crate) fn new_root(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+        let root = Bound::new(py, Self::new_at(Path::literal(""), None, None))?;
+        place::of(&root)?;
+        Ok(root)
+    }
+
+    /// A node for a call that is still to begin.
+    pub(crate) fn waiting(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+        match pool::take(py) {
+            Some(node) => Ok(node),
+            None => Bound::new(py, Self::new_at(Path::literal(""), None, None)),
+        }
+    }
+
+    /// Makes a waiting node that of a call of `method` below `caller`, placed under the
+    /// nearest node that is still live.
+    pub(crate) fn begin<'py>(
+        slf: &Bound<'py, Self>,
+        path: Rc<Path>,
+        method: &Bound<'py, PyAny>,
+        caller: Bound<'py, Self>,
+        root: impl FnOnce() -> PyResult<Bound<'py, Self>>,
+    ) -> PyResult<()> {
+        let py = slf.py();
+        let place = place::under(slf, &caller, root)?;
+        // A waiting node has nothing but a path to drop.
+        slf.get().state.with(py, |state| {
+            state.path = path;
+            state.method = Some(method.clone().unbind());
+            state.caller = Some(caller.unbind());
+            state.place = Some(place);
+        });
+        Ok(())
+    }
+
+    pub(crate) fn path(&self, py: Python<'_>) -> Rc<Path> {
+        self.state.with(py, |state| match &state.context {
+            Some(context) => context.get().path(py),
+            None => Rc::clone(&state.path),
+        })
+    }
+
+    /// True for the node of a call that is over.
+    pub(crate) fn has_ended(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.place.is_none() && state.caller.is_some())
+    }
+
+    pub(crate) fn caller(&self, py: Python<'_>) -> Option<Py<Self>> {
+        self.state.with(py, |state| state.caller.as_ref().map(|caller| caller.clone_ref(py)))
+    }
+}
+
+#[pymethods]
+impl Node {
+    /// Takes whatever the `__init__` of a subclass takes.
+    #[new]
+    #[pyo3(signature = (*_args, **_kwargs), text_signature = "(method=None, logger=None)")]
+    fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
+        Self::new_at(Path::literal(""), None, None)
+    }
+
+    #[pyo3(signature = (method=None, logger=None))]
+    fn __init__(
+        &self,
+        py: Python<'_>,
+        method: Option<Bound<'_, PyAny>>,
+        logger: Option<Py<PyAny>>,
+    ) -> PyResult<()> {
+        let path = path_of_method(method.as_ref(), "MethodTreeNode")?;
+        let method = method.map(Bound::unbind);
+        let before = self.state.with(py, |state| {
+            state.path = path;
+            (
+                state.context.take(),
+                std::mem::replace(&mut state.method, method),
+                std::mem::replace(&mut state.logger, logger),
+            )
+        });
+        drop(before);
+        Ok(())
+    }
+
+    #[getter]
+    fn ctx(&self, py: Python<'_>) -> PyResult<Py<Context>> {
+        let (known, path, method) = self.state.with(py, |state| {
+            (
+                state.context.as_ref().map(|context| context.clone_ref(py)),
+                Rc::clone(&state.path),
+                state.method.as_ref().map(|method| method.clone_ref(py)),
+            )
+        });
+        if let Some(context) = known {
+            return Ok(context);
+        }
+        let context = Py::new(py, Context::of(path, method))?;
+        self.set_ctx(py, context.clone_ref(py));
+        Ok(context)
+    }
+
+    #[setter]
+    fn set_ctx(&self, py: Python<'_>, context: Py<Context>) {
+        let before = self.state.with(py, |state| state.context.replace(context));
+        drop(before);
+    }
+
+    #[getter]
+    fn parent(&self, py: Python<'_>) -> Option<Py<Self>> {
+        self.parent_of(py)
+    }
+
+    #[getter]
+    fn children<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.children_of(py))
+    }
+
+    #[getter]
+    fn logger(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
+        let own = |node: &Self| {
+            node.state.with(py, |state| state.logger.as_ref().map(|logger| logger.clone_ref(py)))
+        };
+        if let Some(logger) = own(self) {
+            return Ok(logger);
+        }
+        // Nodes made by a profiler log where the root of its tree does.
+        let mut next = self.caller(py);
+        while let Some(node) = next {
+            if let Some(logger) = own(node.get()) {
+                return Ok(logger);
+            }
+            next = node.get().caller(py);
+        }
+        Ok(py.import("logging")?.call_method1("getLogger", ("phanos",))?.unbind())
+    }
+
+    #[setter]
+    fn set_logger(&self, py: Python<'_>, logger: Option<Py<PyAny>>) {
+        let before = self.state.with(py, |state| std::mem::replace(&mut state.logger, logger));
+        drop(before);
+    }
+
+    #[getter]
+    #[allow(clippy::unused_self)] // A property is looked up on an object.
+    fn logged_name(&self) -> &'static str {
+        "phanos"
+    }
+
+    fn add_child<'py>(
+        slf: &Bound<'py, Self>,
+        child: Bound<'py, Self>,
+    ) -> PyResult<Bound<'py, Self>> {
+        let py = slf.py();
+        if !place::append(slf, &child)? {
+            return Err(PyTypeError::new_err(
+                "add_child expects a node that is not the parent itself nor above it",
+            ));
+        }
+        let node = child.get();
+        let parent_path = slf.get().path(py);
+        let path = node.path(py);
+        let path = if parent_path.is_empty() {
+            let method = node
+                .state
+                .with(py, |state| state.method.as_ref().map(|method| method.clone_ref(py)));
+            let owner = match method {
+                Some(method) => owner_of(method.bind(py))?,
+                None => String::new(),
+            };
+            Path::literal(&format!("{owner}:{path}"))
+        } else {
+            parent_path.child(path.text().into())
+        };
+        let before = node.state.with(py, |state| {
+            if let Some(context) = &state.context {
+                context.get().set_path(py, Rc::clone(&path));
+            }
+            let slf = slf.clone().unbind();
+            (std::mem::replace(&mut state.path, path), state.caller.replace(slf))
+        });
+        drop(before);
+        Ok(child)
+    }
+
+    #[pyo3(name = "_remove")]
+    fn remove_from_tree(&self, py: Python<'_>) -> bool {
+        self.remove(py)
+    }
+
+    /// Takes everything below this node out of the tree.
+    #[pyo3(name = "_clear_below")]
+    fn clear_below(&self, py: Python<'_>) {
+        drop(place::take_below(self, py));
+    }
+
+    fn __getattr__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        attributes::get(slf.as_any(), &slf.get().attributes, name)
+    }
+
+    fn __setattr__<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyString>,
+        value: Bound<'py, PyAny>,
+    ) -> PyResult<()> {
+        attributes::set(slf.as_any(), &slf.get().attributes, name, Some(value))
+    }
+
+    fn __delattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<()> {
+        attributes::set(slf.as_any(), &slf.get().attributes, name, None)
+    }
+
+    #[getter]
+    fn __dict__(&self, py: Python<'_>) -> Py<PyDict> {
+        attributes::all(py, &self.attributes)
+    }
+
+    #[allow(unsafe_code)]
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        // SAFETY: the collector runs with the interpreter lock held.
+        unsafe { self.attributes.try_with(|own| visit.call(&*own)) }.unwrap_or(Ok(()))?;
+        // SAFETY: as above.
+        let place = unsafe {
+            self.state.try_with(|state| {
+                visit.call(&state.context)?;
+                visit.call(&state.method)?;
+                visit.call(&state.caller)?;
+                visit.call(&state.logger)?;
+                Ok(state.place)
+            })
+        };
+        let Some(place) = place.transpose()?.flatten() else {
+            return Ok(());
+        };
+        // The forest keeps children on behalf of their parent.
+        // SAFETY: as above.
+        unsafe { place::visit_children(place, &visit) }
+    }
+
+    fn __clear__(&self, py: Python<'_>) {
+        let taken = self.state.with(py, |state| {
+            (state.context.take(), state.method.take(), state.caller.take(), state.logger.take())
+        });
+        drop(taken);
+        self.attributes.set(py, None);
+        self.clear_below(py);
+    }
+}
+
+impl Drop for Node {
+    #[allow(unsafe_code)]
+    fn drop(&mut self) {
+        // SAFETY: nodes live in Python objects, and those are freed with the interpreter
+        // lock held. Asking for it again costs 10 ns per call.
+        let py = unsafe { Python::assume_attached() };
+        // A node that ended as calls do has no place, and its caller is still referenced.
+        let (place, caller) =
+            self.state.with(py, |state| (state.place.take(), state.caller.take()));
+        if let Some(place) = place {
+            place::leave(py, place);
+        }
+        // Link by link: a long chain of ended callers would recurse as deep as it is long.
+        let mut next = caller;
+        while let Some(node) = next {
+            // SAFETY: a valid object, with the interpreter lock held.
+            next = if unsafe { ffi::Py_REFCNT(node.as_ptr()) } == 1 {
+                node.get().state.with(py, |state| state.caller.take())
+            } else {
+                None
+            };
+        }
+    }
+}
