@@ -17,7 +17,7 @@ use crate::interp::strand::{self, Strand};
 use crate::metric::ambient::{Ambient, Ambients};
 use crate::metric::cell::{Columns, LabelCell, MethodCell, Operation, ValueCell};
 use crate::metric::head::HeadCell;
-use crate::metric::lists::Lengths;
+use crate::metric::lists::{ColumnIndex, Lengths};
 use crate::metric::operation::{self, Stored};
 use crate::metric::record_dict::Template;
 use crate::metric::store::Store;
@@ -307,24 +307,29 @@ impl Metric {
         drop(self.take(py));
     }
 
-    /// Items of column `which` (0 values, 1 labels, 2 methods), as a new list.
-    fn _column<'py>(&self, py: Python<'py>, which: u8) -> PyResult<Bound<'py, PyList>> {
-        self.items(py, which)
+    /// Items of a column, as a new list.
+    fn _column<'py>(&self, py: Python<'py>, column: ColumnIndex) -> PyResult<Bound<'py, PyList>> {
+        self.items(py, column)
     }
 
-    /// Replaces column `which` by `items`.
-    fn _set_column(&self, py: Python<'_>, which: u8, items: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.replace_items(py, which, items)
+    /// Replaces a column by `items`.
+    fn _set_column(
+        &self,
+        py: Python<'_>,
+        column: ColumnIndex,
+        items: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.replace_items(py, column, items)
     }
 
-    /// Moves the waiting records to this thread or greenlet alone until `_reclaim`, so that
+    /// Moves the waiting records to this thread or greenlet alone until `_restore`, so that
     /// it can change one column after the other.
-    fn _lend(&self, py: Python<'_>) {
+    fn _checkout(&self, py: Python<'_>) {
         self.lend(py);
     }
 
-    /// Ends `_lend`: the records wait again, before those that came in meanwhile.
-    fn _reclaim(&self, py: Python<'_>) {
+    /// Ends `_checkout`: the records wait again, before those that came in meanwhile.
+    fn _restore(&self, py: Python<'_>) {
         self.reclaim(py);
     }
 
@@ -368,13 +373,18 @@ impl Metric {
     }
 
     /// Method and labels for operations that this thread or greenlet calls until its next
-    /// `_set_ambient`.
-    fn _set_ambient(&self, py: Python<'_>, method: Option<Py<PyAny>>, labels: Option<Py<PyAny>>) {
+    /// `_set_operation_defaults`.
+    fn _set_operation_defaults(
+        &self,
+        py: Python<'_>,
+        method: Option<Py<PyAny>>,
+        labels: Option<Py<PyAny>>,
+    ) {
         self.ambients.set(py, Ambient { method, labels });
     }
 
     /// Logs an error of `kind` unless one was logged within the last minute.
-    fn _complain(slf: &Bound<'_, Self>, kind: &str, message: &str) -> PyResult<()> {
+    fn _log_rate_limited(slf: &Bound<'_, Self>, kind: &str, message: &str) -> PyResult<()> {
         operation::complain(slf, kind, message)
     }
 

@@ -71,9 +71,9 @@ pub(crate) struct Plan {
     pub(crate) size: Option<Py<Metric>>,
     pub(crate) hooks: Hooks,
     /// Records that may wait before a nested call hands over.
-    pub(crate) limit: usize,
+    pub(crate) flush_threshold: usize,
     /// Records that may wait while there is no handler.
-    pub(crate) keep: usize,
+    pub(crate) max_unhandled: usize,
     /// A step of the call is the user's own: `profile_ext` runs the call, step by step.
     pub(crate) overridden: bool,
 }
@@ -81,7 +81,9 @@ pub(crate) struct Plan {
 #[pymethods]
 impl Plan {
     #[new]
-    #[pyo3(signature = (profiler, *, metrics, handlers, time, size, hooks, limit, keep, overridden))]
+    #[pyo3(signature = (
+        profiler, *, metrics, handlers, time, size, hooks, flush_threshold, max_unhandled, overridden
+    ))]
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn new(
         profiler: Py<PyAny>,
@@ -90,8 +92,8 @@ impl Plan {
         time: Option<Py<Metric>>,
         size: Option<Py<Metric>>,
         hooks: (Option<Py<PyAny>>, Option<Py<PyAny>>, Option<Py<PyAny>>, Option<Py<PyAny>>),
-        limit: usize,
-        keep: usize,
+        flush_threshold: usize,
+        max_unhandled: usize,
         overridden: bool,
     ) -> Self {
         let (before, after, before_root, after_root) = hooks;
@@ -117,8 +119,8 @@ impl Plan {
             time,
             size,
             hooks: Hooks { before, after, before_root, after_root },
-            limit,
-            keep,
+            flush_threshold,
+            max_unhandled,
             overridden,
         }
     }

@@ -147,7 +147,7 @@ fn begun_already() -> PyErr {
     PyTypeError::new_err("expected the call of a coroutine or generator that has not begun")
 }
 
-// `start` and `finish`, which every coroutine passes, are in `quick`.
+// `begin_coroutine` and `end`, which every coroutine passes, are in `quick`.
 #[pymethods]
 impl DeferredCall {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
@@ -163,13 +163,14 @@ impl DeferredCall {
         open(slf).map(drop)
     }
 
-    /// Ends a call that raised, while the exception is handled. True as `finish`.
+    /// Ends a call that raised, while the exception is handled. True as `end`.
+    #[pyo3(name = "end_failed")]
     fn finish_failed(slf: &Bound<'_, Self>) -> PyResult<bool> {
         conclude(slf, None, true)
     }
 
     /// Ends a call that returned `result` where nothing can be awaited: deliveries are queued.
-    #[pyo3(name = "end", signature = (result, /))]
+    #[pyo3(name = "end_generator", signature = (result, /))]
     fn end_generator<'py>(slf: &Bound<'py, Self>, result: &Bound<'py, PyAny>) -> PyResult<()> {
         if conclude(slf, Some(result), false)? {
             return settle(slf);
@@ -179,6 +180,7 @@ impl DeferredCall {
 
     /// Ends whatever of a call has not ended yet when an exception leaves its wrapper:
     /// nothing, nearly always.
+    #[pyo3(name = "ensure_ended")]
     fn fail(slf: &Bound<'_, Self>) -> PyResult<()> {
         if slf.get().awaits_deliveries(slf.py()) || conclude(slf, None, true)? {
             return settle(slf);
@@ -187,12 +189,13 @@ impl DeferredCall {
     }
 
     /// Takes the node of a finished call away, after its deliveries.
-    #[pyo3(name = "close")]
+    #[pyo3(name = "end_dispatched")]
     fn close_finished(slf: &Bound<'_, Self>) {
         close(slf);
     }
 
     /// An awaitable that makes the deliveries of a finished call.
+    #[pyo3(name = "dispatch")]
     fn deliver<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         slf.get()
@@ -200,7 +203,7 @@ impl DeferredCall {
             .map(|(plan, deliveries)| {
                 user_code::call_method(
                     plan.get().profiler.bind(py),
-                    intern!(py, "_deliver"),
+                    intern!(py, "_dispatch"),
                     &[&deliveries],
                 )
             })
