@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use phanos_core::json::{write_head, write_number, write_string, write_value};
+use phanos_core::json::write_string;
 use phanos_core::path::item_of;
 use phanos_core::record::Metric;
+use phanos_core::record_json::{write_head, write_number, write_value};
 
 use super::chunk::{Chunk, Content, Entry, Other};
 

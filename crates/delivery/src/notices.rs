@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use phanos_core::pace::Pace;
+use phanos_core::rate_limiter::RateLimiter;
 
 /// Lines kept at most; what does not fit is counted by the next line of its kind.
 const LINES: usize = 64;
@@ -32,7 +32,7 @@ pub(super) struct Notices {
 #[derive(Default)]
 struct Inner {
     lines: Vec<Notice>,
-    pace: Pace,
+    limiter: RateLimiter,
 }
 
 impl Notices {
@@ -46,7 +46,7 @@ impl Notices {
         if inner.lines.len() >= LINES {
             return;
         }
-        let Some(left_out) = inner.pace.due(kind, Instant::now()) else { return };
+        let Some(left_out) = inner.limiter.admit(kind, Instant::now()) else { return };
         let text = match left_out {
             0 => text.to_owned(),
             count => format!("{text} ({count} more since the last line)"),

@@ -1,9 +1,10 @@
 //! The JSON of values and records.
 
-use phanos_core::json::{write_head, write_number, write_string, write_value};
+use phanos_core::json::write_string;
 use phanos_core::number;
 use phanos_core::path::item_of;
 use phanos_core::record::{Labels, Metric};
+use phanos_core::record_json::{write_head, write_number, write_value};
 use phanos_core::value::Value;
 use proptest::prelude::*;
 
