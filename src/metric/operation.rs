@@ -8,7 +8,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PySet, PyString, PyTuple};
 
 use phanos_core::label;
-use phanos_core::pace::Pace;
+use phanos_core::rate_limiter::RateLimiter;
 use phanos_core::record::ERROR_RAISED;
 
 use crate::interp::gil_cell::GilCell;
@@ -19,12 +19,12 @@ use crate::metric::cell::{LabelCell, MethodCell, Operation, ValueCell, class_nam
 use crate::profiler::core as profiler;
 use crate::tree::node::Node;
 
-static PACE: GilCell<Option<Pace>> = GilCell::new(None);
+static PACE: GilCell<Option<RateLimiter>> = GilCell::new(None);
 
 /// The number of log lines of this kind left out since the last one, if another is due.
 #[pyfunction]
 pub(crate) fn due(py: Python<'_>, kind: &str) -> Option<u64> {
-    PACE.with(py, |pace| pace.get_or_insert_default().due(kind, Instant::now()))
+    PACE.with(py, |pace| pace.get_or_insert_default().admit(kind, Instant::now()))
 }
 
 /// Logs an error about `metric` unless one of this `kind` was logged within a minute.

@@ -10,7 +10,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use phanos_core::json::{write_head, write_value};
+use phanos_core::record_json::{write_head, write_value};
 use phanos_core::path::{Path, TextSlot, item_of};
 use phanos_core::record;
 use phanos_delivery::{Chunk, Content, Other, Sender, encode, join};
