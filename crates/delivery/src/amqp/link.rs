@@ -36,7 +36,7 @@ static WORDING: Wording = Wording {
     receiver: "the broker",
     lost_route: "messages reach no queue any more",
     rejection_hint: "a full queue?",
-    unroutable: "the broker took them and no queue got them: nobody consumes from the exchange",
+    unroutable: "the broker took them and no queue got them: no consumer reads from the exchange",
     blamed: "the broker closes the channel over them",
 };
 

@@ -20,11 +20,11 @@ use crate::settings::SpoolSettings;
 
 /// The age at which a message is written: most are confirmed before. Records are 20 ms old when
 /// they become a message, so a process that is killed loses the records of its last 50 ms.
-pub(crate) const GRACE: Duration = Duration::from_millis(30);
+pub(crate) const WRITE_AGE: Duration = Duration::from_millis(30);
 /// After the disk failed, messages stay in memory only for this time.
-const PAUSE: Duration = Duration::from_secs(5);
+const RETRY_PAUSE: Duration = Duration::from_secs(5);
 /// A file that has grown larger is removed when it is empty.
-const KEPT_BYTES: u64 = 16 * 1024 * 1024;
+const MAX_EMPTY_BYTES: u64 = 16 * 1024 * 1024;
 
 /// The number of this process's own file; adopted ones are numbered from 1.
 const OWN: u32 = 0;
@@ -270,7 +270,7 @@ impl Spool {
                 let later = std::mem::take(&mut file.changes);
                 file.changes = Arc::into_inner(changes).unwrap_or_default();
                 file.changes.extend(later);
-                self.pause = Instant::now() + PAUSE;
+                self.pause = Instant::now() + RETRY_PAUSE;
                 SpoolEvent::Failed(error)
             }
         }
@@ -314,7 +314,7 @@ impl Spool {
             return;
         }
         let unused = |id: u32, file: &File| {
-            let drop_own = file.changes.put.is_empty() && file.size_bytes > KEPT_BYTES;
+            let drop_own = file.changes.put.is_empty() && file.size_bytes > MAX_EMPTY_BYTES;
             file.messages == 0 && (id != OWN || drop_own)
         };
         for file in self.take_files(unused) {

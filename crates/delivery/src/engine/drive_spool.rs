@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::time::timeout_at;
 
-use crate::disk::spool::{GRACE, Spool, SpoolEvent};
+use crate::disk::spool::{WRITE_AGE, Spool, SpoolEvent};
 use crate::disk::spool_file::StoredMessage;
 use crate::engine::state::Engine;
 use crate::messages::message::{Body, Message, Spooled};
@@ -20,7 +20,7 @@ impl Engine {
     pub(super) fn drive_spool(&mut self, now: Instant) {
         let Some(spool) = &mut self.spool else { return };
         while let Some((since, sequence)) = self.unspooled.front().copied()
-            && since + GRACE <= now
+            && since + WRITE_AGE <= now
         {
             self.unspooled.pop_front();
             self.outbox.change(sequence, |message| spool.put(message));
@@ -47,7 +47,7 @@ impl Engine {
     /// When [`Self::drive_spool`] has something to do at the latest.
     pub(super) fn spool_deadline(&self) -> Option<Instant> {
         let spool = self.spool.as_ref()?;
-        let unspooled = self.unspooled.front().map(|(since, _)| *since + GRACE);
+        let unspooled = self.unspooled.front().map(|(since, _)| *since + WRITE_AGE);
         unspooled.into_iter().chain(spool.deadline()).min()
     }
 

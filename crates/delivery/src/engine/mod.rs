@@ -33,5 +33,5 @@ mod settle;
 mod state;
 mod stop;
 
-pub(crate) use command::Command;
-pub(crate) use state::Engine;
+pub(crate) use crate::engine::command::Command;
+pub(crate) use crate::engine::state::Engine;

@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use envelope::Envelope;
-use failure::Failure;
+use crate::link::envelope::Envelope;
+use crate::link::failure::Failure;
 
 /// A future on the heap: links of several kinds stand behind one type.
 pub type LinkFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -111,7 +111,7 @@ pub struct Stats {
     /// Records sent again; counted each time.
     pub retried: u64,
     /// Records that the receiver rejected for now; counted each time.
-    pub nacked: u64,
+    pub rejected: u64,
     /// Records taken over from the spool of a dead process.
     pub adopted: u64,
     /// Records on disk.
@@ -164,7 +164,7 @@ impl Counters {
             messages: get(&self.messages),
             returned: get(&self.returned),
             retried: get(&self.retried),
-            nacked: get(&self.rejected),
+            rejected: get(&self.rejected),
             adopted: get(&self.adopted),
             spooled: get(&self.spooled),
             dropped: DropReason::ALL.map(|reason| (reason, get(&self.dropped[reason as usize]))),
