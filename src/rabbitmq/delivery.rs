@@ -311,7 +311,7 @@ impl Delivery {
         dict.set_item("messages", stats.messages)?;
         dict.set_item("returned", stats.returned)?;
         dict.set_item("retried", stats.retried)?;
-        dict.set_item("nacked", stats.nacked)?;
+        dict.set_item("nacked", stats.rejected)?;
         dict.set_item("adopted", stats.adopted)?;
         dict.set_item("spooled", stats.spooled)?;
         dict.set_item("dropped", dropped)?;
