@@ -61,6 +61,11 @@ fn used<'a>(module: &str, source: &str, all: &'a BTreeMap<String, String>) -> BT
     found
 }
 
+/// The first part of a module path: the folder, or the module itself.
+fn folder(module: &str) -> &str {
+    module.split("::").next().expect("a first part")
+}
+
 /// Removes modules that use none of the others, again and again: what is left is in a circle or
 /// uses one.
 fn circles(crate_name: &str, level: impl Fn(&str) -> String) -> Vec<String> {
@@ -95,8 +100,28 @@ fn modules_use_each_other_in_one_direction() {
 
 #[test]
 fn folders_use_each_other_in_one_direction() {
-    let folder = |module: &str| module.split("::").next().expect("a first part").to_owned();
-    assert_eq!(circles("delivery", folder), Vec::<String>::new());
+    assert_eq!(circles("delivery", |module| folder(module).to_owned()), Vec::<String>::new());
+}
+
+/// The documentation of each crate lists its modules and folders, lowest first.
+#[test]
+fn tables_of_modules_tell_the_direction() {
+    for name in ["core", "delivery"] {
+        let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates").join(name);
+        let library = fs::read_to_string(library.join("src/lib.rs")).expect("text");
+        let rows = library.lines().filter_map(|line| line.strip_prefix("//! | `"));
+        let rows: Vec<&str> = rows.filter_map(|row| row.split('`').next()).collect();
+        let place = |module: &str| {
+            let row = rows.iter().position(|row| *row == folder(module));
+            row.unwrap_or_else(|| panic!("{module} is in the table of {name}"))
+        };
+        let modules = modules(name);
+        for (module, source) in &modules {
+            for other in used(module, source, &modules) {
+                assert!(place(other) <= place(module), "{name}: {module} uses {other}");
+            }
+        }
+    }
 }
 
 #[test]
