@@ -95,13 +95,4 @@ impl<V, L, M> Columns<V, L, M> {
             methods: self.methods.drain(..excess(self.methods.len())).collect(),
         }
     }
-
-    /// The complete rows, in order.
-    pub fn into_rows(self) -> impl Iterator<Item = (V, L, M)> {
-        self.values
-            .into_iter()
-            .zip(self.labels)
-            .zip(self.methods)
-            .map(|((value, label), method)| (value, label, method))
-    }
 }

@@ -78,11 +78,6 @@ impl Path {
         self.id
     }
 
-    /// The last part of the context.
-    pub fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
     /// Where the table of texts that last took this path keeps the text, so that the next record
     /// with this path need not copy it.
     pub fn slot(&self) -> &Cell<TextSlot> {
@@ -95,7 +90,7 @@ impl Path {
     }
 
     /// True if the text is printable ASCII throughout.
-    pub fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.plain
     }
 

@@ -55,7 +55,7 @@ impl Value {
 
 /// Appends `text` with every character at which a line could break written as an escape
 /// (the ones `str.splitlines` breaks at).
-pub fn write_on_one_line(text: &str, out: &mut String) {
+pub(crate) fn write_on_one_line(text: &str, out: &mut String) {
     let breaks = |c: char| {
         matches!(
             c,
