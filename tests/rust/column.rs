@@ -25,7 +25,7 @@ fn rows_come_out_in_the_order_in_which_they_went_in() {
 }
 
 #[test]
-fn uneven_columns_are_noticed_and_cut_to_complete_rows() {
+fn uneven_columns_are_noticed_and_their_complete_rows_counted() {
     let mut columns = filled(3);
     columns.methods.pop();
     columns.values.push(9);
