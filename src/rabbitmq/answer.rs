@@ -2,16 +2,19 @@
 //! lock given up and Ctrl-C heard, or looks for them from time to time; the network side
 //! knows nothing of Python.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
-use phanos_delivery::fork::Ours;
-use phanos_delivery::{LOOK_EVERY, Probe};
+use phanos_delivery::Probe;
+use phanos_delivery::flume::{Receiver, RecvTimeoutError};
+use phanos_delivery::fork::ProcessLocal;
 
 use crate::rabbitmq::delivery::told;
+
+/// How often a thread that waits looks for signals.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 /// Waits up to `timeout` for `look` to see something, hearing signals meanwhile.
 fn wait<T: Send>(
@@ -38,7 +41,7 @@ fn duration(timeout_s: f64) -> Duration {
 
 /// True or false, some time. In a forked child, to whose parent the answer goes, false.
 #[pyclass(name = "PendingResult", module = "phanos._phanos", frozen)]
-pub(crate) struct Answer(Ours<Mutex<Waiting>>);
+pub(crate) struct Answer(ProcessLocal<Mutex<Waiting>>);
 
 enum Waiting {
     For(Receiver<bool>),
@@ -48,11 +51,11 @@ enum Waiting {
 impl Answer {
     /// Without a receiver the answer is false: nobody is there to give one.
     pub(crate) fn new(receiver: Option<Receiver<bool>>) -> Self {
-        Self(Ours::new(Mutex::new(receiver.map_or(Waiting::Over(false), Waiting::For))))
+        Self(ProcessLocal::new(Mutex::new(receiver.map_or(Waiting::Over(false), Waiting::For))))
     }
 
     pub(crate) fn given(known: bool) -> Self {
-        Self(Ours::new(Mutex::new(Waiting::Over(known))))
+        Self(ProcessLocal::new(Mutex::new(Waiting::Over(known))))
     }
 
     fn look(&self, patience: Duration) -> Option<bool> {
@@ -89,13 +92,13 @@ impl Answer {
 /// What came of a probe: nothing, or who is to blame and what went wrong. A forked child
 /// does not wait for that of its parent.
 #[pyclass(name = "PendingProbe", module = "phanos._phanos", frozen)]
-pub(crate) struct ProbeAnswer(Ours<Mutex<Option<Probe>>>);
+pub(crate) struct ProbeAnswer(ProcessLocal<Mutex<Option<Probe>>>);
 
 type Told = Option<(bool, String)>;
 
 impl ProbeAnswer {
     pub(crate) fn new(probe: Probe) -> Self {
-        Self(Ours::new(Mutex::new(Some(probe))))
+        Self(ProcessLocal::new(Mutex::new(Some(probe))))
     }
 
     fn look(&self, patience: Duration) -> Option<Told> {

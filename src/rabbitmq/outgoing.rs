@@ -10,10 +10,10 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use phanos_core::json::{write_head, write_value};
 use phanos_core::path::{Path, TextSlot, item_of};
 use phanos_core::record;
-use phanos_delivery::{Chunk, Content, Other, Sender, encode, join};
+use phanos_core::record_json::{write_head, write_value};
+use phanos_delivery::{Chunk, Content, Converted, Sender, encode, join};
 
 use crate::convert::json_value::{self, IN_BATCH, IN_RECORD, Writer};
 use crate::convert::refused::Refused;
@@ -63,7 +63,7 @@ fn push_rows<P: Borrow<Rc<Path>>>(
 ) -> Taken {
     let mut raised = false;
     sender.push(|chunk| raised = put_rows(chunk, metric, rows));
-    Taken { raised, notices: sender.has_notices() }
+    Taken { raised, notices: sender.has_log_lines() }
 }
 
 /// The wire form of rows of any kind: what a broker gets of them.
@@ -152,7 +152,7 @@ fn converted(
     let (operation, value) = value.for_json(py, refused);
     let labels = labels.for_json(py, refused);
     let (path, other) = match method {
-        MethodCell::Path(path) => (Rc::clone(path), Other::Value { operation, value, labels }),
+        MethodCell::Path(path) => (Rc::clone(path), Converted::Value { operation, value, labels }),
         // Whatever a user put in its place: its JSON need not be that of its text.
         MethodCell::Object(method) => {
             let method = method.bind(py);
@@ -163,10 +163,10 @@ fn converted(
             write_head(metric, item_of(&text), write_method, &mut record);
             write_value(&mut record, operation.as_deref(), &value, &labels);
             let error_raised = labels.error_raised();
-            (Path::literal(""), Other::Json { record: record.into(), error_raised })
+            (Path::literal(""), Converted::Json { record: record.into(), error_raised })
         }
     };
-    (path, Content::Other(Box::new(other)))
+    (path, Content::Converted(Box::new(other)))
 }
 
 /// Takes records as Python handlers get them; the job of the first routes them all.
@@ -191,8 +191,8 @@ pub(crate) fn push_dicts(
     sender.push(|chunk| {
         let number = chunk.metric_of_json(name, &job);
         for record in rows {
-            let json = Other::Json { record, error_raised: false };
-            chunk.push(number, TextSlot::default(), Content::Other(Box::new(json)));
+            let json = Converted::Json { record, error_raised: false };
+            chunk.push(number, TextSlot::default(), Content::Converted(Box::new(json)));
         }
     });
     Ok(())
