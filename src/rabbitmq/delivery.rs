@@ -17,12 +17,12 @@ use phanos_delivery::{
     TcpOptions, Tls, TlsFiles, exit, fork::ProcessLocal,
 };
 
-use crate::convert::refused::Refused;
+use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::gil_cell::GilCell;
 use crate::metric::base::Metric;
-use crate::metric::cell::Columns;
-use crate::rabbitmq::answer::{Answer, ProbeAnswer};
-use crate::rabbitmq::outgoing::{self, Taken};
+use crate::metric::columns::Columns;
+use crate::rabbitmq::enqueue::{self, Taken};
+use crate::rabbitmq::pending_result::{PendingProbe, PendingResult};
 
 /// The runtime of all deliveries, there while any of them is at work. Not the one of awaited
 /// futures, whose tasks may wait for the interpreter: nothing that delivers ever does.
@@ -95,15 +95,15 @@ impl Delivery {
         py: Python<'_>,
         metric: &Metric,
         columns: &Columns,
-        refused: &mut Refused,
+        unserializable: &mut UnserializableKinds,
     ) -> PyResult<Taken> {
-        let plain = outgoing::are_plain(columns);
+        let plain = enqueue::are_plain(columns);
         if plain && let Some(taken) = self.push_at_once(py, metric, columns) {
             return Ok(taken);
         }
-        let head = metric.head.written(py, refused)?;
+        let head = metric.metadata.written(py, unserializable)?;
         let sender = self.sender(py);
-        let taken = outgoing::push_converted(py, &sender, &head, columns, refused);
+        let taken = enqueue::push_converted(py, &sender, &head, columns, unserializable);
         self.start_or_give_up(py, &sender)?;
         Ok(taken)
     }
@@ -111,10 +111,10 @@ impl Delivery {
     /// The same for rows that need no conversion, once everything is at work: without the
     /// counts that shared things take (40 ns).
     fn push_at_once(&self, py: Python<'_>, metric: &Metric, columns: &Columns) -> Option<Taken> {
-        metric.head.with_written(py, |head| {
+        metric.metadata.with_written(py, |head| {
             self.working.with(py, |working| {
                 let ready = working.get().filter(|working| working.started.get())?;
-                Some(outgoing::push_plain(&ready.sender, head, columns))
+                Some(enqueue::push_plain(&ready.sender, head, columns))
             })
         })?
     }
@@ -228,10 +228,10 @@ impl Delivery {
     }
 
     /// Tries the connection out, on threads that are gone afterwards.
-    fn probe(&self, py: Python<'_>) -> PyResult<ProbeAnswer> {
+    fn probe(&self, py: Python<'_>) -> PyResult<PendingProbe> {
         let settings = self.settings.clone();
         let probe = py.detach(|| Probe::start(settings));
-        probe.map(ProbeAnswer::new).map_err(|error| {
+        probe.map(PendingProbe::new).map_err(|error| {
             PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
         })
     }
@@ -245,10 +245,10 @@ impl Delivery {
         logger: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let sender = self.sender(py);
-        let mut refused = Refused::default();
-        outgoing::push_dicts(&sender, name, records, &mut refused)?;
+        let mut unserializable = UnserializableKinds::default();
+        enqueue::push_dicts(&sender, name, records, &mut unserializable)?;
         self.start_or_give_up(py, &sender)?;
-        refused.log(py, Some(logger))
+        unserializable.log(py, Some(logger))
     }
 
     /// Sends the records as one message. `unsent_s`: how long they may wait for a
@@ -260,17 +260,17 @@ impl Delivery {
         logger: &Bound<'_, PyAny>,
         unsent_s: f64,
         sent_s: f64,
-    ) -> PyResult<Answer> {
-        let mut refused = Refused::default();
-        let message = outgoing::Message::of_dicts(records, &mut refused)?;
-        refused.log(py, Some(logger))?;
+    ) -> PyResult<PendingResult> {
+        let mut unserializable = UnserializableKinds::default();
+        let message = enqueue::Message::of_dicts(records, &mut unserializable)?;
+        unserializable.log(py, Some(logger))?;
         let sender = self.started(py)?;
         let now = Instant::now();
         let unsent = now + seconds("unsent_s", unsent_s)?;
         let sent = now + seconds("sent_s", sent_s)?;
         let answer =
             sender.publish(&message.routing_key, message.records, message.body, unsent, sent);
-        Ok(Answer::new(answer))
+        Ok(PendingResult::new(answer))
     }
 
     /// Starts the network side, if it is not at work.
@@ -279,21 +279,21 @@ impl Delivery {
     }
 
     /// The answer is True when nothing handed over so far waits any longer.
-    fn flush(&self, py: Python<'_>) -> PyResult<Answer> {
+    fn flush(&self, py: Python<'_>) -> PyResult<PendingResult> {
         let sender = self.sender(py);
         if !sender.is_started() && sender.is_buffer_empty() {
-            return Ok(Answer::given(true));
+            return Ok(PendingResult::given(true));
         }
         start(py, &sender)?;
-        Ok(Answer::new(sender.flush()))
+        Ok(PendingResult::new(sender.flush()))
     }
 
     /// Ends the network side; the answer comes when that is done.
-    fn stop(&self, py: Python<'_>) -> Answer {
+    fn stop(&self, py: Python<'_>) -> PendingResult {
         self.note_started(py, false);
         self.sender(py)
             .stop()
-            .map_or_else(|| Answer::given(true), |answer| Answer::new(Some(answer)))
+            .map_or_else(|| PendingResult::given(true), |answer| PendingResult::new(Some(answer)))
     }
 
     /// What became of the records.

@@ -10,9 +10,9 @@ use phanos_core::clock::Start;
 use super::{DeferredCall, Running};
 use crate::call::function::ProfiledFunction;
 use crate::call::lifecycle::{self as call, Call, Ending};
-use crate::interp::entry::known;
+use crate::interp::entry::registered;
+use crate::interp::exceptions::swallow;
 use crate::interp::garbage::Traverse;
-use crate::interp::raised::swallow;
 use crate::interp::user_code;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::handover::Outcome;
@@ -33,8 +33,8 @@ pub(super) fn open<'py>(this: This<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
     let Some(callable) = call.callable.bound(py) else {
         return Err(begun_already());
     };
-    let site = ProfiledFunction::site_of(&callable);
-    let core = site.core.get();
+    let info = ProfiledFunction::info_of(&callable);
+    let core = info.core.get();
     let plan = if core.enabled(py) { core.plan(py) } else { None };
     if let Some(plan) = plan {
         if !call.is_waiting(py) {
@@ -42,7 +42,7 @@ pub(super) fn open<'py>(this: This<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         }
         let node = Node::waiting(py)?;
         let pack = || call.packed_arguments(py);
-        let level = call::begin(&node, &call.token, core, plan.get(), site, pack)
+        let level = call::begin(&node, &call.token, core, plan.get(), info, pack)
             .map_err(|error| *error)?;
         call.run(py, Running { plan, node, started: Start::now(), level });
     }
@@ -67,13 +67,13 @@ pub(super) fn conclude<'py>(
         return Ok(false);
     };
     let elapsed_ns = started.elapsed_ns();
-    let core = &ProfiledFunction::site_of(&callable).core;
+    let core = &ProfiledFunction::info_of(&callable).core;
     let call = Call { node, level };
     if state.token.is_empty(py) {
         // Ended while suspended: hooks see the node of the call that they are about, if
         // there is memory for that.
         call.node.get().set_suspended(py, false);
-        known(py, || drop(core.get().tree.get().enter(&call.node, &state.token)));
+        registered(py, || drop(core.get().tree.get().enter(&call.node, &state.token)));
     }
     let ending = Ending { elapsed_ns, failed, result };
     let pack = || state.packed_arguments(py);
@@ -88,7 +88,7 @@ pub(super) fn conclude<'py>(
             state.await_deliveries(deliveries);
             Ok(true)
         }
-        Outcome { interrupted, deliveries } => known(py, || {
+        Outcome { interrupted, deliveries } => registered(py, || {
             let queued =
                 deliveries.map_or(Ok(()), |deliveries| report::queue(py, plan.get(), &deliveries));
             close_ended(this, core.get(), call.node, failed);
@@ -135,7 +135,7 @@ fn close(this: This<'_, '_>) {
     if let Some(callable) = call.callable.bound(py)
         && let Some(Running { node, .. }) = call.end(py)
     {
-        let core = ProfiledFunction::site_of(&callable).core.get();
+        let core = ProfiledFunction::info_of(&callable).core.get();
         call::close(core, &node, &call.token);
         call.let_go(py);
     }
@@ -215,7 +215,7 @@ impl DeferredCall {
         if !self.token.is_empty(py)
             && let (Some(callable), Some(node)) = (self.callable.bound(py), self.node.bound(py))
         {
-            ProfiledFunction::site_of(&callable).core.get().tree.get().leave(&node, &self.token);
+            ProfiledFunction::info_of(&callable).core.get().tree.get().leave(&node, &self.token);
             node.get().set_suspended(py, true);
         }
     }
@@ -224,7 +224,7 @@ impl DeferredCall {
     fn resume(&self, py: Python<'_>) -> PyResult<()> {
         match (self.callable.bound(py), self.node.bound(py)) {
             (Some(callable), Some(node)) if self.token.is_empty(py) => {
-                let core = ProfiledFunction::site_of(&callable).core.get();
+                let core = ProfiledFunction::info_of(&callable).core.get();
                 node.get().set_suspended(py, false);
                 core.tree.get().enter(&node, &self.token)
             }

@@ -41,14 +41,14 @@ fn duration(timeout_s: f64) -> Duration {
 
 /// True or false, some time. In a forked child, to whose parent the answer goes, false.
 #[pyclass(name = "PendingResult", module = "phanos._phanos", frozen)]
-pub(crate) struct Answer(ProcessLocal<Mutex<Waiting>>);
+pub(crate) struct PendingResult(ProcessLocal<Mutex<Waiting>>);
 
 enum Waiting {
     For(Receiver<bool>),
     Over(bool),
 }
 
-impl Answer {
+impl PendingResult {
     /// Without a receiver the answer is false: nobody is there to give one.
     pub(crate) fn new(receiver: Option<Receiver<bool>>) -> Self {
         Self(ProcessLocal::new(Mutex::new(receiver.map_or(Waiting::Over(false), Waiting::For))))
@@ -77,7 +77,7 @@ impl Answer {
 }
 
 #[pymethods]
-impl Answer {
+impl PendingResult {
     /// The answer, or None if there is none yet.
     fn poll(&self) -> Option<bool> {
         self.look(Duration::ZERO)
@@ -92,11 +92,11 @@ impl Answer {
 /// What came of a probe: nothing, or who is to blame and what went wrong. A forked child
 /// does not wait for that of its parent.
 #[pyclass(name = "PendingProbe", module = "phanos._phanos", frozen)]
-pub(crate) struct ProbeAnswer(ProcessLocal<Mutex<Option<Probe>>>);
+pub(crate) struct PendingProbe(ProcessLocal<Mutex<Option<Probe>>>);
 
 type Told = Option<(bool, String)>;
 
-impl ProbeAnswer {
+impl PendingProbe {
     pub(crate) fn new(probe: Probe) -> Self {
         Self(ProcessLocal::new(Mutex::new(Some(probe))))
     }
@@ -117,7 +117,7 @@ impl ProbeAnswer {
 }
 
 #[pymethods]
-impl ProbeAnswer {
+impl PendingProbe {
     /// `(done, failure)`; failure is None or `(the broker said no, text)`.
     fn poll(&self, py: Python<'_>) -> (bool, Told) {
         let seen = py.detach(|| self.look(Duration::ZERO));

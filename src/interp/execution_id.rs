@@ -11,22 +11,22 @@ thread_local! {
 
 /// A number that no other live thread has. It may be used again after the thread ended, and
 /// in a forked child.
-pub(crate) fn thread() -> usize {
+pub(crate) fn current_thread() -> usize {
     MARK.with(|mark| std::ptr::from_ref(mark).addr())
 }
 
 /// One flow of control. Other flows run while it is inside Python code.
 #[derive(Clone, Copy)]
-pub(crate) struct Strand {
+pub(crate) struct ExecutionId {
     thread: usize,
     /// Address of the greenlet; 0 as long as nobody imported `greenlet`.
     greenlet: usize,
 }
 
-impl Strand {
+impl ExecutionId {
     /// The one that runs now. Calls into Python.
     pub(crate) fn current(py: Python<'_>) -> Self {
-        Self { thread: thread(), greenlet: greenlet(py).unwrap_or(0) }
+        Self { thread: current_thread(), greenlet: greenlet(py).unwrap_or(0) }
     }
 
     /// True for the same flow. One that was seen before `greenlet` was imported stands for

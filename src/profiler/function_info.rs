@@ -12,7 +12,7 @@ use crate::profiler::core::ProfilerCore;
 use crate::tree::owner::{self, RootPath};
 
 /// What is known of a decorated function.
-pub(crate) struct Site {
+pub(crate) struct FunctionInfo {
     pub(crate) function: Py<PyAny>,
     pub(crate) core: Py<ProfilerCore>,
     pub(crate) name: Arc<str>,
@@ -22,7 +22,7 @@ pub(crate) struct Site {
     pub(crate) recent: GilCell<Option<(u64, Rc<Path>)>>,
 }
 
-impl Site {
+impl FunctionInfo {
     /// The path of a root call.
     pub(crate) fn root_path(&self, py: Python<'_>, paths: &GilCell<PathCache>) -> Rc<Path> {
         if let Some(path) = self.root.with(py, |root| root.certain()) {

@@ -17,50 +17,50 @@ use phanos_core::record::{ERROR_RAISED, Labels, Metric};
 use phanos_core::value::Value;
 
 use crate::convert::json_value::{self, IN_PAIR, IN_RECORD, entries};
-use crate::convert::refused::Refused;
 use crate::convert::scalar::scalar_of;
 use crate::convert::text::text_of;
+use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::garbage::Traverse;
 
-pub(crate) enum ValueCell {
+pub(crate) enum RecordValue {
     /// `(operation, number)`.
     Number(Operation, f64),
     /// `(operation, object)`, or whatever a user put into the list.
     Object(Py<PyAny>),
 }
 
-pub(crate) enum LabelCell {
+pub(crate) enum RecordLabels {
     None,
     ErrorRaised(bool),
     Object(Py<PyAny>),
 }
 
-pub(crate) enum MethodCell {
+pub(crate) enum RecordMethod {
     Path(Rc<Path>),
     Object(Py<PyAny>),
 }
 
-impl Traverse for ValueCell {
+impl Traverse for RecordValue {
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Self::Object(object) = self { visit.call(object) } else { Ok(()) }
     }
 }
 
-impl Traverse for LabelCell {
+impl Traverse for RecordLabels {
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Self::Object(object) = self { visit.call(object) } else { Ok(()) }
     }
 }
 
-impl Traverse for MethodCell {
+impl Traverse for RecordMethod {
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         if let Self::Object(object) = self { visit.call(object) } else { Ok(()) }
     }
 }
 
-pub(crate) type Columns = column::Columns<ValueCell, LabelCell, MethodCell>;
+pub(crate) type Columns = column::Columns<RecordValue, RecordLabels, RecordMethod>;
 
-impl ValueCell {
+impl RecordValue {
     pub(crate) fn copied(&self, py: Python<'_>) -> Self {
         match self {
             Self::Number(operation, number) => Self::Number(*operation, *number),
@@ -88,7 +88,7 @@ impl ValueCell {
     }
 }
 
-impl LabelCell {
+impl RecordLabels {
     pub(crate) fn copied(&self, py: Python<'_>) -> Self {
         match self {
             Self::None => Self::None,
@@ -110,7 +110,7 @@ impl LabelCell {
     }
 }
 
-impl MethodCell {
+impl RecordMethod {
     pub(crate) fn copied(&self, py: Python<'_>) -> Self {
         match self {
             Self::Path(path) => Self::Path(Rc::clone(path)),
@@ -146,17 +146,17 @@ fn text_value_in(item: &Bound<'_, PyAny>) -> Value {
 /// Operation and value of a values item, for JSON.
 fn json_value_in(
     item: &Bound<'_, PyAny>,
-    refused: &mut Refused,
+    unserializable: &mut UnserializableKinds,
 ) -> (Option<Cow<'static, str>>, Value) {
     if let Ok(pair) = item.cast_exact::<PyTuple>()
         && let (2, Ok(operation), Ok(value)) = (pair.len(), pair.get_item(0), pair.get_item(1))
         && let Ok(operation) = operation.cast_exact::<PyString>()
         && let Ok(operation) = operation.to_str()
     {
-        let value = json_value::value_of(&value, IN_PAIR, refused);
+        let value = json_value::value_of(&value, IN_PAIR, unserializable);
         return (Some(Cow::Owned(operation.to_owned())), value);
     }
-    (None, json_value::value_of(item, IN_RECORD, refused))
+    (None, json_value::value_of(item, IN_RECORD, unserializable))
 }
 
 fn text_labels_of(item: &Bound<'_, PyAny>) -> Labels {
@@ -194,17 +194,17 @@ fn give_plain_labels(item: &Bound<'_, PyAny>, text: &mut LabelText<'_>) -> bool 
 pub(crate) fn add_line(
     py: Python<'_>,
     lines: &mut Lines<'_>,
-    value: &ValueCell,
-    labels: &LabelCell,
-    method: &MethodCell,
+    value: &RecordValue,
+    labels: &RecordLabels,
+    method: &RecordMethod,
 ) {
-    if let (ValueCell::Number(_, number), MethodCell::Path(path)) = (value, method) {
+    if let (RecordValue::Number(_, number), RecordMethod::Path(path)) = (value, method) {
         match labels {
-            LabelCell::None => return lines.add_number(path, *number, None),
-            LabelCell::ErrorRaised(raised) => {
+            RecordLabels::None => return lines.add_number(path, *number, None),
+            RecordLabels::ErrorRaised(raised) => {
                 return lines.add_number(path, *number, Some(*raised));
             }
-            LabelCell::Object(item) => {
+            RecordLabels::Object(item) => {
                 let give = |text: &mut LabelText<'_>| give_plain_labels(item.bind(py), text);
                 if lines.add_number_labelled(path, *number, give) {
                     return;
@@ -215,19 +215,19 @@ pub(crate) fn add_line(
     lines.add(&method.for_text(py), &value.for_text(py), &labels.for_text(py));
 }
 
-fn json_labels_of(item: &Bound<'_, PyAny>, refused: &mut Refused) -> Labels {
+fn json_labels_of(item: &Bound<'_, PyAny>, unserializable: &mut UnserializableKinds) -> Labels {
     let Ok(labels) = item.cast::<PyDict>() else {
-        return Labels::Other(json_value::value_of(item, IN_RECORD, refused));
+        return Labels::Other(json_value::value_of(item, IN_RECORD, unserializable));
     };
     let mut listed = Vec::with_capacity(labels.len());
     for (name, value) in entries(labels) {
-        let name = json_value::key_of(&name, refused);
-        listed.push((name, json_value::value_of(&value, IN_PAIR, refused)));
+        let name = json_value::key_of(&name, unserializable);
+        listed.push((name, json_value::value_of(&value, IN_PAIR, unserializable)));
     }
     Labels::Listed(listed.into())
 }
 
-impl ValueCell {
+impl RecordValue {
     /// The value in its text form, free of the interpreter.
     pub(crate) fn for_text(&self, py: Python<'_>) -> Value {
         match self {
@@ -236,22 +236,22 @@ impl ValueCell {
         }
     }
 
-    /// Operation and value for JSON; `refused` gets the kinds of what JSON cannot hold.
+    /// Operation and value for JSON; `unserializable` gets the kinds of what JSON cannot hold.
     pub(crate) fn for_json(
         &self,
         py: Python<'_>,
-        refused: &mut Refused,
+        unserializable: &mut UnserializableKinds,
     ) -> (Option<Cow<'static, str>>, Value) {
         match self {
             Self::Number(operation, number) => {
                 (Some(Cow::Borrowed(operation.name())), Value::Float(*number))
             }
-            Self::Object(item) => json_value_in(item.bind(py), refused),
+            Self::Object(item) => json_value_in(item.bind(py), unserializable),
         }
     }
 }
 
-impl LabelCell {
+impl RecordLabels {
     /// The labels in their text form, free of the interpreter.
     pub(crate) fn for_text(&self, py: Python<'_>) -> Labels {
         match self {
@@ -261,17 +261,21 @@ impl LabelCell {
         }
     }
 
-    /// The labels for JSON; `refused` gets the kinds of what JSON cannot hold.
-    pub(crate) fn for_json(&self, py: Python<'_>, refused: &mut Refused) -> Labels {
+    /// The labels for JSON; `unserializable` gets the kinds of what JSON cannot hold.
+    pub(crate) fn for_json(
+        &self,
+        py: Python<'_>,
+        unserializable: &mut UnserializableKinds,
+    ) -> Labels {
         match self {
             Self::None => Labels::None,
             Self::ErrorRaised(raised) => Labels::ErrorRaised(*raised),
-            Self::Object(item) => json_labels_of(item.bind(py), refused),
+            Self::Object(item) => json_labels_of(item.bind(py), unserializable),
         }
     }
 }
 
-impl MethodCell {
+impl RecordMethod {
     /// The context in its text form, free of the interpreter.
     pub(crate) fn for_text(&self, py: Python<'_>) -> Rc<Path> {
         match self {

@@ -5,19 +5,19 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::convert::rate_limit::if_due;
-use crate::interp::raised;
+use crate::interp::exceptions;
 use crate::interp::user_code;
 
 /// Kinds remembered at most in one batch; more of them are written all the same.
 const KINDS: usize = 32;
 
-/// Kinds of values that JSON refused, each once.
+/// Kinds of values that JSON unserializable, each once.
 #[derive(Default)]
-pub(crate) struct Refused {
+pub(crate) struct UnserializableKinds {
     kinds: Vec<String>,
 }
 
-impl Refused {
+impl UnserializableKinds {
     pub(crate) fn is_empty(&self) -> bool {
         self.kinds.is_empty()
     }
@@ -43,7 +43,7 @@ impl Refused {
         for kind in &self.kinds {
             let line = || format!("JSON cannot hold {kind}: sent as text");
             if let Some(line) = if_due(py, &format!("json|{kind}"), line) {
-                raised::swallow(py, warn(py, logger, &line))?;
+                exceptions::swallow(py, warn(py, logger, &line))?;
             }
         }
         Ok(())

@@ -9,13 +9,13 @@ use pyo3::types::{PyDict, PyString};
 use phanos_core::record;
 
 use crate::convert::json_value::{IN_RECORD, value_of};
-use crate::convert::refused::Refused;
 use crate::convert::text::text_of;
+use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilCell;
 use crate::metric::record_dict::Template;
 
-pub(crate) struct Head {
+pub(crate) struct MetricMetadata {
     pub(crate) name: Py<PyAny>,
     pub(crate) units: Py<PyAny>,
     pub(crate) job: Py<PyAny>,
@@ -28,24 +28,24 @@ pub(crate) struct Head {
 }
 
 /// A metric's attributes, once its `__init__` has set one.
-pub(crate) struct HeadCell {
-    head: GilCell<Option<Head>>,
+pub(crate) struct MetadataCell {
+    metadata: GilCell<Option<MetricMetadata>>,
 }
 
-impl_traverse!(HeadCell { head });
+impl_traverse!(MetadataCell { metadata });
 
-impl HeadCell {
+impl MetadataCell {
     pub(crate) fn new() -> Self {
-        Self { head: GilCell::new(None) }
+        Self { metadata: GilCell::new(None) }
     }
 
     /// Errors: `AttributeError` if the metric was not initialised.
     pub(crate) fn attribute(
         &self,
         py: Python<'_>,
-        pick: impl FnOnce(&Head) -> &Py<PyAny>,
+        pick: impl FnOnce(&MetricMetadata) -> &Py<PyAny>,
     ) -> PyResult<Py<PyAny>> {
-        self.head
+        self.metadata
             .with(py, |head| head.as_ref().map(|head| pick(head).clone_ref(py)))
             .ok_or_else(uninitialised)
     }
@@ -54,10 +54,10 @@ impl HeadCell {
         &self,
         py: Python<'_>,
         value: Py<PyAny>,
-        pick: impl FnOnce(&mut Head) -> &mut Py<PyAny>,
+        pick: impl FnOnce(&mut MetricMetadata) -> &mut Py<PyAny>,
     ) {
-        let before = self.head.with(py, |head| {
-            let head = head.get_or_insert_with(|| Head::empty(py));
+        let before = self.metadata.with(py, |head| {
+            let head = head.get_or_insert_with(|| MetricMetadata::empty(py));
             head.written = None;
             (std::mem::replace(pick(head), value), head.template.take())
         });
@@ -68,7 +68,7 @@ impl HeadCell {
     ///
     /// Errors: `AttributeError` if the metric was not initialised.
     pub(crate) fn template<'py>(&self, py: Python<'py>) -> PyResult<Template<'py>> {
-        let known = self.head.with(py, |head| {
+        let known = self.metadata.with(py, |head| {
             head.as_ref()?.template.as_ref().map(|template| template.bind(py).clone())
         });
         if let Some(known) = known {
@@ -79,7 +79,7 @@ impl HeadCell {
         let job = self.attribute(py, |head| &head.job)?.into_bound(py);
         let made = Template::new(&metric, &units, &job)?;
         let template = made.0.clone().unbind();
-        self.head.with(py, |head| match head {
+        self.metadata.with(py, |head| match head {
             // Making it may have run code of users, which may have set others.
             Some(head) if head.kind.is(&metric) && head.units.is(&units) && head.job.is(&job) => {
                 head.template.replace(template)
@@ -95,29 +95,30 @@ impl HeadCell {
         py: Python<'_>,
         body: impl FnOnce(&Arc<record::Metric>) -> R,
     ) -> Option<R> {
-        self.head.with(py, |head| head.as_ref()?.written.as_ref().map(body))
+        self.metadata.with(py, |head| head.as_ref()?.written.as_ref().map(body))
     }
 
-    /// The written forms; `refused` gets the kinds of what JSON cannot hold.
+    /// The written forms; `unserializable` gets the kinds of what JSON cannot hold.
     ///
     /// Errors: `AttributeError` if the metric was not initialised.
     pub(crate) fn written(
         &self,
         py: Python<'_>,
-        refused: &mut Refused,
+        unserializable: &mut UnserializableKinds,
     ) -> PyResult<Arc<record::Metric>> {
         if let Some(known) = self.with_written(py, Arc::clone) {
             return Ok(known);
         }
-        let attributes = self.head.with(py, |head| head.as_ref().map(|head| head.attributes(py)));
-        let mut own = Refused::default();
+        let attributes =
+            self.metadata.with(py, |head| head.as_ref().map(|head| head.attributes(py)));
+        let mut own = UnserializableKinds::default();
         let written = Arc::new(attributes.ok_or_else(uninitialised)?.written(py, &mut own));
         if !own.is_empty() {
             // Not kept: whoever asks next is to hear of it as well.
-            refused.append(own);
+            unserializable.append(own);
             return Ok(written);
         }
-        self.head.with(py, |head| {
+        self.metadata.with(py, |head| {
             if let Some(head) = head {
                 head.written = Some(Arc::clone(&written));
             }
@@ -130,7 +131,7 @@ fn uninitialised() -> PyErr {
     PyAttributeError::new_err("metric is not initialised: call super().__init__() first")
 }
 
-impl Head {
+impl MetricMetadata {
     fn empty(py: Python<'_>) -> Self {
         let text = || PyString::new(py, "").into_any().unbind();
         Self {
@@ -158,11 +159,11 @@ impl Head {
         }
     }
 
-    /// What batches of the metric are headed with; `refused` gets the kinds of what JSON
+    /// What batches of the metric are headed with; `unserializable` gets the kinds of what JSON
     /// cannot hold.
-    fn written(&self, py: Python<'_>, refused: &mut Refused) -> record::Metric {
+    fn written(&self, py: Python<'_>, unserializable: &mut UnserializableKinds) -> record::Metric {
         let text = |value: &Py<PyAny>| text_of(value.bind(py));
-        let mut json = |value: &Py<PyAny>| value_of(value.bind(py), IN_RECORD, refused);
+        let mut json = |value: &Py<PyAny>| value_of(value.bind(py), IN_RECORD, unserializable);
         record::Metric::with_values(
             &text(&self.name),
             &text(&self.units),
@@ -173,4 +174,4 @@ impl Head {
     }
 }
 
-impl_traverse!(Head { name, units, job, kind, template, label_names });
+impl_traverse!(MetricMetadata { name, units, job, kind, template, label_names });

@@ -16,9 +16,9 @@ use phanos_core::record_json::{write_head, write_value};
 use phanos_delivery::{Chunk, Content, Converted, Sender, encode, join};
 
 use crate::convert::json_value::{self, IN_BATCH, IN_RECORD, Writer};
-use crate::convert::refused::Refused;
 use crate::convert::text::{string_of, text_of};
-use crate::metric::cell::{Columns, LabelCell, MethodCell, ValueCell};
+use crate::convert::unserializable::UnserializableKinds;
+use crate::metric::columns::{Columns, RecordLabels, RecordMethod, RecordValue};
 
 /// A row on its way: what it was made in, and what it measured.
 type Row = (Rc<Path>, Content);
@@ -51,9 +51,9 @@ pub(crate) fn push_converted(
     sender: &Sender,
     metric: &Arc<record::Metric>,
     columns: &Columns,
-    refused: &mut Refused,
+    unserializable: &mut UnserializableKinds,
 ) -> Taken {
-    push_rows(sender, metric, converted_rows(py, metric, columns, refused).into_iter())
+    push_rows(sender, metric, converted_rows(py, metric, columns, unserializable).into_iter())
 }
 
 fn push_rows<P: Borrow<Rc<Path>>>(
@@ -71,10 +71,10 @@ pub(crate) fn body_of_columns(
     py: Python<'_>,
     metric: &Arc<record::Metric>,
     columns: &Columns,
-    refused: &mut Refused,
+    unserializable: &mut UnserializableKinds,
 ) -> Vec<u8> {
     let mut chunk = Chunk::default();
-    put_rows(&mut chunk, metric, converted_rows(py, metric, columns, refused).into_iter());
+    put_rows(&mut chunk, metric, converted_rows(py, metric, columns, unserializable).into_iter());
     let mut body = Vec::new();
     encode(&chunk, |message| {
         if body.is_empty() {
@@ -86,7 +86,7 @@ pub(crate) fn body_of_columns(
     if body.is_empty() { b"[]".into() } else { body }
 }
 
-type Cells<'a> = (&'a ValueCell, &'a LabelCell, &'a MethodCell);
+type Cells<'a> = (&'a RecordValue, &'a RecordLabels, &'a RecordMethod);
 
 fn rows_of(columns: &Columns) -> impl Iterator<Item = Cells<'_>> {
     let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
@@ -99,9 +99,9 @@ fn converted_rows(
     py: Python<'_>,
     metric: &record::Metric,
     columns: &Columns,
-    refused: &mut Refused,
+    unserializable: &mut UnserializableKinds,
 ) -> Vec<Row> {
-    rows_of(columns).map(|row| converted(py, metric, row, refused)).collect()
+    rows_of(columns).map(|row| converted(py, metric, row, unserializable)).collect()
 }
 
 /// Puts rows down; true if a call that made one of them failed.
@@ -128,12 +128,12 @@ fn put(chunk: &mut Chunk, metric: u32, path: &Rc<Path>, content: Content) {
 /// A row that needs no conversion.
 fn plain((value, labels, method): Cells<'_>) -> Option<(&Rc<Path>, Content)> {
     let error_raised = match labels {
-        LabelCell::None => None,
-        LabelCell::ErrorRaised(raised) => Some(*raised),
-        LabelCell::Object(_) => return None,
+        RecordLabels::None => None,
+        RecordLabels::ErrorRaised(raised) => Some(*raised),
+        RecordLabels::Object(_) => return None,
     };
     match (value, method) {
-        (ValueCell::Number(operation, number), MethodCell::Path(path)) => {
+        (RecordValue::Number(operation, number), RecordMethod::Path(path)) => {
             Some((path, Content::Number { operation: *operation, error_raised, number: *number }))
         }
         _ => None,
@@ -144,20 +144,22 @@ fn converted(
     py: Python<'_>,
     metric: &record::Metric,
     (value, labels, method): Cells<'_>,
-    refused: &mut Refused,
+    unserializable: &mut UnserializableKinds,
 ) -> Row {
     if let Some((path, content)) = plain((value, labels, method)) {
         return (Rc::clone(path), content);
     }
-    let (operation, value) = value.for_json(py, refused);
-    let labels = labels.for_json(py, refused);
+    let (operation, value) = value.for_json(py, unserializable);
+    let labels = labels.for_json(py, unserializable);
     let (path, other) = match method {
-        MethodCell::Path(path) => (Rc::clone(path), Converted::Value { operation, value, labels }),
+        RecordMethod::Path(path) => {
+            (Rc::clone(path), Converted::Value { operation, value, labels })
+        }
         // Whatever a user put in its place: its JSON need not be that of its text.
-        MethodCell::Object(method) => {
+        RecordMethod::Object(method) => {
             let method = method.bind(py);
             let text = text_of(method);
-            let json = json_value::value_of(method, IN_RECORD, refused);
+            let json = json_value::value_of(method, IN_RECORD, unserializable);
             let mut record = Vec::new();
             let write_method = |out: &mut Vec<u8>| json.write_json(out);
             write_head(metric, item_of(&text), write_method, &mut record);
@@ -176,7 +178,7 @@ pub(crate) fn push_dicts(
     sender: &Sender,
     name: &str,
     records: &Bound<'_, PyAny>,
-    refused: &mut Refused,
+    unserializable: &mut UnserializableKinds,
 ) -> PyResult<()> {
     let mut job = None;
     let mut rows = Vec::new();
@@ -185,7 +187,7 @@ pub(crate) fn push_dicts(
         if job.is_none() {
             job = Some(job_of(&record)?);
         }
-        rows.push(record_to_json(&record, refused));
+        rows.push(record_to_json(&record, unserializable));
     }
     let Some(job) = job else { return Ok(()) };
     sender.push(|chunk| {
@@ -198,8 +200,11 @@ pub(crate) fn push_dicts(
     Ok(())
 }
 
-fn record_to_json(record: &Bound<'_, PyAny>, refused: &mut Refused) -> Box<[u8]> {
-    let mut writer = Writer::new(IN_BATCH, refused);
+fn record_to_json(
+    record: &Bound<'_, PyAny>,
+    unserializable: &mut UnserializableKinds,
+) -> Box<[u8]> {
+    let mut writer = Writer::new(IN_BATCH, unserializable);
     writer.write(record);
     writer.out.into()
 }
@@ -223,8 +228,11 @@ impl Message {
     /// Of records as Python handlers get them, at least one.
     ///
     /// Errors: `KeyError` or `TypeError` if the first has no job.
-    pub(crate) fn of_dicts(records: &Bound<'_, PyAny>, refused: &mut Refused) -> PyResult<Self> {
-        let (count, body) = body_of_dicts(records, refused)?;
+    pub(crate) fn of_dicts(
+        records: &Bound<'_, PyAny>,
+        unserializable: &mut UnserializableKinds,
+    ) -> PyResult<Self> {
+        let (count, body) = body_of_dicts(records, unserializable)?;
         Ok(Self { routing_key: job_of(&records.get_item(0)?)?, records: count, body })
     }
 }
@@ -235,7 +243,7 @@ impl Message {
 /// Errors: what iterating raises.
 pub(crate) fn body_of_dicts(
     records: &Bound<'_, PyAny>,
-    refused: &mut Refused,
+    unserializable: &mut UnserializableKinds,
 ) -> PyResult<(u32, Vec<u8>)> {
     let mut body = vec![b'['];
     let mut count = 0;
@@ -243,7 +251,7 @@ pub(crate) fn body_of_dicts(
         if count > 0 {
             body.push(b',');
         }
-        body.extend_from_slice(&record_to_json(&record?, refused));
+        body.extend_from_slice(&record_to_json(&record?, unserializable));
         count += 1;
     }
     body.push(b']');

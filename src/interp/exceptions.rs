@@ -15,7 +15,7 @@ use crate::interp::user_code;
 ///
 /// PyO3's `PyErr` is not used here: taking one unwinds when it meets a Rust panic, and
 /// this must put back whatever it took.
-pub(crate) struct Raised {
+pub(crate) struct PendingException {
     #[cfg(not(Py_3_12))]
     class: *mut ffi::PyObject,
     value: *mut ffi::PyObject,
@@ -23,7 +23,7 @@ pub(crate) struct Raised {
     traceback: *mut ffi::PyObject,
 }
 
-impl Raised {
+impl PendingException {
     /// Takes the raised exception; there must be one.
     pub(crate) fn take(_py: Python<'_>) -> Self {
         #[cfg(Py_3_12)]
@@ -79,7 +79,7 @@ impl Raised {
     /// Runs `body` with this exception as the handled one, as inside an `except` block:
     /// `sys.exc_info()` shows it, and what `body` raises gets it as context.
     pub(crate) fn handled<R>(&self, py: Python<'_>, body: impl FnOnce() -> R) -> R {
-        let outer = Handled::take(py);
+        let outer = HandledException::take(py);
         // SAFETY: Set takes owned references, made here.
         unsafe {
             #[cfg(not(Py_3_12))]
@@ -99,9 +99,9 @@ impl Raised {
 }
 
 /// What an `except` block around is handling, taken off the thread.
-struct Handled([*mut ffi::PyObject; 3]);
+struct HandledException([*mut ffi::PyObject; 3]);
 
-impl Handled {
+impl HandledException {
     fn take(_py: Python<'_>) -> Self {
         let (mut top, mut below) = ([ptr::null_mut(); 3], [ptr::null_mut(); 3]);
         // SAFETY: Get hands out owned references or null, Set takes them.
@@ -187,7 +187,7 @@ pub(crate) fn call_as<'py>(
     if failed {
         return user_code::call_packed(function, args, None);
     }
-    let outer = Handled::take(function.py());
+    let outer = HandledException::take(function.py());
     let result = user_code::call_packed(function, args, None);
     outer.put_back();
     result
