@@ -36,8 +36,6 @@ mod module {
     #[pymodule_export]
     use crate::call::async_generator::first_step;
     #[pymodule_export]
-    use crate::call::awaitable::{call_in_future, current_node, end_runtime, flush_future};
-    #[pymodule_export]
     use crate::call::deferred::DeferredCall;
     #[pymodule_export]
     use crate::call::function::decorate;
@@ -52,11 +50,15 @@ mod module {
     #[pymodule_export]
     use crate::metric::base::Metric;
     #[pymodule_export]
+    use crate::profiler::aflush::run_for;
+    #[pymodule_export]
     use crate::profiler::core::ProfilerCore;
     #[pymodule_export]
     use crate::profiler::handover::{record_to_str, records_to_str};
     #[pymodule_export]
     use crate::profiler::plan::Plan;
+    #[pymodule_export]
+    use crate::rabbitmq::awaitable::end_runtime;
     #[pymodule_export]
     use crate::rabbitmq::delivery::{Delivery, end_deliveries, refuse_deliveries};
     #[pymodule_export]

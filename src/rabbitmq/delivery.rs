@@ -13,8 +13,8 @@ use pyo3::types::PyDict;
 
 use phanos_delivery::runtime::{SharedRuntime, shared_runtime, wait_for_shutdown};
 use phanos_delivery::{
-    AmqpSettings, DropReason, Failure, LogLevel, Probe, Secret, Sender, Settings, SpoolSettings,
-    TcpOptions, Tls, TlsFiles, exit, fork::ProcessLocal,
+    AmqpSettings, DropReason, LogLevel, Probe, Secret, Sender, Settings, SpoolSettings, TcpOptions,
+    Tls, TlsFiles, exit, fork::ProcessLocal,
 };
 
 use crate::convert::unserializable::UnserializableKinds;
@@ -273,16 +273,17 @@ impl Delivery {
         Ok(PendingResult::new(answer))
     }
 
-    /// Starts the network side, if it is not at work.
-    fn start(&self, py: Python<'_>) -> PyResult<()> {
-        self.started(py).map(drop)
+    /// Starts the network side, if it is not at work; the result is True when it is connected, and
+    /// False when an attempt to connect has failed.
+    fn connect(&self, py: Python<'_>) -> PyResult<PendingResult> {
+        Ok(PendingResult::new(self.started(py)?.connected()))
     }
 
     /// The answer is True when nothing handed over so far waits any longer.
     fn flush(&self, py: Python<'_>) -> PyResult<PendingResult> {
         let sender = self.sender(py);
         if !sender.is_started() && sender.is_buffer_empty() {
-            return Ok(PendingResult::given(true));
+            return Ok(PendingResult::known(true));
         }
         start(py, &sender)?;
         Ok(PendingResult::new(sender.flush()))
@@ -293,7 +294,7 @@ impl Delivery {
         self.note_started(py, false);
         self.sender(py)
             .stop()
-            .map_or_else(|| PendingResult::given(true), |answer| PendingResult::new(Some(answer)))
+            .map_or_else(|| PendingResult::known(true), |answer| PendingResult::new(Some(answer)))
     }
 
     /// What became of the records.
@@ -335,11 +336,6 @@ impl Delivery {
         let notices = self.sender(py).take_log_lines();
         notices.into_iter().map(|notice| (level(notice.level), notice.text)).collect()
     }
-}
-
-/// What a probe failed with, for Python: whether the broker itself said no, and the text.
-pub(crate) fn told(failure: Failure) -> (bool, String) {
-    (matches!(failure, Failure::Refused(_)), failure.to_string())
 }
 
 /// From now on no delivery is started: records that come for one are given up and counted.

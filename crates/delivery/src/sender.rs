@@ -116,6 +116,13 @@ impl Sender {
         self.command(Command::Flush { reply }).then_some(receiver)
     }
 
+    /// The reply is true when a link is up, and false when the attempt to open one has failed.
+    /// `None` if the engine is not running.
+    pub fn connected(&self) -> Option<Receiver<bool>> {
+        let (reply, receiver) = flume::bounded(1);
+        self.command(Command::Connect { reply }).then_some(receiver)
+    }
+
     /// Ends the engine. The reply comes when it has ended: true if no record had to be dropped.
     /// `None` if the engine is not running.
     pub fn stop(&self) -> Option<Receiver<bool>> {

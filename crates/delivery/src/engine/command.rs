@@ -11,6 +11,8 @@ pub(crate) enum Command {
     /// Reply true when every record handed over so far is confirmed or dropped, and false if
     /// records wait for consumers to come back, which may take for ever.
     Flush { reply: Sender<bool> },
+    /// Reply true when a link is up, and false when the attempt to open one fails.
+    Connect { reply: Sender<bool> },
     /// End; records that are left go to the spool or are dropped. Reply true if none had to be
     /// dropped.
     Stop { reply: Sender<bool> },

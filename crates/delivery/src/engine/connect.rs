@@ -49,6 +49,7 @@ impl Engine {
         self.last_answer = now;
         self.next_collect = now;
         self.shared.counters.set_state(ConnectionState::Connected);
+        self.reply_to_connects(true);
         if std::mem::replace(&mut self.was_connected, true) {
             add(&self.shared.counters.reconnects, 1);
             let text = format!("connected to {} again", self.shared.settings.connector.address());
@@ -75,6 +76,7 @@ impl Engine {
         }
         self.connection = Connection::Down { until: Instant::now() + pause };
         self.shared.counters.set_state(ConnectionState::Connecting);
+        self.reply_to_connects(false);
         let kind = match failure {
             Failure::Unreachable(_) => "unreachable",
             Failure::Refused(_) => "refused by receiver",

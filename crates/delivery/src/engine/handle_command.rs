@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::engine::command::{Command, FlushWaiter};
+use crate::engine::connection::Connection;
 use crate::engine::state::Engine;
 use crate::messages::message::Message;
 use crate::report::stats::DropReason;
@@ -24,7 +25,22 @@ impl Engine {
                 });
                 self.next_collect = now;
             }
+            Command::Connect { reply } => {
+                if matches!(self.connection, Connection::Up(_)) {
+                    let _ = reply.try_send(true);
+                } else {
+                    self.connect_waiters.push(reply);
+                    self.reconnect_now(now);
+                }
+            }
             Command::Stop { .. } => {}
+        }
+    }
+
+    /// Replies to callers that wait for a link.
+    pub(super) fn reply_to_connects(&mut self, connected: bool) {
+        for reply in self.connect_waiters.drain(..) {
+            let _ = reply.try_send(connected);
         }
     }
 

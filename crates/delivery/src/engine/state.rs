@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use flume::Sender;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc::UnboundedReceiver;
 
@@ -39,6 +40,8 @@ pub(crate) struct Engine {
     /// their oldest record came.
     pub(super) unspooled: VecDeque<(Instant, u64)>,
     pub(super) flush_waiters: Vec<FlushWaiter>,
+    /// Callers that wait for a link.
+    pub(super) connect_waiters: Vec<Sender<bool>>,
     /// Messages for which a caller waits.
     pub(super) confirm_waiters: usize,
     /// Ids of messages that were returned and whose own answer has not come yet.
@@ -77,6 +80,7 @@ impl Engine {
             routing: Routing::Unknown,
             unspooled: VecDeque::new(),
             flush_waiters: Vec::new(),
+            connect_waiters: Vec::new(),
             confirm_waiters: 0,
             returned: HashSet::new(),
             blocked_since: None,

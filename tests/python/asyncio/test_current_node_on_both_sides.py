@@ -1,15 +1,12 @@
-"""The native side and the ContextVar agree, also in futures on the package's own runtime."""
+"""The native side and the ContextVar agree on the current node."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
 import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-from phanos import _phanos
 from support import (
     DEADLINE_S,
     HOOK_NAMES,
@@ -116,66 +113,3 @@ def test_both_sides_agree_at_every_moment_of_an_async_call(compare) -> None:
         f"{ITEM}:outer.numbers",
     }
     assert_tree_at_rest(profiler)
-
-
-def test_a_function_called_from_a_native_future_sees_the_callers_node(compare) -> None:
-    handler = CollectingHandler()
-    profiler = compare.profiler = make_profiler(handler)
-    threads: list[int] = []
-
-    @profiler.profile
-    def leaf():
-        compare()
-
-    def inside_the_future():
-        threads.append(threading.get_ident())
-        compare()
-        leaf()
-        compare()
-        return "result"
-
-    @profiler.profile
-    async def outer():
-        node = profiler.curr_node.get()
-        result = await _phanos.call_in_future(profiler._core, inside_the_future)
-        assert profiler.curr_node.get() is node
-        return result
-
-    async def main():
-        results = await asyncio.gather(outer(), outer())
-        assert profiler.curr_node.get() is profiler.tree.root
-        return results
-
-    assert asyncio.run(main()) == ["result", "result"]
-    # Called on a thread of the package's own runtime, not on that of the loop.
-    assert len(threads) == 2
-    assert threading.get_ident() not in threads
-    assert sorted(compare.paths) == [f"{ITEM}:outer"] * 4 + [f"{ITEM}:outer.leaf"] * 2
-    assert handler.counts() == {f"{ITEM}:outer": 2, f"{ITEM}:outer.leaf": 2}
-    assert_tree_at_rest(profiler)
-
-
-def test_what_a_function_in_a_native_future_raises_reaches_the_awaiting_call(compare) -> None:
-    handler = CollectingHandler()
-    profiler = compare.profiler = make_profiler(handler)
-    error = ValueError("from the future")
-
-    def fail():
-        compare()
-        raise error
-
-    @profiler.profile
-    async def outer():
-        await _phanos.call_in_future(profiler._core, fail)
-
-    with pytest.raises(ValueError, match="from the future") as raised:
-        asyncio.run(outer())
-    assert raised.value is error
-    assert compare.paths == [f"{ITEM}:outer"]
-    assert [record["labels"] for record in handler.records] == [{"error_raised": True}]
-    assert_tree_at_rest(profiler)
-
-
-def test_current_node_refuses_what_is_no_profiler() -> None:
-    with pytest.raises(TypeError):
-        _phanos.current_node(42)
