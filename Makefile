@@ -89,6 +89,8 @@ lint-python: .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint .venvs/$(DEFAULT)/.
 	$(call say,"ruff")
 	$(DEFAULT_BIN)/ruff format --check
 	$(DEFAULT_BIN)/ruff check
+	$(call say,"import-linter")
+	PYTHONPATH=python $(DEFAULT_BIN)/lint-imports --no-cache
 	$(call say,"mypy and pyright and stubtest")
 	$(DEFAULT_BIN)/mypy
 	$(DEFAULT_BIN)/basedpyright --pythonpath $(DEFAULT_BIN)/python

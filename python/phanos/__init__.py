@@ -8,7 +8,7 @@ record with its place in the call tree, its duration and, for roots, the respons
 from __future__ import annotations
 
 from . import (
-    _ending,
+    _shutdown,
     config,
     handlers,
     log,
@@ -51,4 +51,4 @@ profiler._core.make_default()
 publisher.curr_node = tree.curr_node = profiler.curr_node
 
 
-_ending.install()
+_shutdown.install()

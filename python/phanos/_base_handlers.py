@@ -1,4 +1,4 @@
-"""What all handlers inherit, and how records are written as text."""
+"""The base classes of all handlers, and how records are written as text."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class BaseHandler(ABC):
     handler_name: str
 
     def __init__(self, handler_name: str) -> None:
-        # Classes beside this one are not initialised here: 0.3 leaves that to whoever adds them.
+        # No `super().__init__()`: in 0.3, subclasses initialise their further bases themselves.
         if not isinstance(handler_name, str) or not handler_name:
             raise TypeError(
                 f"{type(self).__name__} expects a non-empty str as handler_name, "
@@ -56,22 +56,22 @@ _PARTS = frozenset({"handle", "formatter", "publisher", "synchronous"})
 
 class WatchedHandler(BaseHandler):
     """
-    What the handlers of this package inherit: their profilers learn of parts that are assigned.
+    Base of this package's handlers, which tells their profilers when a part is assigned.
 
-    Profilers do their work without calling them, as long as nobody changes it. Other handlers
-    are called by name, so nothing that is assigned to them is missed, and setting attributes,
-    which they may do in every batch, costs them nothing.
+    The native core does the work of these handlers without calling them, unless a method or part
+    was replaced. Handlers of users are called by name in any case: they need not announce
+    anything, and setting an attribute, perhaps in every batch, costs them nothing.
     """
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         super().__setattr__(attribute, value)
         if attribute in _PARTS:
-            _registry.changed(self)
+            _registry.component_changed(self)
 
     def __delattr__(self, attribute: str) -> None:
         super().__delattr__(attribute)
         if attribute in _PARTS:
-            _registry.changed(self)
+            _registry.component_changed(self)
 
 
 class SyncBaseHandler(BaseHandler):

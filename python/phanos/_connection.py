@@ -1,35 +1,126 @@
-"""Connection arguments of RabbitMQ handlers and publishers, checked."""
+"""Arguments of the handlers and publishers for RabbitMQ: listed, checked, and as settings."""
 
 from __future__ import annotations
 
+import inspect
 import os
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterable, Mapping
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    NamedTuple,
+    ParamSpec,
+    TypedDict,
+    cast,
+)
 
-HOST = "127.0.0.1"
-PORT = 5672
-HEARTBEAT_S = 47
-TIMEOUT_S = 23
-RETRY_DELAY_S = 0.137
-RETRY = 3
-EXCHANGE_NAME = "profiling"
-EXCHANGE_TYPE = "fanout"
+from .types import LoggerLike
 
-BUFFER_BYTES = 64 * 1024 * 1024
-"""Memory for records that wait for the broker: about 2.5 million of them."""
-SPOOL_BYTES = 1024 * 1024 * 1024
-"""Disk for records that wait for the broker, where a spool directory is given."""
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+P = ParamSpec("P")
+
 SPOOL_ADOPT_S = 10.0
-"""How often files of dead processes are looked for, in seconds."""
+"""Seconds between two searches of a spool directory for files of dead processes."""
 
 _GUEST = "guest"
 
 
-class ConnectionParameters(NamedTuple):
-    """
-    How a broker is reached; attributes are named as pika names them.
+class ConnectionOptions(TypedDict, total=False):
+    """pika's connection parameters that are taken by keyword."""
 
-    The password is not here, where whoever prints an object's attributes would find it.
+    virtual_host: str | None
+    channel_max: int | None
+    frame_max: int | None
+    locale: str | None
+    client_properties: Mapping[str, str] | None
+    socket_timeout: float | None
+    stack_timeout: float | None
+    tcp_options: Mapping[str, int] | None
+    ssl_options: bool | Mapping[str, str | os.PathLike[str] | None] | None
+
+
+def handler_arguments(
+    handler_name: str,
+    host: str = "127.0.0.1",
+    port: int = 5672,
+    user: str | None = None,
+    password: str | None = None,
+    heartbeat: int = 47,
+    timeout: float = 23,
+    retry_delay: float = 0.137,
+    retry: int = 3,
+    exchange_name: str = "profiling",
+    exchange_type: Any = "fanout",
+    logger: LoggerLike | str | None = None,
+    *,
+    synchronous: bool = False,
+    buffer_bytes: int = 64 * 1024 * 1024,
+    spool_directory: str | None = None,
+    spool_bytes: int = 1024 * 1024 * 1024,
+    **kwargs: Unpack[ConnectionOptions],
+) -> dict[str, Any]:
+    """
+    Return the arguments of a handler for RabbitMQ by name.
+
+    This is where the arguments of all handlers and publishers are listed, with their defaults;
+    `declares` shows them to type checkers and in signatures. The default buffer holds about
+    2.5 million records.
+
+    Raises:
+        TypeError: an argument that is not known.
+    """
+    arguments: dict[str, Any] = locals()
+    options: Mapping[str, Any] = arguments.pop("kwargs")
+    _refuse_unknown(options)
+    return {**arguments, **options}
+
+
+_OF_HANDLERS_ALONE = frozenset({"handler_name", "synchronous"})
+
+
+def _for_publishers(
+    arguments: Callable[Concatenate[str, P], dict[str, Any]],
+) -> Callable[P, dict[str, Any]]:
+    def publisher_arguments(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+        _refuse_unknown(_OF_HANDLERS_ALONE.intersection(kwargs))
+        given = arguments("", *args, **kwargs)
+        return {name: given[name] for name in given if name not in _OF_HANDLERS_ALONE}
+
+    handler_signature = inspect.signature(arguments)
+    parameters = [
+        parameter
+        for name, parameter in handler_signature.parameters.items()
+        if name not in _OF_HANDLERS_ALONE
+    ]
+    shown: Any = publisher_arguments
+    shown.__signature__ = handler_signature.replace(parameters=parameters)
+    return publisher_arguments
+
+
+publisher_arguments = _for_publishers(handler_arguments)
+"""Return the arguments of a publisher by name: a handler's without its name and `synchronous`."""
+
+
+def _refuse_unknown(names: Iterable[str]) -> None:
+    known = ConnectionOptions.__annotations__
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        # Names only: a misspelt password must not be printed.
+        raise TypeError(
+            f"unexpected connection arguments: {', '.join(sorted(unknown))}; "
+            f"known are {', '.join(known)}"
+        )
+
+
+class ConnectionSettings(NamedTuple):
+    """
+    How a broker is reached, checked; attributes are named as pika names them.
+
+    The native `Delivery` reads the attributes by these names. The password is not among them:
+    it would be printed with the others.
     """
 
     host: str
@@ -37,80 +128,60 @@ class ConnectionParameters(NamedTuple):
     user: str
     virtual_host: str
     heartbeat: int
+    """Seconds; 0: none."""
     blocked_connection_timeout: float
+    """Seconds."""
     connection_attempts: int
     retry_delay: float
+    """Seconds."""
     socket_timeout: float
+    """Seconds."""
     stack_timeout: float
+    """Seconds."""
     channel_max: int | None
     frame_max: int | None
+    """Bytes."""
     locale: str
     client_properties: dict[str, str]
     tcp_options: dict[str, int]
-    ssl_options: dict[str, str | None] | None
+    ssl_options: dict[str, str] | None
+    """None: no TLS."""
+    exchange_name: str
+    exchange_type: str
+    buffer_bytes: int
+    spool_directory: str | None
+    spool_bytes: int
+    spool_adopt_s: float
+    """Seconds between two searches for files of dead processes."""
 
 
-def connection_parameters(
-    *,
-    host: str,
-    port: int,
-    user: str | None,
-    heartbeat: int | None,
-    timeout: float | None,
-    retry_delay: float,
-    retry: int,
-    further: Mapping[str, Any],
-) -> ConnectionParameters:
+def connection_settings(arguments: Mapping[str, Any]) -> ConnectionSettings:
     """
-    Check connection arguments.
+    Check connection arguments, given by name as `publisher_arguments` returns them.
 
     Raises:
-        TypeError: an argument that is not known, or of the wrong type.
+        TypeError: an argument of the wrong type.
         ValueError: a value out of range, or one that cannot be honoured.
     """
-    unknown = {name: further[name] for name in further if name not in _FURTHER}
-    if unknown:
-        # Names only: a misspelt password must not be printed.
-        raise TypeError(
-            f"unexpected connection arguments: {', '.join(sorted(unknown))}; "
-            f"known are {', '.join(_FURTHER)}"
-        )
-    checked = {name: check(name, further.get(name)) for name, check in _FURTHER.items()}
-    return ConnectionParameters(
-        host=_host(host),
+    user, heartbeat, port = (arguments[name] for name in ("user", "heartbeat", "port"))
+    spool_bytes = _whole("spool_bytes", arguments["spool_bytes"], 2**62)
+    options = {name: check(name, arguments.get(name)) for name, check in _OPTIONS.items()}
+    return ConnectionSettings(
+        host=_host(arguments["host"]),
         port=_whole("port", int(port) if _is_number(port) else port, 65535),
         user=_GUEST if user is None else _text("user", user),
         heartbeat=0 if heartbeat is None else _whole("heartbeat", heartbeat, 65535),
-        blocked_connection_timeout=_timeout("timeout", timeout),
-        connection_attempts=max(_whole("retry", retry, 2**31), 1),
-        retry_delay=_seconds("retry_delay", retry_delay),
-        **checked,
+        blocked_connection_timeout=_timeout("timeout", arguments["timeout"]),
+        connection_attempts=max(_whole("retry", arguments["retry"], 2**31), 1),
+        retry_delay=_seconds("retry_delay", arguments["retry_delay"]),
+        exchange_name=_short_text("exchange_name", arguments["exchange_name"]),
+        exchange_type=_exchange_type(arguments["exchange_type"]),
+        buffer_bytes=_whole("buffer_bytes", arguments["buffer_bytes"], 2**62, 1),
+        spool_directory=_directory("spool_directory", arguments["spool_directory"]),
+        spool_bytes=spool_bytes,
+        spool_adopt_s=SPOOL_ADOPT_S,
+        **options,
     )
-
-
-def native_arguments(parameters: ConnectionParameters, password: str) -> dict[str, Any]:
-    """Return the arguments of the native `Delivery` that say how a broker is reached."""
-    tcp = tuple(parameters.tcp_options.get(name) for name in _TCP_OPTIONS)
-    ssl = parameters.ssl_options
-    return {
-        "host": parameters.host,
-        "port": parameters.port,
-        "user": parameters.user,
-        "password": password,
-        "virtual_host": parameters.virtual_host,
-        "heartbeat": parameters.heartbeat,
-        "blocked_timeout_s": parameters.blocked_connection_timeout,
-        "attempts": parameters.connection_attempts,
-        "retry_delay_s": parameters.retry_delay,
-        "socket_timeout_s": parameters.socket_timeout,
-        "stack_timeout_s": parameters.stack_timeout,
-        "channel_max": parameters.channel_max,
-        "frame_max": parameters.frame_max,
-        "locale": parameters.locale,
-        "client_properties": list(parameters.client_properties.items()),
-        "tcp": tcp,
-        "tls": None if ssl is None else tuple(ssl.get(name) for name in _SSL_OPTIONS),
-    }
 
 
 def password_of(given: Any) -> str:
@@ -130,50 +201,21 @@ def password_of(given: Any) -> str:
     return str(given)
 
 
-def exchange_type_of(given: Any) -> str:
-    """
-    Return the name of an exchange type, given as a name or as an enum member of one.
-
-    Raises:
-        TypeError: neither.
-    """
-    return short_text("exchange_type", getattr(given, "value", given))
+def _exchange_type(given: Any) -> str:
+    # A name, or a member of an enum such as pika's `ExchangeType`.
+    return _short_text("exchange_type", getattr(given, "value", given))
 
 
-def buffer_bytes_of(given: Any) -> int:
-    """
-    Return the size of the buffer, checked.
-
-    Raises:
-        TypeError: not an int.
-        ValueError: less than 1.
-    """
-    return _whole("buffer_bytes", given, 2**62, 1)
+def _directory(name: str, value: Any) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, (str, os.PathLike)):
+        raise TypeError(f"{name} must be a path, got {value!r}")
+    return os.path.abspath(os.fspath(value))
 
 
-def spool_of(directory: Any, size: Any) -> tuple[str | None, int]:
-    """
-    Return spool directory and size, checked.
-
-    Raises:
-        TypeError: not a path, or not an int.
-    """
-    size = _whole("spool_bytes", size, 2**62)
-    if directory is None:
-        return None, size
-    if not isinstance(directory, (str, os.PathLike)):
-        raise TypeError(f"spool_directory must be a path, got {directory!r}")
-    return os.path.abspath(os.fspath(directory)), size
-
-
-def short_text(name: str, value: Any) -> str:
-    """
-    Return a text that AMQP has 255 bytes for, checked.
-
-    Raises:
-        TypeError: not a str.
-        ValueError: longer, or not to be encoded.
-    """
+def _short_text(name: str, value: Any) -> str:
+    # AMQP writes its length into one byte.
     text = _text(name, value)
     size = len(text.encode())
     if size > _SHORT_BYTES:
@@ -190,7 +232,7 @@ def _text(name: str, value: Any) -> str:
 
 
 def _host(value: Any) -> str:
-    # Not shown where a URL may have a password in it.
+    # The value is not in the text: a URL may have a password in it.
     if isinstance(value, str) and any(mark in value for mark in "/@"):
         raise ValueError("host must be a host name or an address, got a URL or the like")
     return _text("host", value)
@@ -221,13 +263,13 @@ def _seconds(name: str, value: Any) -> float:
 
 
 def _timeout(name: str, value: Any) -> float:
-    # As in pika, None and 0 mean: none.
+    # As in pika, None and 0 mean that there is no timeout.
     return _LONGEST_S if value is None or value == 0 else _seconds(name, value)
 
 
 _LONGEST_S = 10.0 * 365 * 24 * 3600
 _SHORT_BYTES = 255
-# As AMQP 0.9.1 and pika have them.
+# Bytes: the least that AMQP 0.9.1 allows, and the most that pika allows.
 _SMALLEST_FRAME, _LARGEST_FRAME = 4096, 131_072
 
 
@@ -253,7 +295,7 @@ def _client_properties(name: str, value: Any) -> dict[str, str]:
     for key, text in given.items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise ValueError(f"{name}: only a str by a str can be sent, got {key!r}: {text!r}")
-        short_text(f"{name}: a key", key)
+        _short_text(f"{name}: a key", key)
         _text(f"{name}: {key}", text)
     return dict(given)
 
@@ -270,7 +312,7 @@ def _tcp_options(name: str, value: Any) -> dict[str, int]:
     return {key: _whole(key, number, 2**31) for key, number in given.items()}
 
 
-def _ssl_options(name: str, value: Any) -> dict[str, str | None] | None:
+def _ssl_options(name: str, value: Any) -> dict[str, str] | None:
     if value is None or value is False:
         return None
     if value is True:
@@ -287,7 +329,7 @@ def _ssl_options(name: str, value: Any) -> dict[str, str | None] | None:
             f"{name}: expected of {', '.join(_SSL_OPTIONS)}, got {unknown}; "
             "certificates are always verified"
         )
-    checked: dict[str, str | None] = {}
+    checked: dict[str, str] = {}
     for key, text in given.items():
         if text is None:
             continue
@@ -297,17 +339,17 @@ def _ssl_options(name: str, value: Any) -> dict[str, str | None] | None:
     return checked
 
 
-_FURTHER: dict[str, Callable[[str, Any], Any]] = {
-    "virtual_host": _optional(short_text, "/"),
+_OPTIONS: dict[str, Callable[[str, Any], Any]] = {
+    "virtual_host": _optional(_short_text, "/"),
     "channel_max": _optional(lambda name, value: _whole(name, value, 65535, 1), None),
     "frame_max": _optional(
         lambda name, value: _whole(name, value, _LARGEST_FRAME, _SMALLEST_FRAME), None
     ),
-    "locale": _optional(short_text, "en_US"),
+    "locale": _optional(_short_text, "en_US"),
     "client_properties": _optional(_client_properties, {}),
     "socket_timeout": _optional(_socket_timeout, 10.0),
     "stack_timeout": _optional(_socket_timeout, 15.0),
     "tcp_options": _optional(_tcp_options, {}),
     "ssl_options": _ssl_options,
 }
-"""pika's connection parameters that are taken by keyword, and how each is checked."""
+"""How each of `ConnectionOptions` is checked; one that was not given is passed as None."""

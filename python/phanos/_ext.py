@@ -1,8 +1,8 @@
 """
-The steps of a profiled call, one by one.
+The steps of a profiled call in Python, one by one.
 
-The native core takes these steps itself. Here they are for subclasses: when a step is
-overridden, on the profiler or here, calls run through `sync_inner` and `async_inner`.
+The native core takes these steps itself as long as none is overridden, neither on the profiler nor
+on a class of this module; otherwise calls run through `sync_inner` and `async_inner` here.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import functools
 import types
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ._phanos import first_step
+from ._phanos import MethodTreeNode, first_step
+from ._protocols import ProfilerProtocol
 from ._wrappers import (
     Send,
     Throw,
@@ -22,19 +23,14 @@ from ._wrappers import (
     generator_wrapper,
     maker_for,
     makes_awaitables,
-    named,
+    named_after,
 )
 from .log import InstanceLoggerMixin
-
-if TYPE_CHECKING:
-    from ._phanos import MethodTreeNode
-    from ._profiler import Profiler
-
 
 call_failed: contextvars.ContextVar[bool | None] = contextvars.ContextVar(
     "phanos_call_failed", default=None
 )
-"""While a call's end is measured: whether it raised; None when a user calls the step."""
+"""Whether the call that is being measured raised; None when users call the step themselves."""
 
 
 class AbstractExtProfiler(ABC):
@@ -46,7 +42,7 @@ class AbstractExtProfiler(ABC):
 
     @abstractmethod
     def force_handle_records_clear(self) -> Any:
-        """Hand all waiting records over, whatever is under way."""
+        """Hand all waiting records over, even during a call."""
 
     @abstractmethod
     def sync_inner(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
@@ -57,10 +53,14 @@ class AbstractExtProfiler(ABC):
         """Run a call of coroutine function `func`."""
 
 
-class _Place:
-    """The node of a generator's call, current only while the body runs."""
+class _GeneratorNode:
+    """
+    The node of a generator's call, which is current only while the body runs.
 
-    def __init__(self, profiler: Profiler, func: Callable[..., Any]) -> None:
+    As a context manager it makes the outside's node current while the body is suspended.
+    """
+
+    def __init__(self, profiler: ProfilerProtocol, func: Callable[..., Any]) -> None:
         self._profiler = profiler
         self._outside = profiler.curr_node.get()
         self.node = profiler.set_curr_node(func)
@@ -69,26 +69,22 @@ class _Place:
         self._profiler.curr_node.set(self._outside)
 
     def __exit__(self, *_: object) -> None:
-        # Whoever resumes the body need not be who suspended it.
+        # The body may be resumed in another context than the one it was suspended in.
         self._outside = self._profiler.curr_node.get()
         self._profiler.curr_node.set(self.node)
 
-    def left(self) -> _Place:
-        """Return what puts back what is current outside, for as long as the body is left."""
-        return self
-
-    def give_up(self) -> None:
-        """End the call."""
+    def delete(self) -> None:
+        """Take the node out of the tree at the end of the call."""
         self._profiler.delete_curr_node(self.node)
         self._profiler.curr_node.set(self._outside)
 
 
 class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
-    """What both kinds share."""
+    """Base of `SyncExtProfiler` and `AsyncExtProfiler`."""
 
-    base_profiler: Profiler
+    base_profiler: ProfilerProtocol
 
-    def __init__(self, base_profiler: Profiler) -> None:
+    def __init__(self, base_profiler: ProfilerProtocol) -> None:
         super().__init__(logger=base_profiler.logger)
         self.base_profiler = base_profiler
 
@@ -96,7 +92,7 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         """
         Run a call of `func`, step by step.
 
-        Of a generator function, asynchronous ones included, return a generator that takes
+        For a generator function, asynchronous ones included, return a generator that takes
         the steps: the call begins when it is first resumed.
         """
         profiler = self.base_profiler
@@ -106,19 +102,19 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         if make_wrapper is generator_wrapper:
             generator = func(*args, **kwargs)
             runner = self._awaitable_inner if makes_awaitables(func) else self.generator_inner
-            return named(runner(func, generator, args, kwargs), func)
+            return named_after(func, runner(func, generator, args, kwargs))
         if make_wrapper is async_generator_wrapper:
             generator = func(*args, **kwargs)
-            return named(self.async_generator_inner(func, generator, args, kwargs), func)
+            return named_after(func, self.async_generator_inner(func, generator, args, kwargs))
         node = profiler.set_curr_node(func)
         try:
             start = self._guarded("before_func_profiling", func, args, kwargs)
             try:
                 result = func(*args, **kwargs)
             except BaseException:
-                self._finish(node, None, start, args, kwargs, failed=True)
+                self._end(node, None, start, args, kwargs, failed=True)
                 raise
-            self._finish(node, result, start, args, kwargs, failed=False)
+            self._end(node, result, start, args, kwargs, failed=False)
             return result
         finally:
             profiler.delete_curr_node(node)
@@ -134,7 +130,7 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
             try:
                 result = await func(*args, **kwargs)
             except GeneratorExit:
-                self._finish(node, None, start, args, kwargs, failed=True)
+                self._end(node, None, start, args, kwargs, failed=True)
                 raise
             except BaseException:
                 self._measure(None, start, args, kwargs, failed=True)
@@ -154,15 +150,15 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         kwargs: dict[str, Any],
     ) -> Generator[Any, Any, Any]:
         """Run `generator`, made by generator function `func`, step by step."""
-        place = _Place(self.base_profiler, func)
-        node = place.node
+        generator_node = _GeneratorNode(self.base_profiler, func)
+        node = generator_node.node
         try:
             start = self._guarded("before_func_profiling", func, args, kwargs)
             step: Callable[[], Any] = generator.__next__
             try:
                 while True:
                     item = step()
-                    with place.left():
+                    with generator_node:
                         try:
                             sent = yield item
                         except BaseException as error:
@@ -175,12 +171,12 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
                 result = stop.value
             except BaseException as error:
                 left_early = isinstance(error, GeneratorExit)
-                self._finish(node, None, start, args, kwargs, failed=not left_early)
+                self._end(node, None, start, args, kwargs, failed=not left_early)
                 raise
-            self._finish(node, result, start, args, kwargs, failed=False)
+            self._end(node, result, start, args, kwargs, failed=False)
             return result
         finally:
-            place.give_up()
+            generator_node.delete()
 
     @types.coroutine
     def _awaitable_inner(self, *arguments: Any) -> Generator[Any, Any, Any]:
@@ -194,15 +190,15 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         kwargs: dict[str, Any],
     ) -> AsyncGenerator[Any, Any]:
         """Run `generator`, made by asynchronous generator function `func`, step by step."""
-        place = _Place(self.base_profiler, func)
-        node = place.node
+        generator_node = _GeneratorNode(self.base_profiler, func)
+        node = generator_node.node
         try:
             start = self._guarded("before_func_profiling", func, args, kwargs)
             step: Callable[[], Any] = functools.partial(first_step, generator)
             try:
                 while True:
                     item = await step()
-                    with place.left():
+                    with generator_node:
                         try:
                             sent = yield item
                         except BaseException as error:
@@ -214,7 +210,7 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
             except StopAsyncIteration:
                 pass
             except GeneratorExit:
-                self._finish(node, None, start, args, kwargs, failed=False)
+                self._end(node, None, start, args, kwargs, failed=False)
                 raise
             except BaseException:
                 self._measure(None, start, args, kwargs, failed=True)
@@ -223,9 +219,9 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
             self._measure(None, start, args, kwargs, failed=False)
             await self._hand_over_awaited(node)
         finally:
-            place.give_up()
+            generator_node.delete()
 
-    def _finish(
+    def _end(
         self,
         node: MethodTreeNode,
         result: Any,
@@ -236,7 +232,7 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         failed: bool,
     ) -> None:
         self._measure(result, start, args, kwargs, failed=failed)
-        if self._is_due(node):
+        if self._is_hand_over_due(node):
             self._hand_over()
 
     def _measure(
@@ -262,7 +258,7 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
             self.base_profiler._report_failure(step, error)
             return None
 
-    def _is_due(self, node: MethodTreeNode) -> bool:
+    def _is_hand_over_due(self, node: MethodTreeNode) -> bool:
         profiler = self.base_profiler
         count = profiler.get_records_count()
         return bool(count) and (profiler._core.is_top(node) or count >= profiler.RECORDS_LEN_LIMIT)
@@ -271,7 +267,7 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         self._guarded("handle_records_clear")
 
     async def _hand_over_awaited(self, node: MethodTreeNode) -> None:
-        if self._is_due(node):
+        if self._is_hand_over_due(node):
             self._hand_over()
 
 
@@ -283,7 +279,7 @@ class SyncExtProfiler(_Steps):
         self.base_profiler._hand_over()
 
     def force_handle_records_clear(self) -> None:
-        """Hand all waiting records over, whatever is under way."""
+        """Hand all waiting records over, even during a call."""
         self.base_profiler._hand_over()
 
 
@@ -292,20 +288,20 @@ class AsyncExtProfiler(_Steps):
 
     async def handle_records_clear(self) -> None:
         """Hand all waiting records to the handlers, awaiting asynchronous ones."""
-        deliveries = self.base_profiler._core.hand_over()
-        if deliveries:
-            await self.base_profiler._deliver(deliveries)
+        dispatches = self.base_profiler._core.hand_over()
+        if dispatches:
+            await self.base_profiler._dispatch(dispatches)
 
     async def force_handle_records_clear(self) -> None:
-        """Hand all waiting records over, whatever is under way."""
+        """Hand all waiting records over, even during a call."""
         await self.handle_records_clear()
 
     def _hand_over(self) -> None:
-        # Within a synchronous call nothing can be awaited: batches are queued.
+        # A synchronous call cannot await anything: batches for asynchronous handlers are queued.
         self.base_profiler._hand_over()
 
     async def _hand_over_awaited(self, node: MethodTreeNode) -> None:
-        if self._is_due(node):
+        if self._is_hand_over_due(node):
             try:
                 await self.base_profiler.handle_records_clear()
             except Exception as error:

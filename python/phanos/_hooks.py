@@ -1,4 +1,4 @@
-"""Hooks: functions of the user's that run around profiled calls."""
+"""Hooks: functions of users that run before and after profiled calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Hook = Callable[..., Any]
 BEFORE = ("func", "args", "kwargs")
 AFTER = ("result", "args", "kwargs")
 OLD_AFTER = ("fn_result", "args", "kwargs")
-"""The names of the 0.1 generation."""
+"""The names in phanos 0.1."""
 
 HOOKS = {
     "before_func": (BEFORE,),
@@ -19,7 +19,7 @@ HOOKS = {
     "after_func": (AFTER, OLD_AFTER),
     "after_root_func": (AFTER, OLD_AFTER),
 }
-"""Attribute of the profiler: parameter names that its hook may use."""
+"""The parameter names that a hook may use, by the attribute of the profiler."""
 
 
 def adapted(attribute: str, hook: Hook | None) -> Hook | None:
@@ -60,7 +60,7 @@ def adapted(attribute: str, hook: Hook | None) -> Hook | None:
 
 
 def _wants_names(parameters: list[inspect.Parameter], names: tuple[str, ...]) -> bool:
-    """Tell whether a documented name stands where its position would not put it."""
+    """Tell whether calling by position would give a parameter the argument of another name."""
     return any(
         parameter.name in names
         and (

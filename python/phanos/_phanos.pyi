@@ -1,4 +1,4 @@
-"""Native half of `phanos`. Its classes are documented where users import them from."""
+"""Native half of `phanos`. Public classes are documented in the modules that export them."""
 
 import asyncio
 from collections.abc import (
@@ -10,22 +10,24 @@ from collections.abc import (
     Mapping,
 )
 from contextvars import ContextVar
-from typing import Any, ParamSpec, TypeVar, final
+from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar, final
 
 from typing_extensions import Self, disjoint_base
 
+from ._column import ColumnIndex
+from ._connection import ConnectionSettings
 from .types import LoggerLike, Record
 
 __all__ = [
-    "Answer",
     "CallTree",
     "Context",
     "DeferredCall",
     "Delivery",
     "MethodTreeNode",
     "MetricStore",
+    "PendingProbe",
+    "PendingResult",
     "Plan",
-    "ProbeAnswer",
     "ProfilerCore",
     "__version__",
     "began_as_root",
@@ -99,8 +101,10 @@ class MethodTreeNode:
 
         Raises `TypeError` if child is this node or above it.
         """
-    def _remove(self) -> bool: ...
-    def _clear_below(self) -> None: ...
+    def _remove(self) -> bool:
+        """Take the node out of its tree; its children move up. False if it was in none."""
+    def _clear_below(self) -> None:
+        """Take all nodes below this one out of the tree."""
     # From `InstanceLoggerMixin`, put there by `phanos.tree`.
     def log(self, level: int, msg: Any, *args: Any, **kwargs: Any) -> None: ...
     def debug(self, msg: Any, *args: Any, **kwargs: Any) -> None: ...
@@ -128,19 +132,31 @@ class MetricStore:
     def __new__(cls, *_args: Any, **_kwargs: Any) -> Self: ...
     def to_records(self) -> list[Record]: ...
     def cleanup(self) -> None: ...
-    def _attach(self, tree: CallTree | None) -> None: ...
-    def _column(self, which: int) -> list[Any]: ...
-    def _complain(self, kind: str, message: str) -> None: ...
+    def _attach(self, tree: CallTree | None) -> None:
+        """Belong to the profiler of `tree` from now on, or to none."""
     def _current_node(self) -> MethodTreeNode: ...
-    def _cut(self, lengths: tuple[int, int, int]) -> None: ...
-    def _forget_inherited(self) -> None: ...
-    def _fill(self, labels: dict[str, Any], method: MethodTreeNode | str) -> None: ...
-    def _labels(self, labels: dict[str, Any] | None, operation: str) -> dict[str, Any] | None: ...
-    def _lend(self) -> None: ...
-    def _lengths(self) -> tuple[int, int, int]: ...
-    def _reclaim(self) -> None: ...
-    def _set_ambient(self, method: str | None, labels: dict[str, Any] | None) -> None: ...
-    def _set_column(self, which: int, items: Iterable[Any]) -> None: ...
+    def _lengths(self) -> tuple[int, int, int]:
+        """Return the lengths of the columns, in the order of `ColumnIndex`."""
+    def _column(self, column: ColumnIndex) -> list[Any]:
+        """Return the items of a column as a new list."""
+    def _set_column(self, column: ColumnIndex, items: Iterable[Any]) -> None:
+        """Replace the items of a column."""
+    def _checkout(self) -> None:
+        """Let only this thread or greenlet see the waiting records, until `_restore`."""
+    def _restore(self) -> None:
+        """End `_checkout`; records that others added meanwhile follow the ones checked out."""
+    def _cut(self, lengths: tuple[int, int, int]) -> None:
+        """Cut the columns back to former `_lengths`."""
+    def _fill(self, labels: dict[str, Any], method: MethodTreeNode | str) -> None:
+        """Make labels and methods as many as there are values."""
+    def _labels(self, labels: dict[str, Any] | None, operation: str) -> dict[str, Any] | None:
+        """Return complete labels for a record; None, and a line in the log, if names are wrong."""
+    def _set_operation_defaults(self, method: str | None, labels: dict[str, Any] | None) -> None:
+        """Set what operations record that are called without a node or labels."""
+    def _log_rate_limited(self, kind: str, message: str) -> None:
+        """Log an error about this metric, at most once a minute for each kind."""
+    def _forget_inherited(self) -> None:
+        """Forget the waiting records in a forked child."""
     def _observe(
         self,
         value: float,
@@ -206,94 +222,75 @@ class ProfilerCore:
     @property
     def waiting(self) -> int:
         """Records waiting in the metrics."""
-    def install(self, plan: Plan, enabled: bool) -> None: ...
-    def make_default(self) -> None: ...
-    def current(self) -> MethodTreeNode: ...
-    def is_top(self, node: MethodTreeNode) -> bool: ...
-    def hand_over(self) -> list[tuple[Any, list[Record], str]] | None: ...
+    def install(self, plan: Plan, enabled: bool) -> None:
+        """Follow `plan` from the next call on."""
+    def make_default(self) -> None:
+        """Be the profiler of metrics that were added to none."""
+    def current(self) -> MethodTreeNode:
+        """Return the current node."""
+    def is_top(self, node: MethodTreeNode) -> bool:
+        """Tell whether the call of `node` has no live caller: it hands over when it ends."""
+    def hand_over(self) -> list[tuple[Any, list[Record], str]] | None:
+        """Serve the handlers; return the batches for asynchronous ones, None if there are none."""
     def hand_over_rest(
         self, metric: MetricStore, overridden: bool
-    ) -> list[tuple[Any, list[Record], str]] | None: ...
-    def forget_inherited(self) -> None: ...
+    ) -> list[tuple[Any, list[Record], str]] | None:
+        """Do the same with the records of one metric, which may be none of the profiler's."""
+    def forget_inherited(self) -> None:
+        """Forget, in a forked child, what the parent's threads were doing."""
 
 @final
-class Answer:
-    """What the network side answers, some time."""
+class PendingResult:
+    """A boolean that the network side will set."""
 
     def poll(self) -> bool | None:
-        """Return the answer, or None if there is none yet."""
+        """Return the result, or None if there is none yet."""
     def wait(self, timeout_s: float) -> bool | None:
-        """Wait for the answer, hearing signals; None if there is none by then."""
+        """Wait for the result, with signals handled; return None if there is none by then."""
 
 @final
-class ProbeAnswer:
-    """What came of trying a connection out."""
+class PendingProbe:
+    """The result of a trial connection, which the network side will set."""
 
     def poll(self) -> tuple[bool, tuple[bool, str] | None]:
         """Return `(done, failure)`; failure is None or `(the broker said no, text)`."""
     def wait(self) -> tuple[bool, str] | None:
-        """Wait until it is done, hearing signals; return the failure."""
+        """Wait until it is done, with signals handled; return the failure."""
     def give_up(self) -> None:
-        """End it, if it is under way."""
+        """End the trial connection if it is still under way."""
 
 @final
 class Delivery:
-    """A handler's way to RabbitMQ. Arguments are checked by `phanos._connection`."""
+    """Delivery to RabbitMQ: buffer, connection and spool of a handler or publisher."""
 
-    def __new__(
-        cls,
-        *,
-        host: str,
-        port: int,
-        user: str,
-        password: str,
-        virtual_host: str,
-        exchange: str,
-        exchange_type: str,
-        heartbeat: int,
-        blocked_timeout_s: float,
-        attempts: int,
-        retry_delay_s: float,
-        socket_timeout_s: float,
-        stack_timeout_s: float,
-        channel_max: int | None,
-        frame_max: int | None,
-        locale: str,
-        client_properties: list[tuple[str, str]],
-        tcp: tuple[int | None, int | None, int | None, int | None],
-        tls: tuple[str | None, str | None, str | None, str | None] | None,
-        buffer_bytes: int,
-        spool_directory: str | None,
-        spool_bytes: int,
-        spool_adopt_s: float,
-    ) -> Delivery: ...
+    def __new__(cls, settings: ConnectionSettings, password: str) -> Delivery: ...
     @property
     def state(self) -> str:
         """How the connection stands: idle, connecting, connected, blocked or closed."""
-    def probe(self) -> ProbeAnswer:
-        """Try a connection out, on threads that are gone afterwards."""
+    def probe(self) -> PendingProbe:
+        """Make a trial connection, on threads that are gone afterwards."""
     def push(self, name: str, records: list[Record], logger: LoggerLike) -> None:
-        """Put records down; `logger` is told what JSON cannot hold."""
+        """Put records into the buffer; values that JSON cannot hold are logged to `logger`."""
     def publish(
         self, records: list[Record], logger: LoggerLike, unsent_s: float, sent_s: float
-    ) -> Answer:
+    ) -> PendingResult:
         """
         Send the records as one message.
 
         Args:
             records: at least one.
-            logger: is told what JSON cannot hold.
-            unsent_s: seconds that they may wait for a connection.
-            sent_s: seconds that the broker's answer is waited for.
+            logger: where values that JSON cannot hold are logged.
+            unsent_s: seconds that the records may wait for a connection.
+            sent_s: seconds that they may wait for the broker's confirmation.
         """
     def start(self) -> None:
         """Connect, unless connected."""
-    def flush(self) -> Answer:
-        """True when nothing handed over so far waits any longer."""
-    def stop(self) -> Answer:
-        """End the network side; True if nothing had to be given up."""
+    def flush(self) -> PendingResult:
+        """Have everything delivered; the result is True when no record handed over so far waits."""
+    def stop(self) -> PendingResult:
+        """End the network side; the result is True if no record had to be given up."""
     def stats(self) -> dict[str, Any]:
-        """Return what became of the records."""
+        """Return how many records were confirmed, dropped and so on; see `ImpProfHandler.stats`."""
     def take_notices(self) -> list[tuple[int, str]]:
         """Return lines to log: `(level, text)`."""
 
@@ -301,18 +298,38 @@ def refuse_deliveries() -> None:
     """Start no network side any more: records that come for one are given up and counted."""
 
 def end_deliveries(timeout_s: float) -> None:
-    """Wait until no network side is at work, those whose handler is gone included."""
+    """Wait until no network side is at work, not even one whose handler is gone."""
+
+_HandlerKind: TypeAlias = Literal["stream", "logger", "rabbitmq", "python", "async"]
+"""
+How a handler is served. `stream`, `logger`: the core writes the text; `rabbitmq`: the core passes
+rows to its `Delivery`; `python`: its `handle` gets dicts; `async`: its `handle` is awaited.
+"""
 
 @final
 class Plan:
-    """One configuration of a profiler, worked out."""
+    """
+    One configuration of a profiler, worked out.
+
+    Args:
+        profiler: reports failures and runs the steps that users override.
+        metrics: each with whether an attribute that its records are made from is overridden.
+        handlers: each with its kind, and for `rabbitmq` its delivery.
+        time: the metric of durations, if the core records them.
+        size: the metric of response sizes, if the core records them.
+        hooks: `before_func`, `after_func`, `before_root_func`, `after_root_func`, which take three
+            positional arguments.
+        flush_threshold: records that may wait until any call that ends hands over.
+        max_unhandled: records that may wait while there is no handler; the oldest are dropped.
+        overridden: a step is overridden: `profile_ext` runs the calls.
+    """
 
     def __new__(
         cls,
         profiler: Any,
         *,
         metrics: list[tuple[Any, bool]],
-        handlers: list[tuple[Any, str, Delivery | None]],
+        handlers: list[tuple[Any, _HandlerKind, Delivery | None]],
         time: MetricStore | None,
         size: MetricStore | None,
         hooks: tuple[
@@ -321,29 +338,44 @@ class Plan:
             Callable[..., Any] | None,
             Callable[..., Any] | None,
         ],
-        limit: int,
-        keep: int,
+        flush_threshold: int,
+        max_unhandled: int,
         overridden: bool,
     ) -> Plan: ...
 
 @final
 class DeferredCall:
-    """One call of a coroutine function or generator, which runs after it."""
+    """A call of a coroutine function or generator, whose body runs after the call returned."""
 
-    def start(self) -> Any:
-        """Begin it; return what the function returns."""
-    def finish(self, result: Any, /) -> bool:
-        """End it; True if deliveries are to be made, and then `close` to be called."""
-    def begin(self) -> None: ...
-    def finish_failed(self) -> bool: ...
-    def end(self, result: Any, /) -> None: ...
-    def fail(self) -> None: ...
-    def deliver(self) -> Awaitable[None]: ...
-    def close(self) -> None: ...
-    def suspend(self) -> None: ...
-    def resume(self) -> None: ...
+    def begin_coroutine(self) -> Any:
+        """Begin the call; return the coroutine that the function returns."""
+    def begin(self) -> None:
+        """Begin the call of a generator."""
+    def suspend(self) -> None:
+        """At a `yield`: make the node current that was so before the body was last resumed."""
+    def resume(self) -> None:
+        """After a `yield`: make the call's node current again."""
+    def end(self, result: Any, /) -> bool:
+        """
+        End the call, which returned `result`.
 
-def first_step(generator: AsyncGenerator[_R, Any]) -> Awaitable[_R]: ...
+        Returns True if asynchronous handlers have to be awaited: `dispatch` has to be awaited
+        then, and `end_dispatched` to be called.
+        """
+    def end_failed(self) -> bool:
+        """End the call, which raised the exception being handled; returns as `end`."""
+    def end_generator(self, result: Any, /) -> None:
+        """End the call where nothing can be awaited: batches for asynchronous handlers wait."""
+    def dispatch(self) -> Awaitable[None]:
+        """Return an awaitable that dispatches the records of the call to asynchronous handlers."""
+    def end_dispatched(self) -> None:
+        """Take the node of the call out of the tree, once `dispatch` was awaited."""
+    def ensure_ended(self) -> None:
+        """End whatever of the call has not ended when an exception leaves its wrapper."""
+
+def first_step(generator: AsyncGenerator[_R, Any]) -> Awaitable[_R]:
+    """Return what `__anext__` does; the loop's hooks get to know the wrapper, not `generator`."""
+
 def decorate(
     core: ProfilerCore,
     function: Callable[_P, _R],
@@ -351,14 +383,38 @@ def decorate(
     make_wrapper: Callable[[Callable[..., Any]], Callable[..., Any]] | None,
     is_coroutine: bool,
     template: Callable[..., Any],
-) -> Callable[_P, _R]: ...
-def call_as(failed: bool, function: Callable[..., _R], *args: Any) -> _R: ...
-def end_runtime(timeout_s: float) -> None: ...
+) -> Callable[_P, _R]:
+    """
+    Return a callable that runs `function` as a profiled call.
 
-# Methods of the classes of handlers and of metrics, which tell profilers of changes.
-def due(kind: str) -> int | None: ...
-def monotonic_ns() -> int: ...
-def record_to_str(name: str, record: Record) -> str: ...
+    Args:
+        core: the profiler's.
+        function: any callable.
+        name: its part of a context.
+        make_wrapper: makes what runs the body, if that runs after the call; see `_wrappers`.
+        is_coroutine: `function` is a coroutine function.
+        template: provides attributes of functions that `function` lacks.
+    """
+
+def call_as(failed: bool, function: Callable[..., _R], *args: Any) -> _R:
+    """Call `function`, whose operations record `failed` as `error_raised`."""
+
+def end_runtime(timeout_s: float) -> None:
+    """End the runtime of awaited futures; wait that long for what its tasks are doing."""
+
+def due(kind: str) -> int | None:
+    """
+    Tell whether a line of this kind may be logged, which it may once a minute.
+
+    Returns the number of lines left out since the last one, None if this one is to be left out.
+    """
+
+def monotonic_ns() -> int:
+    """Return the nanoseconds of the clock that calls are timed with."""
+
+def record_to_str(name: str, record: Record) -> str:
+    """Write a record as `OutputFormatter.record_to_str` describes."""
+
 def records_to_json(
     records: Iterable[Mapping[str, Any]], logger: LoggerLike | None = None
 ) -> bytes:
@@ -367,21 +423,34 @@ def records_to_json(
     record in its own order, every value as orjson writes it.
 
     What orjson refuses (ints of more than 64 bits, lone surrogates, other objects) becomes its
-    `str()`, keys that are no `str` too. Each kind of that is told to `logger` once a minute at
-    most; without one, to the logger `phanos`.
+    `str()`, keys that are no `str` too. Each kind of that is logged once a minute at most,
+    to `logger` or else to the logger `phanos`.
 
     Raises `TypeError` if records cannot be iterated.
     """
 
-def records_to_str(name: str, records: Iterable[Record]) -> str: ...
-def current_node(core: ProfilerCore) -> MethodTreeNode: ...
+def records_to_str(name: str, records: Iterable[Record]) -> str:
+    """Write records like `record_to_str`, joined by line breaks."""
+
+def current_node(core: ProfilerCore) -> MethodTreeNode:
+    """Return the current node: that of an awaited future, else that of the context variable."""
+
 def flush_future(
     core: ProfilerCore, coroutine: Coroutine[Any, Any, Any], timeout_s: float
-) -> asyncio.Future[bool]: ...
+) -> asyncio.Future[bool]:
+    """Await `coroutine` for at most `timeout_s`; True if it ended. It goes on if it did not."""
+
 def waiting_to_json(metric: MetricStore) -> bytes:
     """Return the records that wait in `metric` as the body of a message."""
 
-def open_node(core: ProfilerCore, callable: Callable[..., Any]) -> MethodTreeNode: ...
-def close_node(core: ProfilerCore, node: MethodTreeNode) -> None: ...
-def began_as_root(node: MethodTreeNode) -> bool: ...
-def call_in_future(core: ProfilerCore, function: Callable[[], _R]) -> asyncio.Future[_R]: ...
+def open_node(core: ProfilerCore, callable: Callable[..., Any]) -> MethodTreeNode:
+    """Make a node for a call of `callable` under the current one, and make it current."""
+
+def close_node(core: ProfilerCore, node: MethodTreeNode) -> None:
+    """Take a node out of the tree, and make its caller's current."""
+
+def began_as_root(node: MethodTreeNode) -> bool:
+    """Tell whether the call of `node` had no caller when it began: root hooks are for it."""
+
+def call_in_future(core: ProfilerCore, function: Callable[[], _R]) -> asyncio.Future[_R]:
+    """Call `function` on a thread of the runtime, in the caller's context."""

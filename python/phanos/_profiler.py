@@ -1,25 +1,57 @@
-"""The profiler: what is measured, how calls are marked, where records go."""
+"""The profiler: what is measured, how functions are decorated, where records go."""
 
 from __future__ import annotations
 
+import contextvars
 import itertools
-from collections.abc import Iterable
-from typing import Any, ClassVar
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
 from . import _registry
-from ._calls import ProfiledCalls
-from ._configuring import Configuring
-from ._hooks import HOOKS, adapted
-from ._observed import Observed, ProfilerType
-from ._phanos import ProfilerCore
-from ._plan import STEPS, build
-from .metrics import MetricWrapper
+from ._configuration import (
+    RESPONSE_SIZE,
+    TIME_PROFILER,
+    Settings,
+    arguments_of,
+    configure,
+    handlers_of,
+    in_current_form,
+)
+from ._ext import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler, call_failed
+from ._hooks import HOOKS, Hook, adapted
+from ._phanos import (
+    MethodTreeNode,
+    ProfilerCore,
+    began_as_root,
+    call_as,
+    close_node,
+    due,
+    flush_future,
+    open_node,
+)
+from ._plan import RECORD_METHODS, STEPS, Observed, ProfilerType, build, checked_handler, overridden
+from ._rabbitmq import connected_handlers, flush_all, flush_all_async
+from ._signatures import declares
+from ._waiting import checked_timeout
+from ._wrappers import decorated
+from .config import create_async_handlers, create_handlers
+from .handlers import AsyncBaseHandler, SyncBaseHandler
+from .log import InstanceLoggerMixin
+from .metrics import MetricWrapper, MonotonicStart, ResponseSize, TimeProfiler
 from .tree import ContextTree
+from .types import LoggerLike as LoggerLike  # Named in the signature of `config`.
+
+if TYPE_CHECKING:
+    from ._async_dispatch import AsyncDispatcher, Dispatch
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _serials = itertools.count()
 
 
-class Profiler(Configuring, ProfiledCalls, metaclass=ProfilerType):
+class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
     """
     Measures decorated functions and hands the records to handlers.
 
@@ -33,12 +65,25 @@ class Profiler(Configuring, ProfiledCalls, metaclass=ProfilerType):
     `sys.exc_info()` then shows. Arguments are packed. An `Exception` in a hook is logged.
     """
 
-    RECORDS_LEN_LIMIT = 100
-    """With that many records waiting, any profiled call hands over when it ends."""
-    RECORDS_ERR_LIMIT = 3000
-    """Records that may wait while no handler is attached; beyond it the oldest go."""
+    RECORDS_LEN_LIMIT: int = 100
+    """With that many records waiting, any profiled call that ends hands them over."""
+    RECORDS_ERR_LIMIT: int = 3000
+    """Records that may wait while no handler is attached; beyond it the oldest are dropped."""
 
-    _PARTS: ClassVar[frozenset[str]] = frozenset(
+    tree: ContextTree
+    metrics: dict[str, MetricWrapper]
+    handlers: dict[str, Any]
+    job: str
+    handle_records: bool
+    time_profile: TimeProfiler | None
+    resp_size_profile: ResponseSize | None
+    profile_ext: AbstractExtProfiler | None
+    before_func: Hook | None
+    after_func: Hook | None
+    before_root_func: Hook | None
+    after_root_func: Hook | None
+
+    _PARTS_OF_PLAN: ClassVar[frozenset[str]] = frozenset(
         {
             "metrics",
             "handlers",
@@ -57,13 +102,16 @@ class Profiler(Configuring, ProfiledCalls, metaclass=ProfilerType):
 
     def __init__(self) -> None:
         super().__init__(logged_name="phanos", logger_name="phanos.publisher")
-        self._ready = False
+        self._is_plan_deferred = True
+        """While parts change that belong together: there is one new plan after the last change."""
+        self._plan_revision = 0
         self._serial = next(_serials)
-        self._revision = 0
-        self._untold_drops = 0
-        self._adapted_hooks = {}
+        """Tells profilers apart where log lines are counted; unlike an `id` it is never reused."""
+        self._unlogged_drops = 0
+        """Records that were dropped since a log line told how many."""
+        self._adapted_hooks: dict[str, Hook | None] = {}
         self._error_raised_label = True
-        self._owned: list[MetricWrapper] = []
+        self._attached_metrics: list[MetricWrapper] = []
         tree = ContextTree()
         self._core = ProfilerCore(tree.root, "curr_node")
         self.tree = tree
@@ -76,8 +124,431 @@ class Profiler(Configuring, ProfiledCalls, metaclass=ProfilerType):
         self.profile_ext = None
         for hook in HOOKS:
             setattr(self, hook, None)
-        self._ready = True
-        _registry.add(self)
+        self._is_plan_deferred = False
+        _registry.add_profiler(self)
+
+    # Configuration.
+
+    @declares(Settings)
+    def config(self, /, *args: Any, **kwargs: Any) -> None:
+        """
+        Configure for synchronous handlers; handlers that are attached stay.
+
+        Args:
+            logger: a logger or the name of one; by default `phanos.publisher`.
+            job: Prometheus job label. A bool here means the arguments of phanos 0.1:
+                `config(logger, time_profile, resp_size_profile, handle_records)`.
+            time_profile: measure durations.
+            request_size_profile: old name of response_size_profile, deprecated.
+            response_size_profile: measure the size of what root calls return.
+            handle_records: False turns the profiler off.
+            error_raised_label: give every record the label `error_raised`.
+            **kwargs: ignored; a warning names them.
+
+        Raises:
+            TypeError: an argument of the wrong type.
+            ValueError: an asynchronous handler is attached.
+
+        If it raises, nothing has changed.
+        """
+        args, kwargs = in_current_form(args, kwargs)
+        configure(self, SyncExtProfiler, Settings(*args, **kwargs))
+
+    @declares(Settings)
+    def async_config(self, /, *args: Any, **kwargs: Any) -> None:
+        """Configure for synchronous and asynchronous handlers; arguments as for `config`."""
+        args, kwargs = in_current_form(args, kwargs)
+        configure(self, AsyncExtProfiler, Settings(*args, **kwargs))
+
+    def dict_config(self, settings: Mapping[str, Any]) -> None:
+        """
+        Configure by a dict, for synchronous handlers.
+
+        Args:
+            settings: the arguments of `config` by name, `job` being required, and
+                `handlers`: `{key: {"class": class or dotted name, **arguments}}`. Values of
+                arguments that start `ext://` are imported. The dict is not changed.
+
+        Raises:
+            KeyError: `job` is missing, or `class` of a handler.
+            ValueError: a handler is asynchronous.
+            ImportError, AttributeError: a class or an `ext://` value cannot be imported.
+            TypeError: a value of the wrong type, or wrong arguments for a handler.
+
+        If it raises, nothing has changed.
+        """
+        checked = Settings(**arguments_of(settings))
+        handlers = create_handlers(handlers_of(settings))
+        configure(self, SyncExtProfiler, checked, handlers, time_first=True)
+
+    async def async_dict_config(self, settings: Mapping[str, Any]) -> None:
+        """Configure by a dict, for handlers of both kinds; see `dict_config`."""
+        checked = Settings(**arguments_of(settings))
+        handlers = await create_async_handlers(handlers_of(settings))
+        configure(self, AsyncExtProfiler, checked, handlers, time_first=True)
+
+    @property
+    def error_raised_label(self) -> bool:
+        """Whether every record gets the label `error_raised`; can be set."""
+        return self._error_raised_label
+
+    @error_raised_label.setter
+    def error_raised_label(self, value: bool) -> None:
+        self._error_raised_label = bool(value)
+        for metric in self.metrics.values():
+            if self._error_raised_label:
+                metric.label_names.add("error_raised")
+            else:
+                metric.label_names.discard("error_raised")
+
+    # Metrics.
+
+    def create_time_profiler(self) -> None:
+        """Add the built-in metric of durations."""
+        self.time_profile = TimeProfiler(TIME_PROFILER, job=self.job, logger=self.logger)
+        self._put_metric(self.time_profile)
+        self.debug("Phanos - time profiler created")
+
+    def create_response_size_profiler(self) -> None:
+        """Add the built-in metric of response sizes."""
+        self.resp_size_profile = ResponseSize(RESPONSE_SIZE, job=self.job, logger=self.logger)
+        self._put_metric(self.resp_size_profile)
+        self.debug("Phanos - response size profiler created")
+
+    def add_metric(self, metric: MetricWrapper) -> None:
+        """
+        Add a metric; one of the same name is replaced, after its records are handed over.
+
+        Raises:
+            TypeError: not a metric.
+        """
+        if not isinstance(metric, MetricWrapper):
+            raise TypeError(f"add_metric expects a metric of phanos.metrics, got {metric!r}")
+        if metric.name in self.metrics and self.metrics[metric.name] is not metric:
+            self.warning(
+                "'Profiler.add_metric': Metric %r already exist. Overwriting with new metric",
+                metric.name,
+            )
+        self._put_metric(metric)
+
+    def _put_metric(self, metric: MetricWrapper) -> None:
+        before = self.metrics.get(metric.name)
+        if before is not None and before is not metric:
+            self._hand_over()
+        if self._error_raised_label:
+            metric.label_names.add("error_raised")
+        self.metrics[metric.name] = metric
+        if before is not None and before is not metric:
+            self._hand_over_rest(before)
+        self.debug("Metric %r added to phanos profiler", metric.name)
+
+    def delete_metric(self, item: str) -> None:
+        """Delete the metric named `item`, after handing over; unknown names are a warning."""
+        metric = self.metrics.get(item)
+        if metric is None:
+            self.warning("Profiler.delete_metric: metric %s do not exist", item)
+            return
+        self._hand_over()
+        self.metrics.pop(item, None)
+        self._hand_over_rest(metric)
+        if metric is self.time_profile:
+            self.time_profile = None
+        if metric is self.resp_size_profile:
+            self.resp_size_profile = None
+        self.debug("metric %s deleted", item)
+
+    def delete_metrics(
+        self, rm_time_profile: bool = False, rm_resp_size_profile: bool = False
+    ) -> None:
+        """Delete all metrics; the built-in ones only if asked to."""
+        for name in list(self.metrics):
+            if (name == TIME_PROFILER and not rm_time_profile) or (
+                name == RESPONSE_SIZE and not rm_resp_size_profile
+            ):
+                continue
+            self.delete_metric(name)
+
+    def get_records_count(self) -> int:
+        """Return the number of records waiting in all metrics."""
+        return sum(len(metric.values) for metric in self.metrics.values())
+
+    # Handlers.
+
+    def add_handler(self, handler: SyncBaseHandler | AsyncBaseHandler) -> None:
+        """
+        Add a handler; one of the same name is replaced, after records are handed over.
+
+        Raises:
+            RuntimeError: the profiler is not configured yet.
+            TypeError: no handler, or one without a name.
+            ValueError: an asynchronous handler for a profiler configured by `config`.
+        """
+        if self.profile_ext is None:
+            raise RuntimeError("Profiler not configured yet")
+        name = checked_handler(handler, isinstance(self.profile_ext, AsyncExtProfiler))
+        if name in self.handlers:
+            self.warning(
+                "'Profiler.add_handler': Handler %r already exist. Overwriting with new handler",
+                name,
+            )
+            self._hand_over()
+        self.handlers[name] = handler
+        self.debug("Handler %r added to phanos profiler", name)
+
+    addHandler = add_handler
+
+    def delete_handler(self, handler_name: str) -> None:
+        """Delete a handler, after handing over; unknown names are a warning."""
+        if handler_name not in self.handlers:
+            self.warning("'Profiler.delete_handler': handler %r do not exist", handler_name)
+            return
+        self._hand_over()
+        self.handlers.pop(handler_name, None)
+        self.debug("handler %r deleted", handler_name)
+
+    deleteHandler = delete_handler
+
+    def delete_handlers(self) -> None:
+        """Delete all handlers, after handing over."""
+        self._hand_over()
+        self.handlers.clear()
+        self.debug("all handlers deleted")
+
+    def clear(self) -> None:
+        """Forget all waiting records and all live calls; the configuration stays."""
+        for metric in self.metrics.values():
+            metric.cleanup()
+        self.tree.clear()
+        self.curr_node.set(self.tree.root)
+
+    # Profiled calls, and their steps, which subclasses may override.
+
+    def profile(self, func: Callable[P, R]) -> Callable[P, R]:
+        """
+        Decorate a function, coroutine function, generator or asynchronous generator.
+
+        Put it right above the definition, below `@classmethod`, `@staticmethod`, routes and
+        the like.
+
+        Raises:
+            TypeError: func is not callable.
+        """
+        return decorated(self._core, func)
+
+    def needs_profiling(self) -> bool:
+        """Tell whether decorated functions are measured at all."""
+        return bool(self.metrics and self.handlers and self.handle_records)
+
+    @property
+    def curr_node(self) -> contextvars.ContextVar[MethodTreeNode]:
+        """The node of the profiled call under way here; the root of the tree outside of any."""
+        return self._core.curr_node
+
+    def set_curr_node(self, func: Callable[..., Any]) -> MethodTreeNode:
+        """Make a node for a call of `func` under the current one, and make it current."""
+        return open_node(self._core, func)
+
+    def delete_curr_node(self, current_node: MethodTreeNode) -> None:
+        """Take `current_node` out of the tree; its caller's node is current again."""
+        if type(self.tree) is not ContextTree:
+            self.tree.find_and_delete_node(current_node)
+        close_node(self._core, current_node)
+
+    def measure_execution_start(self) -> MonotonicStart | None:
+        """Return the start for `TimeProfiler.stop`; None if durations are not measured."""
+        return MonotonicStart.take() if self.time_profile is not None else None
+
+    def before_func_profiling(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> MonotonicStart | None:
+        """Run the hooks before a call of the current node and return its start."""
+        if began_as_root(self.curr_node.get()):
+            self._run_hook("before_root_func", func, args, kwargs)
+        self._run_hook("before_func", func, args, kwargs)
+        return self.measure_execution_start()
+
+    def after_function_profiling(
+        self,
+        result: Any,
+        start_ts: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        """Measure the call of the current node and run the hooks after it."""
+        node = self.curr_node.get()
+        if self.time_profile is not None and start_ts is not None:
+            self._measure(self.time_profile.stop, start_ts, node, {})
+        self._run_hook("after_func", result, args, kwargs)
+        if began_as_root(node):
+            if self.resp_size_profile is not None:
+                self._measure(self.resp_size_profile.rec, result, node, {})
+            self._run_hook("after_root_func", result, args, kwargs)
+
+    def _measure(self, operation: Callable[..., None], *args: Any) -> None:
+        failed = call_failed.get()
+        try:
+            if failed is None:
+                operation(*args)
+            else:
+                # `error_raised` says how this call ended, not which exception its caller handles.
+                call_as(failed, operation, *args)
+        except Exception as error:
+            self._report_failure(f"metric operation {operation!r}", error)
+
+    def _run_hook(self, name: str, *args: Any) -> None:
+        hook = self._adapted_hooks.get(name)
+        if hook is None:
+            return
+        try:
+            hook(*args)
+        except Exception as error:
+            self._report_failure(name, error)
+
+    # Records on their way to the handlers.
+
+    def handle_records_clear(self) -> Any:
+        """Hand all waiting records to the handlers; to be awaited after `async_config`."""
+        return None if self.profile_ext is None else self.profile_ext.handle_records_clear()
+
+    def force_handle_records_clear(self) -> Any:
+        """Hand all waiting records over; to be awaited after `async_config`."""
+        return None if self.profile_ext is None else self.profile_ext.force_handle_records_clear()
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """
+        Hand all waiting records to the handlers.
+
+        Args:
+            timeout_s: seconds to wait for handlers that deliver in the background.
+
+        Returns True if nothing is left; batches for asynchronous handlers are left if no
+        event loop has dispatched them yet (see `aflush`), and records for RabbitMQ if the broker
+        has not confirmed them.
+        """
+        checked_timeout(timeout_s)
+        end = time.monotonic() + timeout_s
+        self._hand_over()
+        delivered = flush_all(connected_handlers(self.handlers.values()), end)
+        return delivered and self._is_nothing_waiting()
+
+    async def aflush(self, timeout_s: float = 5.0) -> bool:
+        """
+        Hand all waiting records to the handlers and await the asynchronous ones.
+
+        Args:
+            timeout_s: seconds to wait; what is not done by then goes on in the background.
+
+        Returns True if nothing is left.
+        """
+        checked_timeout(timeout_s)
+        end = time.monotonic() + timeout_s
+        dispatched: bool = await flush_future(self._core, self._flush_dispatcher(), timeout_s)
+        delivered = await flush_all_async(connected_handlers(self.handlers.values()), end)
+        return dispatched and delivered and self._is_nothing_waiting()
+
+    async def _flush_dispatcher(self) -> None:
+        self._hand_over()
+        dispatcher = self._dispatcher()
+        if dispatcher is not None:
+            await dispatcher.flush()
+
+    def _hand_over(self) -> None:
+        dispatches = self._core.hand_over()
+        if dispatches:
+            self._queue_dispatches(dispatches)
+
+    def _hand_over_rest(self, metric: MetricWrapper) -> None:
+        """Hand over the records that a replaced or deleted metric got since the last hand-over."""
+        if not len(metric.values):
+            return
+        metric._attach(None)
+        own = overridden(metric, MetricWrapper, RECORD_METHODS)
+        dispatches = self._core.hand_over_rest(metric, own)
+        if dispatches:
+            self._queue_dispatches(dispatches)
+
+    def _is_nothing_waiting(self) -> bool:
+        dispatcher = self._dispatcher()
+        return self._core.waiting == 0 and (dispatcher is None or dispatcher.waiting == 0)
+
+    def _dispatcher(self) -> AsyncDispatcher | None:
+        """Return what dispatches to asynchronous handlers, if anything was dispatched so far."""
+        return self.__dict__.get("_made_dispatcher")
+
+    def _make_dispatcher(self) -> AsyncDispatcher:
+        """Return what dispatches to asynchronous handlers, made when it is first needed."""
+        made = self._dispatcher()
+        if made is not None:
+            return made
+        # Imported here: it takes asyncio, which a program without a loop need not load.
+        from ._async_dispatch import AsyncDispatcher
+
+        # Two threads may get here: the first to set it has made the only one.
+        new = AsyncDispatcher(self._report_failure, self._report_dropped)
+        first: AsyncDispatcher = vars(self).setdefault("_made_dispatcher", new)
+        return first
+
+    def _queue_dispatches(self, dispatches: list[Dispatch]) -> None:
+        self._make_dispatcher().enqueue(dispatches)
+
+    async def _dispatch(self, dispatches: list[Dispatch]) -> None:
+        await self._make_dispatcher().dispatch(dispatches)
+
+    def _abandon_dispatches(self) -> int:
+        """Forget the batches for asynchronous handlers; return the number of their records."""
+        dispatcher = self._dispatcher()
+        return 0 if dispatcher is None else dispatcher.abandon()
+
+    def _hand_over_at_exit(self) -> None:
+        """Hand over at the end of the process; count what no event loop can dispatch any more."""
+        self._hand_over()
+        self._log_drops()
+        abandoned = self._abandon_dispatches()
+        if abandoned:
+            self.error(
+                "%d records for asynchronous handlers were never delivered: no event loop ran "
+                "after the calls that made them",
+                abandoned,
+            )
+
+    def _forget_inherited(self) -> None:
+        """Forget the records that a forked child inherited: the parent hands them over."""
+        for metric in self.metrics.values():
+            metric._forget_inherited()
+        self._core.forget_inherited()
+        self._abandon_dispatches()
+
+    # The log.
+
+    def _report_failure(self, what: str, error: BaseException) -> None:
+        """Log what a handler, hook or override raised: at once, then once a minute."""
+        left_out = due(f"{self._serial}|{what}|{type(error).__qualname__}")
+        if left_out is None:
+            return
+        more = f" ({left_out} more since the last line)" if left_out else ""
+        self.error(
+            "%s raised %s%s",
+            what,
+            type(error).__name__,
+            more,
+            exc_info=(type(error), error, error.__traceback__),
+        )
+
+    def _report_dropped(self, count: int) -> None:
+        """Log how many records were dropped: at once, then once a minute."""
+        self._unlogged_drops += count
+        if due(f"{self._serial}|dropped") is not None:
+            self._log_drops()
+
+    def _log_drops(self) -> None:
+        count, self._unlogged_drops = self._unlogged_drops, 0
+        if count:
+            self.error(
+                "%d records dropped, the oldest: no handler takes them and the limit is reached",
+                count,
+            )
+
+    # The plan.
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name in HOOKS:
@@ -87,41 +558,37 @@ class Profiler(Configuring, ProfiledCalls, metaclass=ProfilerType):
         super().__setattr__(name, value)
         if name == "tree":
             self._core.root = value.root
-        if name in self._PARTS:
+        if name in self._PARTS_OF_PLAN:
             self._refresh()
-
-    def needs_profiling(self) -> bool:
-        """Tell whether decorated functions are measured at all."""
-        return bool(self.metrics and self.handlers and self.handle_records)
 
     def _refresh(self) -> None:
         """Make the plan anew and put it in force."""
-        if not self.__dict__.get("_ready"):
+        if self.__dict__.get("_is_plan_deferred", True):
             return
         while True:
-            # Without a lock, which a fork could leave locked: whoever finds that the
+            # Without a lock, which a fork could leave locked: a thread that finds that the
             # configuration changed meanwhile makes the plan once more.
-            self._revision += 1
-            revision = self._revision
-            self._adopt_metrics()
+            self._plan_revision += 1
+            revision = self._plan_revision
+            self._attach_metrics()
             plan = build(self, Profiler)
             own = type(self).needs_profiling is not Profiler.needs_profiling
             own = own or "needs_profiling" in self.__dict__
             enabled = self.profile_ext is not None and (own or Profiler.needs_profiling(self))
-            if revision == self._revision:
+            if revision == self._plan_revision:
                 self._core.install(plan, enabled)
                 return
 
-    def _adopt_metrics(self) -> None:
-        """Own the metrics that are in `metrics`, however they got there, and no others."""
+    def _attach_metrics(self) -> None:
+        """Attach the metrics that are in `metrics`, however they got there; detach all others."""
         metrics = list(self.metrics.values())
         for metric in metrics:
-            if not any(metric is known for known in self._owned):
+            if not any(metric is attached for attached in self._attached_metrics):
                 metric._attach(self._core.call_tree)
-        for metric in self._owned:
+        for metric in self._attached_metrics:
             if not any(metric is kept for kept in metrics):
                 metric._attach(None)
-        self._owned = metrics
+        self._attached_metrics = metrics
 
     def _component_changed(self, component: object) -> None:
         handlers = tuple(self.handlers.values())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
 from ._base_handlers import (
@@ -13,30 +14,18 @@ from ._base_handlers import (
     WatchedHandler,
     log_error_profiling,
 )
-from ._connection import (
-    BUFFER_BYTES,
-    EXCHANGE_NAME,
-    EXCHANGE_TYPE,
-    HEARTBEAT_S,
-    HOST,
-    PORT,
-    RETRY,
-    RETRY_DELAY_S,
-    SPOOL_BYTES,
-    TIMEOUT_S,
-)
-from ._phanos import Answer, Delivery
-from ._settings import checked_timeout
-from ._waiting import wait
+from ._connection import handler_arguments
+from ._phanos import Delivery, PendingResult
+from ._signatures import declares
+from ._waiting import checked_timeout, remaining, wait, wait_async
 from .messaging import (
     AsyncioPublisher,
     BasePublisher,
     BlockingPublisher,
     RabbitMQError,
     RabbitMQRefusedError,
-    answered,
     probe,
-    probe_and_wait,
+    probe_async,
 )
 from .types import LoggerLike, Record
 
@@ -45,11 +34,11 @@ Publisher = TypeVar("Publisher", bound=BasePublisher)
 CANNOT_CONNECT = "Cannot connect to RabbitMQ"
 
 CONFIRM_S = 30.0
-"""How long a synchronous handler waits for the broker; records are kept beyond it."""
+"""Seconds that a synchronous handler waits for the broker; after that records are still kept."""
 
 
 class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
-    """What both handlers for RabbitMQ do."""
+    """Base of the synchronous and the asynchronous handler for RabbitMQ."""
 
     logger: LoggerLike
     formatter: OutputFormatter
@@ -59,60 +48,28 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
     _network: Delivery
     """The network side of the publisher that the handler made."""
 
-    def __init__(
-        self,
-        handler_name: str,
-        host: str = HOST,
-        port: int = PORT,
-        user: str | None = None,
-        password: str | None = None,
-        heartbeat: int = HEARTBEAT_S,
-        timeout: float = TIMEOUT_S,
-        retry_delay: float = RETRY_DELAY_S,
-        retry: int = RETRY,
-        exchange_name: str = EXCHANGE_NAME,
-        exchange_type: Any = EXCHANGE_TYPE,
-        logger: LoggerLike | str | None = None,
-        *,
-        synchronous: bool = False,
-        buffer_bytes: int = BUFFER_BYTES,
-        spool_directory: str | None = None,
-        spool_bytes: int = SPOOL_BYTES,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(handler_name)
+    @declares(handler_arguments)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        arguments = handler_arguments(*args, **kwargs)
+        super().__init__(arguments.pop("handler_name"))
+        synchronous = arguments.pop("synchronous")
         if not isinstance(synchronous, bool):
             raise TypeError(f"synchronous must be a bool, got {synchronous!r}")
         self.synchronous = synchronous
         self.formatter = OutputFormatter()
-        self.publisher = self._publisher_class(
-            host=host,
-            port=port,
-            user=user,
-            password=password,
-            heartbeat=heartbeat,
-            timeout=timeout,
-            retry_delay=retry_delay,
-            retry=retry,
-            exchange_name=exchange_name,
-            exchange_type=exchange_type,
-            logger=logger or "phanos.publisher",
-            buffer_bytes=buffer_bytes,
-            spool_directory=spool_directory,
-            spool_bytes=spool_bytes,
-            **kwargs,
-        )
+        arguments["logger"] = arguments["logger"] or "phanos.publisher"
+        self.publisher = self._publisher_class(**arguments)
         self.publisher._name = self.handler_name
         self.logger = self.publisher.logger
         self._network = self.publisher._delivery
-        self._try_out()
+        self._probe()
 
-    def _try_out(self) -> None:
-        """Try the connection out, as far as a constructor does."""
+    def _probe(self) -> None:
+        """Make a trial connection, if the constructor of this class does."""
 
     def stats(self) -> dict[str, Any]:
         """
-        Return what became of the records handed over.
+        Return counts of the records handed over, and how the connection stands.
 
         `queued`, `in_flight`: records waiting to be sent, and sent but not confirmed;
         `confirmed`: records that the broker has; `messages`: messages they were in;
@@ -124,8 +81,8 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         """
         return self._delivery.stats()
 
-    def _take(self, records: list[Record], profiler_name: str) -> None:
-        """Put a batch down for the network side."""
+    def _enqueue(self, records: list[Record], profiler_name: str) -> None:
+        """Put a batch into the buffer of the network side."""
         if not records:
             return
         self._delivery.push(profiler_name, records, self.logger)
@@ -134,12 +91,12 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
 
     @property
     def _delivery(self) -> Delivery:
-        """The network side of the publisher in place; a user's own publisher may have none."""
+        """The network side of `publisher`, which users may replace by one that has none."""
         delivery = getattr(self.publisher, "_delivery", None)
         return delivery if isinstance(delivery, Delivery) else self._network
 
-    def _flushed(self) -> Answer:
-        """Return what tells when nothing handed over so far waits any longer."""
+    def _start_flush(self) -> PendingResult:
+        """Have everything delivered; the result is True when no record handed over so far waits."""
         return self._delivery.flush()
 
     def _log_notices(self) -> None:
@@ -159,18 +116,50 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         return RuntimeError(CANNOT_CONNECT)
 
     def _has_own_publisher(self) -> bool:
-        """Tell whether somebody put a publisher of their own in place, or changed this one."""
+        """Tell whether users replaced the publisher or its `publish`."""
         publisher: Any = self.publisher
         return type(publisher) not in (BlockingPublisher, AsyncioPublisher) or (
             "publish" in vars(publisher)
         )
 
 
+def connected_handlers(handlers: Iterable[Any]) -> list[RabbitMQHandler[Any]]:
+    """Return those of `handlers` that have a network side."""
+    # A subclass may override the constructor without calling it.
+    return [
+        handler
+        for handler in handlers
+        if hasattr(handler, "_network") and isinstance(handler, RabbitMQHandler)
+    ]
+
+
+def flush_all(handlers: list[RabbitMQHandler[Any]], end: float) -> bool:
+    """
+    Wait until `end` of the monotonic clock that the handlers deliver; return whether all have.
+
+    They deliver at the same time: a broker that is away takes no time from the others.
+    """
+    results = [handler._start_flush() for handler in handlers]
+    delivered = [bool(wait(result, remaining(end))) for result in results]
+    for handler in handlers:
+        handler._log_notices()
+    return all(delivered)
+
+
+async def flush_all_async(handlers: list[RabbitMQHandler[Any]], end: float) -> bool:
+    """Await that the handlers deliver; see `flush_all`."""
+    results = [handler._start_flush() for handler in handlers]
+    delivered = [bool(await wait_async(result, remaining(end))) for result in results]
+    for handler in handlers:
+        handler._log_notices()
+    return all(delivered)
+
+
 class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
     """
     Delivers records to RabbitMQ; for synchronous and asynchronous programs.
 
-    Handing over takes microseconds whatever the broker does. Records wait in a bounded
+    Handing over takes microseconds, even if the broker is slow or away. Records wait in a bounded
     buffer, are sent in the background, and are kept until the broker has confirmed them.
 
     Args:
@@ -193,41 +182,41 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
 
     _publisher_class = BlockingPublisher
 
-    def _try_out(self) -> None:
+    def _probe(self) -> None:
         try:
-            probe_and_wait(self._delivery)
+            probe(self._delivery)
         except RabbitMQError as error:
             raise self._not_created(error) from error
         self._created()
 
     def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
-        """Put the batch down; with `synchronous`, wait until the broker has it."""
+        """Put the batch into the buffer; with `synchronous`, wait until the broker has it."""
         if self._has_own_publisher():
             self.publisher.publish(records)
             return
-        self._take(records, profiler_name)
+        self._enqueue(records, profiler_name)
         if self.synchronous:
-            wait(self._flushed(), CONFIRM_S)
+            wait(self._start_flush(), CONFIRM_S)
             self._log_notices()
 
     def flush(self, timeout: float = 5.0) -> bool:
         """
-        Wait until nothing handed over so far waits any longer.
+        Wait until no record handed over so far is waiting any longer.
 
         Args:
             timeout: seconds.
 
-        Returns False if something waits still. Where nobody receives what the broker takes,
-        there is nothing to wait for.
+        Returns False if records are still waiting. Messages that the broker took although no
+        queue receives them are not waited for.
         """
         checked_timeout(timeout)
-        done = wait(self._flushed(), timeout)
+        done = wait(self._start_flush(), timeout)
         self._log_notices()
         return bool(done)
 
     def close(self, timeout: float = 5.0) -> bool:
         """
-        Deliver what waits and disconnect. A record handed over later connects again.
+        Deliver the waiting records and disconnect. A record handed over later connects again.
 
         Args:
             timeout: seconds for delivering.
@@ -236,8 +225,8 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         """
         checked_timeout(timeout)
         end = time.monotonic() + timeout
-        wait(self._flushed(), timeout)
-        stopped = wait(self._delivery.stop(), max(end - time.monotonic(), _GOODBYE_S))
+        wait(self._start_flush(), timeout)
+        stopped = wait(self._delivery.stop(), max(remaining(end), _DISCONNECT_S))
         self._log_notices()
         return bool(stopped)
 
@@ -253,22 +242,8 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
     _publisher_class = AsyncioPublisher
 
     @classmethod
-    async def create(
-        cls,
-        handler_name: str,
-        host: str = HOST,
-        port: int = PORT,
-        user: str | None = None,
-        password: str | None = None,
-        heartbeat: int = HEARTBEAT_S,
-        timeout: float = TIMEOUT_S,
-        retry_delay: float = RETRY_DELAY_S,
-        retry: int = RETRY,
-        exchange_name: str = EXCHANGE_NAME,
-        exchange_type: Any = EXCHANGE_TYPE,
-        logger: LoggerLike | str | None = None,
-        **kwargs: Any,
-    ) -> AsyncImpProfHandler:
+    @declares(handler_arguments, options=False)
+    async def create(cls, *args: Any, **kwargs: Any) -> AsyncImpProfHandler:
         """
         Make a handler whose connection was tried out.
 
@@ -276,55 +251,41 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
             RuntimeError: the broker cannot be reached, or refuses; then the text says what.
             TypeError, ValueError: as the constructor.
         """
-        handler = cls(
-            handler_name,
-            host=host,
-            port=port,
-            user=user,
-            password=password,
-            heartbeat=heartbeat,
-            timeout=timeout,
-            retry_delay=retry_delay,
-            retry=retry,
-            exchange_name=exchange_name,
-            exchange_type=exchange_type,
-            logger=logger,
-            **kwargs,
-        )
+        handler = cls(*args, **kwargs)
         try:
-            await probe(handler._delivery)
+            await probe_async(handler._delivery)
         except RabbitMQError as error:
             raise handler._not_created(error) from error
         handler._created()
         return handler
 
     async def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
-        """Put the batch down; with `synchronous`, await the broker's confirmation."""
+        """Put the batch into the buffer; with `synchronous`, await the broker's confirmation."""
         if self._has_own_publisher():
             await self.publisher.publish(records)
             return
-        self._take(records, profiler_name)
+        self._enqueue(records, profiler_name)
         if self.synchronous:
-            await answered(self._flushed(), CONFIRM_S)
+            await wait_async(self._start_flush(), CONFIRM_S)
             self._log_notices()
 
     async def flush(self, timeout: float = 5.0) -> bool:
-        """Await that nothing waits any longer; see `ImpProfHandler.flush`."""
+        """Await that no record is waiting any longer; see `ImpProfHandler.flush`."""
         checked_timeout(timeout)
-        done = await answered(self._flushed(), timeout)
+        done = await wait_async(self._start_flush(), timeout)
         self._log_notices()
         return bool(done)
 
     async def close(self, timeout: float = 5.0) -> bool:
-        """Deliver what waits and disconnect; see `ImpProfHandler.close`."""
+        """Deliver the waiting records and disconnect; see `ImpProfHandler.close`."""
         checked_timeout(timeout)
         end = time.monotonic() + timeout
-        await answered(self._flushed(), timeout)
-        patience = max(end - time.monotonic(), _GOODBYE_S)
-        stopped = await answered(self._delivery.stop(), patience)
+        await wait_async(self._start_flush(), timeout)
+        patience = max(remaining(end), _DISCONNECT_S)
+        stopped = await wait_async(self._delivery.stop(), patience)
         self._log_notices()
         return bool(stopped)
 
 
-_GOODBYE_S = 1.0
-"""How long closing waits for the broker and the disk, whatever time is left."""
+_DISCONNECT_S = 1.0
+"""Seconds that closing waits for the broker and the disk at least, however late it is."""

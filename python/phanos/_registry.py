@@ -1,8 +1,9 @@
 """
-Which profilers are alive, so that handlers and metrics can tell them of a change.
+Which profilers and publishers are alive.
 
-Plans are worked out when something is registered; a method that is assigned to a
-registered handler or metric afterwards has to be noticed here.
+Metrics and handlers announce here that one of their methods or parts was replaced: plans are
+made when something is registered with a profiler, so the profilers that use the object have to
+make theirs anew. The end of a process and a fork reach all of them through here as well.
 """
 
 from __future__ import annotations
@@ -10,53 +11,51 @@ from __future__ import annotations
 import weakref
 from typing import Protocol
 
-from ._phanos import Answer
+from ._phanos import PendingResult
 
 
-class Listener(Protocol):
-    """What a profiler offers to whom it uses."""
+class RegisteredProfiler(Protocol):
+    """What the registry calls on a profiler."""
 
     def _component_changed(self, component: object) -> None: ...
     def _refresh(self) -> None: ...
-    def _exit(self) -> None: ...
+    def _hand_over_at_exit(self) -> None: ...
     def _forget_inherited(self) -> None: ...
 
 
-_listeners: weakref.WeakSet[Listener] = weakref.WeakSet()
+class RegisteredPublisher(Protocol):
+    """What the end of a process calls on a publisher, which has a network side of its own."""
 
-
-def add(listener: Listener) -> None:
-    """Tell `listener` of changes as long as it lives."""
-    _listeners.add(listener)
-
-
-def alive() -> list[Listener]:
-    """Return the profilers that are alive."""
-    return list(_listeners)
-
-
-def changed(component: object) -> None:
-    """Tell all profilers that `component` has a new method or part."""
-    for listener in alive():
-        listener._component_changed(component)
-
-
-class Publisher(Protocol):
-    """What has a network side of its own."""
-
-    def _flushing(self) -> Answer: ...
-    def _stopping(self) -> Answer: ...
+    def _start_flush(self) -> PendingResult: ...
+    def _start_stop(self) -> PendingResult: ...
     def _log_notices(self) -> None: ...
 
 
-_publishers: weakref.WeakSet[Publisher] = weakref.WeakSet()
+_profilers: weakref.WeakSet[RegisteredProfiler] = weakref.WeakSet()
+_publishers: weakref.WeakSet[RegisteredPublisher] = weakref.WeakSet()
 
 
-def add_publisher(publisher: Publisher) -> None:
-    """End the network side of `publisher` before the interpreter does."""
+def add_profiler(profiler: RegisteredProfiler) -> None:
+    """Register `profiler` for as long as it lives."""
+    _profilers.add(profiler)
+
+
+def profilers() -> list[RegisteredProfiler]:
+    """Return the profilers that are alive."""
+    return list(_profilers)
+
+
+def component_changed(component: object) -> None:
+    """Tell all profilers that metric, handler or publisher `component` has a new method or part."""
+    for profiler in profilers():
+        profiler._component_changed(component)
+
+
+def add_publisher(publisher: RegisteredPublisher) -> None:
+    """Register `publisher` for as long as it lives."""
     _publishers.add(publisher)
 
 
-def publishers() -> list[Publisher]:
+def publishers() -> list[RegisteredPublisher]:
     """Return the publishers that are alive."""
     return list(_publishers)

@@ -1,9 +1,10 @@
 """
-Waiting for the network side from synchronous code.
+Waiting for the network side of a RabbitMQ handler or publisher.
 
-Natively, with the interpreter lock given up and Ctrl-C heard; but where gevent or eventlet has
-put itself into the standard library, one thread serves everybody, and only `time.sleep` lets
-the others have their turn.
+Synchronous code waits natively, with the interpreter lock released and Ctrl-C heard. Where gevent
+or eventlet has patched the standard library, one thread runs all greenlets: waiting natively would
+stop all of them, `time.sleep` lets the others run. Coroutines look for the result every few
+milliseconds.
 """
 
 from __future__ import annotations
@@ -11,36 +12,79 @@ from __future__ import annotations
 import time
 from types import FunctionType
 
-from ._phanos import Answer, ProbeAnswer
+from ._phanos import PendingProbe, PendingResult
 
-_LOOK_S = 0.005
+POLL_S = 0.005
+"""Seconds between two looks for a result."""
+
+FOREVER_S = 1e9
+"""A timeout for results that the network side sets in any case."""
 
 
-def wait(answer: Answer, timeout_s: float) -> bool | None:
-    """Wait for an answer; None if there is none after `timeout_s` seconds."""
-    if not _greenlets_take_turns():
-        return answer.wait(timeout_s)
+def checked_timeout(timeout_s: float) -> None:
+    """Raise TypeError unless `timeout_s` is a number of seconds >= 0."""
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, (int, float)) or timeout_s < 0:
+        raise TypeError(f"timeout_s must be a number of seconds >= 0, got {timeout_s!r}")
+
+
+def remaining(end: float) -> float:
+    """Return the seconds until `end` of the monotonic clock, 0 if it has passed."""
+    return max(end - time.monotonic(), 0.0)
+
+
+def wait(pending: PendingResult, timeout_s: float) -> bool | None:
+    """Wait for a result; return None if there is none after `timeout_s` seconds."""
+    if not _are_greenlets_in_use():
+        return pending.wait(timeout_s)
     end = time.monotonic() + timeout_s
-    while (seen := answer.poll()) is None and time.monotonic() < end:
-        time.sleep(_LOOK_S)
-    return seen
+    while (result := pending.poll()) is None and time.monotonic() < end:
+        time.sleep(POLL_S)
+    return result
 
 
-def wait_for_probe(trial: ProbeAnswer) -> tuple[bool, str] | None:
-    """Wait for a connection that is tried out; return who is to blame, and for what."""
-    if not _greenlets_take_turns():
-        return trial.wait()
+async def wait_async(pending: PendingResult, timeout_s: float) -> bool | None:
+    """Await a result; return None if there is none after `timeout_s` seconds."""
+    end = time.monotonic() + timeout_s
+    while (result := pending.poll()) is None and time.monotonic() < end:
+        await pause()
+    return result
+
+
+def wait_for_probe(probe: PendingProbe) -> tuple[bool, str] | None:
+    """Wait for a trial connection; return None, or `(the broker said no, text)` if it failed."""
+    if not _are_greenlets_in_use():
+        return probe.wait()
     try:
-        done, failure = trial.poll()
+        done, failure = probe.poll()
         while not done:
-            time.sleep(_LOOK_S)
-            done, failure = trial.poll()
+            time.sleep(POLL_S)
+            done, failure = probe.poll()
     except BaseException:
-        trial.give_up()
+        probe.give_up()
         raise
     return failure
 
 
-def _greenlets_take_turns() -> bool:
-    # What CPython has there is no Python function.
+async def wait_for_probe_async(probe: PendingProbe) -> tuple[bool, str] | None:
+    """Await a trial connection; see `wait_for_probe`."""
+    try:
+        done, failure = probe.poll()
+        while not done:
+            await pause()
+            done, failure = probe.poll()
+    except BaseException:
+        probe.give_up()
+        raise
+    return failure
+
+
+async def pause() -> None:
+    """Let the event loop run until the next look for a result."""
+    import asyncio  # Loaded wherever a loop runs; programs without one need not load it.
+
+    await asyncio.sleep(POLL_S)
+
+
+def _are_greenlets_in_use() -> bool:
+    # CPython's own `sleep` is no Python function, that of gevent and eventlet is one.
     return isinstance(time.sleep, FunctionType)

@@ -1,8 +1,9 @@
 """
-Wrappers that run the bodies of coroutine functions and generators.
+Decorated functions, and the wrappers that run the bodies of coroutines and generators.
 
-Each is of the kind that it wraps, so that what it returns is a real coroutine, generator or
-asynchronous generator. The native call does the work at the turning points.
+A wrapper is of the same kind as the function that it wraps, so that calling it returns a real
+coroutine, generator or asynchronous generator. The native `DeferredCall` does the work where the
+body begins, is suspended, is resumed and ends.
 """
 
 from __future__ import annotations
@@ -11,18 +12,60 @@ import functools
 import inspect
 import types
 from collections.abc import AsyncGenerator, Callable, Generator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from ._phanos import first_step
+from ._phanos import decorate, first_step
 
 if TYPE_CHECKING:
-    from ._phanos import DeferredCall
+    from ._phanos import DeferredCall, ProfilerCore
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 MakeWrapper = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+_IMPLICIT_CLASS_METHODS = frozenset({"__new__", "__init_subclass__", "__class_getitem__"})
+"""Functions that a class statement binds by itself, which it does for real functions only."""
+
+
+def decorated(core: ProfilerCore, function: Callable[P, R]) -> Callable[P, R]:
+    """
+    Return a callable that runs `function` as a profiled call.
+
+    Raises:
+        TypeError: function is not callable.
+    """
+    if isinstance(function, classmethod):
+        raise TypeError(
+            f"profile expects a function, got {function!r}: put @profile below @classmethod"
+        )
+    if not callable(function):
+        raise TypeError(f"profile expects a callable, got {function!r}")
+    name = _name_of(function)
+    make_wrapper = maker_for(function)
+    is_coroutine = make_wrapper is coroutine_wrapper
+    native = decorate(core, function, name, make_wrapper, is_coroutine, template)
+    if name in _IMPLICIT_CLASS_METHODS and inspect.isfunction(function):
+
+        @functools.wraps(function)
+        def real_function(*args: Any, **kwargs: Any) -> Any:
+            return native(*args, **kwargs)
+
+        return real_function
+    return native
+
+
+def _name_of(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__name__", None)
+    if isinstance(name, str):
+        return name
+    if isinstance(function, functools.partial):
+        return _name_of(function.func)
+    return type(function).__name__
+
 
 def maker_for(function: Callable[..., Any]) -> MakeWrapper | None:
-    """Return what wraps `function`; `None` for functions that run within their call."""
+    """Return what wraps `function`; None for functions whose body runs within the call."""
     try:
         if inspect.iscoroutinefunction(function):
             return coroutine_wrapper
@@ -30,17 +73,17 @@ def maker_for(function: Callable[..., Any]) -> MakeWrapper | None:
             return async_generator_wrapper
         if inspect.isgeneratorfunction(function):
             return generator_wrapper
-    except TypeError:  # A mock that says it is a function and has the flags of none.
+    except TypeError:  # A mock that claims to be a function and has no proper code flags.
         pass
     return None
 
 
 def template(*args: Any, **kwargs: Any) -> Any:
-    """Stand in for what a decorated builtin, class or object lacks of a function."""
+    """Provide the attributes of a function for a decorated builtin, class or object."""
 
 
-def named(made: Any, function: Callable[..., Any]) -> Any:
-    """Name `made` after `function`, as coroutines and generators are, and return it."""
+def named_after(function: Callable[..., Any], made: Any) -> Any:
+    """Name coroutine, generator or function `made` after `function` and return it."""
     function = _within_partials(function)
     made.__name__ = getattr(function, "__name__", made.__name__)
     made.__qualname__ = getattr(function, "__qualname__", made.__qualname__)
@@ -59,43 +102,43 @@ def _within_partials(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-# The exception of a signal handler can be raised between any two steps of these wrappers:
-# when a call of native code returns, at a jump back, where a body begins or goes on, in
-# CPython 3.10 where an `except` begins. So everything stands in one `try` whose last resort is
-# `fail`, which ends whatever has not ended: the call knows.
+# A signal handler can raise its exception between any two steps of these wrappers: when a call of
+# native code returns, at a jump back, where a body begins or is resumed, in CPython 3.10 where an
+# `except` begins. So everything stands in one `try`, which ends with `ensure_ended`: the call knows
+# whether it has begun and ended.
 
 
 def coroutine_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a coroutine function; the wrapper takes a call that has the arguments."""
+    """Wrap a coroutine function; the wrapper takes the call, which has the arguments."""
 
     async def wrapper(call: DeferredCall, /) -> Any:
         try:
             try:
-                result = await call.start()
+                result = await call.begin_coroutine()
             except GeneratorExit:
-                raise  # Closed: nothing can be awaited any more.
+                raise  # The coroutine is being closed: it cannot await anything any more.
             except BaseException:
-                if call.finish_failed():
-                    await call.deliver()
+                if call.end_failed():
+                    await call.dispatch()
                 raise
-            if call.finish(result):
+            if call.end(result):
                 # The node stays current while asynchronous handlers run, as for others.
-                await call.deliver()
-                call.close()
+                await call.dispatch()
+                call.end_dispatched()
             return result
         except BaseException:
-            call.fail()
+            call.ensure_ended()
             raise
 
-    wrapped: Callable[..., Any] = named(wrapper, function)
+    wrapped: Callable[..., Any] = named_after(function, wrapper)
     return wrapped
 
 
 def generator_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
     """
-    Wrap a generator function; the steps are those of `yield from`.
+    Wrap a generator function; the wrapper does what `yield from` does.
 
-    The wrapper takes the generator that the call made, and a call as that of `coroutine_wrapper`.
+    It takes the generator that the function returned, and the call as in `coroutine_wrapper`.
     """
 
     def wrapper(
@@ -120,18 +163,18 @@ def generator_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
             except StopIteration as stop:
                 result = stop.value
             except GeneratorExit:
-                # Left early by whoever iterates: an end like any other, not a failure.
-                call.end(None)
+                # The iteration was left early: an end like any other, not a failure.
+                call.end_generator(None)
                 raise
-            call.end(result)
+            call.end_generator(result)
             return result
         except BaseException:
-            # No longer what was to be thrown in, whose traceback holds this frame.
+            # Drops the exception to be thrown in, if any: its traceback refers to this frame.
             step = generator.__next__
-            call.fail()
+            call.ensure_ended()
             raise
 
-    wrapped: Callable[..., Any] = named(wrapper, function)
+    wrapped: Callable[..., Any] = named_after(function, wrapper)
     return types.coroutine(wrapped) if makes_awaitables(function) else wrapped
 
 
@@ -153,7 +196,7 @@ def async_generator_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
                     except BaseException as error:
                         call.resume()
                         if getattr(generator, "ag_frame", ...) is None:
-                            raise  # The garbage collector closed it first; `athrow` is mute.
+                            raise  # The garbage collector closed it: `athrow` would do nothing.
                         step = Throw(generator.athrow, error)
                     else:
                         call.resume()
@@ -161,22 +204,22 @@ def async_generator_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
             except StopAsyncIteration:
                 pass
             except GeneratorExit:
-                # Left early by whoever iterates: an end like any other, not a failure.
-                call.end(None)
+                # The iteration was left early: an end like any other, not a failure.
+                call.end_generator(None)
                 raise
             except BaseException:
                 step = generator.__anext__  # As in `generator_wrapper`.
-                if call.finish_failed():
-                    await call.deliver()
+                if call.end_failed():
+                    await call.dispatch()
                 raise
-            if call.finish(None):
-                await call.deliver()
-                call.close()
+            if call.end(None):
+                await call.dispatch()
+                call.end_dispatched()
         except BaseException:
-            call.fail()
+            call.ensure_ended()
             raise
 
-    wrapped: Callable[..., Any] = named(wrapper, function)
+    wrapped: Callable[..., Any] = named_after(function, wrapper)
     return wrapped
 
 
@@ -207,4 +250,4 @@ class Throw:
         try:
             return self.throw(error)
         finally:
-            del error  # It holds this frame by its traceback.
+            del error  # Its traceback refers to this frame.

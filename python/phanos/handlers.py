@@ -38,7 +38,7 @@ __all__ = [
 
 
 class _TextHandler(WatchedHandler, SyncBaseHandler):
-    """A handler that writes text; the core writes it if nobody overrode how."""
+    """A handler that writes text, which the native core does unless a method is overridden."""
 
     formatter: OutputFormatter
 

@@ -1,7 +1,7 @@
 """
-Publishers to RabbitMQ: each call of `publish` sends one message and tells whether it arrived.
+Publishers to RabbitMQ: each call of `publish` sends one message and returns whether it arrived.
 
-Handlers do not use them: they hand records over and never wait.
+Handlers use only their network side: handling records does not wait for the broker.
 """
 
 from __future__ import annotations
@@ -9,32 +9,27 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from typing import Any
 
-from . import _celery, _connection, _registry
+from . import _registry
 from ._connection import (
-    BUFFER_BYTES,
-    EXCHANGE_NAME,
-    EXCHANGE_TYPE,
-    HEARTBEAT_S,
-    HOST,
-    PORT,
-    RETRY,
-    RETRY_DELAY_S,
-    SPOOL_BYTES,
-    TIMEOUT_S,
-    ConnectionParameters,
-    buffer_bytes_of,
-    connection_parameters,
-    exchange_type_of,
-    native_arguments,
+    ConnectionSettings,
+    connection_settings,
     password_of,
-    short_text,
-    spool_of,
+    publisher_arguments,
 )
-from ._phanos import Answer, Delivery
-from ._waiting import wait, wait_for_probe
+from ._phanos import Delivery, PendingResult
+from ._shutdown import connect_to_celery
+from ._signatures import declares
+from ._waiting import (
+    FOREVER_S,
+    POLL_S,
+    pause,
+    wait,
+    wait_async,
+    wait_for_probe,
+    wait_for_probe_async,
+)
 from .types import LoggerLike, Record
 
 __all__ = [
@@ -57,13 +52,10 @@ class RabbitMQRefusedError(RabbitMQError):
 
 
 NETWORK_ERRORS: tuple[type[BaseException], ...] = (ConnectionError, OSError)
-"""What talking to a broker can raise."""
-
-_LOOK_S = 0.005
-"""How often a coroutine looks whether an answer is there."""
+"""The exceptions that communication with a broker can raise."""
 
 _CLOSE_S = 5.0
-"""How long closing waits for the broker."""
+"""Seconds that each step of closing waits for the broker."""
 
 
 class BasePublisher(ABC):
@@ -94,66 +86,34 @@ class BasePublisher(ABC):
 
     exchange_name: str
     exchange_type: str
-    connection_parameters: ConnectionParameters
+    connection_parameters: ConnectionSettings
     connection: Delivery | None
     channel: Delivery | None
     retry: int
     logger: LoggerLike
     _name: str
+    """Begins log lines of the network side; a handler puts its own name here."""
 
-    def __init__(
-        self,
-        host: str = HOST,
-        port: int = PORT,
-        user: str | None = None,
-        password: str | None = None,
-        heartbeat: int = HEARTBEAT_S,
-        timeout: float = TIMEOUT_S,
-        retry_delay: float = RETRY_DELAY_S,
-        retry: int = RETRY,
-        exchange_name: str = EXCHANGE_NAME,
-        exchange_type: Any = EXCHANGE_TYPE,
-        logger: LoggerLike | str | None = None,
-        **kwargs: Any,
-    ) -> None:
+    @declares(publisher_arguments, options=False)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__()
-        buffer_bytes = buffer_bytes_of(kwargs.pop("buffer_bytes", BUFFER_BYTES))
-        spool_directory, spool_bytes = spool_of(
-            kwargs.pop("spool_directory", None), kwargs.pop("spool_bytes", SPOOL_BYTES)
-        )
-        self.connection_parameters = connection_parameters(
-            host=host,
-            port=port,
-            user=user,
-            heartbeat=heartbeat,
-            timeout=timeout,
-            retry_delay=retry_delay,
-            retry=retry,
-            further=kwargs,
-        )
-        self.exchange_name = short_text("exchange_name", exchange_name)
-        self.exchange_type = exchange_type_of(exchange_type)
-        self.retry = retry
-        self.logger = _logger_of(logger)
+        arguments = publisher_arguments(*args, **kwargs)
+        self.connection_parameters = settings = connection_settings(arguments)
+        self.exchange_name = settings.exchange_name
+        self.exchange_type = settings.exchange_type
+        self.retry = arguments["retry"]
+        self.logger = _logger_of(arguments["logger"])
         self._name = type(self).__name__
         self.connection = None
         self.channel = None
-        self._delivery = Delivery(
-            exchange=self.exchange_name,
-            exchange_type=self.exchange_type,
-            buffer_bytes=buffer_bytes,
-            spool_directory=spool_directory,
-            spool_bytes=spool_bytes,
-            spool_adopt_s=_connection.SPOOL_ADOPT_S,
-            **native_arguments(self.connection_parameters, password_of(password)),
-        )
+        self._delivery = Delivery(settings, password_of(arguments["password"]))
         _registry.add_publisher(self)
-        _celery.listen()
+        connect_to_celery()
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         super().__setattr__(attribute, value)
         if attribute == "publish":
-            _registry.changed(self)
+            _registry.component_changed(self)
 
     def __bool__(self) -> bool:
         return self.is_connected() and self._is_bound()
@@ -178,7 +138,7 @@ class BasePublisher(ABC):
         """Send a batch; True if the broker has it."""
 
     def stats(self) -> dict[str, Any]:
-        """Return what became of all records; see `ImpProfHandler.stats`."""
+        """Return how many records were confirmed, dropped and so on; see `ImpProfHandler.stats`."""
         return self._delivery.stats()
 
     def _connected(self) -> None:
@@ -199,24 +159,25 @@ class BasePublisher(ABC):
         for level, text in self._delivery.take_notices():
             self.logger.log(level, "%s - %s", self._name, text)
 
-    def _send(self, records: list[Record]) -> Answer:
+    def _send(self, records: list[Record]) -> PendingResult:
         parameters = self.connection_parameters
-        # As long as 0.3.2 tries; what is on its way may take as long as the broker may block.
+        # Unsent records wait as long as 0.3.2 tries to connect, sent ones as long as the broker
+        # may block the connection.
         unsent_s = max((self.retry + 1) * parameters.retry_delay, 0.5)
         sent_s = unsent_s + min(parameters.blocked_connection_timeout, 3600.0)
         return self._delivery.publish(records, self.logger, unsent_s, sent_s)
 
-    def _flushing(self) -> Answer:
-        """Begin to deliver what waits."""
+    def _start_flush(self) -> PendingResult:
+        """Have everything delivered that is waiting; the result is True when that is done."""
         return self._delivery.flush()
 
-    def _stopping(self) -> Answer:
-        """Begin to end the network side."""
+    def _start_stop(self) -> PendingResult:
+        """End the network side; the result is True if no record had to be given up."""
         return self._delivery.stop()
 
 
 class BlockingPublisher(BasePublisher):
-    """Publishes and waits; see `BasePublisher` for the arguments."""
+    """Publishes and waits for the confirmation; arguments as `BasePublisher`."""
 
     def connect(self) -> None:
         """
@@ -225,15 +186,15 @@ class BlockingPublisher(BasePublisher):
         Raises:
             RabbitMQError: not within `retry` attempts, or the broker refuses; says why.
         """
-        probe_and_wait(self._delivery)
+        probe(self._delivery)
         self._delivery.start()
         end = time.monotonic() + self.connection_parameters.stack_timeout
         while self._delivery.state == "connecting" and time.monotonic() < end:
-            time.sleep(_LOOK_S)
+            time.sleep(POLL_S)
         self._connected()
 
     def close(self) -> None:
-        """Close the connection, after what is under way is delivered."""
+        """Deliver what is under way, then close the connection."""
         wait(self._delivery.flush(), _CLOSE_S)
         wait(self._delivery.stop(), _CLOSE_S)
         self._log_notices()
@@ -277,7 +238,7 @@ class BlockingPublisher(BasePublisher):
             return True
         if self.connection is None:
             self.check_or_rebound()
-        delivered = wait(self._send(records), _FOREVER_S)
+        delivered = wait(self._send(records), FOREVER_S)
         self._log_notices()
         return bool(delivered)
 
@@ -287,17 +248,17 @@ class AsyncioPublisher(BasePublisher):
 
     async def connect(self) -> None:
         """Connect and declare the exchange; raises as `BlockingPublisher.connect`."""
-        await probe(self._delivery)
+        await probe_async(self._delivery)
         self._delivery.start()
         end = time.monotonic() + self.connection_parameters.stack_timeout
         while self._delivery.state == "connecting" and time.monotonic() < end:
-            await _pause()
+            await pause()
         self._connected()
 
     async def close(self) -> None:
-        """Close the connection, after what is under way is delivered."""
-        await answered(self._delivery.flush(), _CLOSE_S)
-        await answered(self._delivery.stop(), _CLOSE_S)
+        """Deliver what is under way, then close the connection."""
+        await wait_async(self._delivery.flush(), _CLOSE_S)
+        await wait_async(self._delivery.stop(), _CLOSE_S)
         self._log_notices()
         self._disconnected()
 
@@ -322,55 +283,27 @@ class AsyncioPublisher(BasePublisher):
             return True
         if self.connection is None:
             await self.check_or_rebound()
-        delivered = await answered(self._send(records), _FOREVER_S)
+        delivered = await wait_async(self._send(records), FOREVER_S)
         self._log_notices()
         return bool(delivered)
 
 
-async def _pause() -> None:
-    """Let the loop go on until it is time to look again."""
-    import asyncio  # Where a loop runs it is loaded; elsewhere nobody needs it.
-
-    await asyncio.sleep(_LOOK_S)
-
-
-_FOREVER_S = 1e9
-"""The network side answers in any case."""
-
-
-async def answered(answer: Answer, timeout_s: float) -> bool | None:
-    """Await an answer without blocking the loop; None if there is none after `timeout_s`."""
-    end = time.monotonic() + timeout_s
-    while (seen := answer.poll()) is None and time.monotonic() < end:
-        await _pause()
-    return seen
-
-
-async def probe(delivery: Delivery) -> None:
+def probe(delivery: Delivery) -> None:
     """
-    Try a connection out without blocking the loop.
+    Make a trial connection.
 
     Raises:
         RabbitMQError: it failed; the text says why.
     """
-    trial = delivery.probe()
-    try:
-        done, failure = trial.poll()
-        while not done:
-            await _pause()
-            done, failure = trial.poll()
-    except BaseException:
-        trial.give_up()
-        raise
-    _raise(failure)
+    _raise_failure(wait_for_probe(delivery.probe()))
 
 
-def probe_and_wait(delivery: Delivery) -> None:
-    """Try a connection out; raises as `probe`."""
-    _raise(wait_for_probe(delivery.probe()))
+async def probe_async(delivery: Delivery) -> None:
+    """Make a trial connection without blocking the loop; raises as `probe`."""
+    _raise_failure(await wait_for_probe_async(delivery.probe()))
 
 
-def _raise(failure: Sequence[Any] | None) -> None:
+def _raise_failure(failure: tuple[bool, str] | None) -> None:
     if failure is not None:
         refused, text = failure
         raise RabbitMQRefusedError(text) if refused else RabbitMQError(text)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, SupportsIndex, cast
 
 from . import _registry
-from ._column import LABELS, METHODS, VALUES, Column
+from ._column import Column, ColumnIndex
 from ._phanos import MethodTreeNode, MetricStore, monotonic_ns
 from .log import InstanceLoggerMixin
 from .types import LoggerLike, Record
@@ -40,12 +40,12 @@ _COLUMNS = ("values", "label_values", "method")
 
 
 class InvalidValueError(Exception):
-    """Raised by an operation of a user's own to refuse a value: logged, nothing stored."""
+    """Raised by operations that users write, to refuse a value: logged, nothing stored."""
 
 
 class MetricWrapper(MetricStore, InstanceLoggerMixin):
     """
-    Base of all metrics: waiting records in three columns, and what they share.
+    Base of all metrics: waiting records in three columns, and the attributes that they share.
 
     Args:
         name: name under which handlers get the records.
@@ -65,7 +65,7 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
     operations: dict[str, Callable[..., Any]]
     """Operations of a subclass for `store_operation`, by name."""
     default_operation: str
-    """The one that `store_operation` runs when none is named."""
+    """Name of the operation that `store_operation` runs by default."""
 
     def __init__(
         self,
@@ -91,15 +91,15 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         super().__setattr__(attribute, value)
-        if callable(value):  # A method of the metric's own: plans look at these.
-            _registry.changed(self)
+        if callable(value):  # It may replace a method, and plans depend on which are replaced.
+            _registry.component_changed(self)
 
     def __delattr__(self, attribute: str) -> None:
         super().__delattr__(attribute)
-        _registry.changed(self)
+        _registry.component_changed(self)
 
     def __reduce_ex__(self, protocol: SupportsIndex, /) -> tuple[Any, ...]:
-        """Copy or pickle what it is and what waits in it; a copy belongs to no profiler."""
+        """Copy or pickle the metric and its waiting records; a copy belongs to no profiler."""
         state = dict(vars(self), label_names=set(self.label_names))
         state.update({name: getattr(self, name) for name in ("name", "job", "units", "metric")})
         state.update({name: list(getattr(self, name)) for name in _COLUMNS})
@@ -112,29 +112,29 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
     @property
     def values(self) -> Any:
         """Waiting `(operation, value)` pairs, a list-like view; can be assigned."""
-        return Column(self, VALUES)
+        return Column(self, ColumnIndex.VALUES)
 
     @values.setter
     def values(self, items: Iterable[Any]) -> None:
-        self._set_column(VALUES, items)
+        self._set_column(ColumnIndex.VALUES, items)
 
     @property
     def label_values(self) -> Any:
         """Waiting label dicts, a list-like view; can be assigned."""
-        return Column(self, LABELS)
+        return Column(self, ColumnIndex.LABELS)
 
     @label_values.setter
     def label_values(self, items: Iterable[Any]) -> None:
-        self._set_column(LABELS, items)
+        self._set_column(ColumnIndex.LABELS, items)
 
     @property
     def method(self) -> Any:
         """Waiting contexts (`Owner:root.leaf`), a list-like view; can be assigned."""
-        return Column(self, METHODS)
+        return Column(self, ColumnIndex.METHODS)
 
     @method.setter
     def method(self, items: Iterable[Any]) -> None:
-        self._set_column(METHODS, items)
+        self._set_column(ColumnIndex.METHODS, items)
 
     def to_records(self) -> list[Record]:
         """Return the waiting records; they go on waiting until `cleanup`."""
@@ -180,33 +180,33 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
             run = getattr(self, _BUILTIN_OPERATIONS.get(name, ""), None)
         if run is None:
             known = ", ".join(sorted({*self.operations, *_BUILTIN_OPERATIONS}))
-            self._complain("operation", f"has no operation {name!r}; known are: {known}")
+            self._log_rate_limited("operation", f"has no operation {name!r}; known are: {known}")
             return
-        # An operation that calls `inc` or its like needs these two there; one that appends
-        # to `values` itself gets its labels and method filled in.
+        # An operation that calls `inc` or its like takes method and labels from the defaults
+        # set below; one that appends to `values` itself gets them filled in afterwards.
         node: Any = self._current_node() if method is None else method
-        # What the operation changes column by column must not meet other threads' records.
-        self._lend()
+        # The operation changes column by column: no other thread may add a record meanwhile.
+        self._checkout()
         try:
             before = self._lengths()
-            self._set_ambient(method, label_values)
+            self._set_operation_defaults(method, label_values)
             try:
                 run(value, **kwargs)
             finally:
-                self._set_ambient(None, None)
+                self._set_operation_defaults(None, None)
             lengths = self._lengths()
-            if lengths[VALUES] > lengths[LABELS]:
+            if lengths[ColumnIndex.VALUES] > lengths[ColumnIndex.LABELS]:
                 labels = self._labels(label_values, name)
                 if labels is None:
                     self._cut(before)
                 else:
                     self._fill(labels, node)
         finally:
-            self._reclaim()
+            self._restore()
 
 
 def _without_init(kind: type[MetricWrapper]) -> MetricWrapper:
-    """Make what a copy or a pickle fills in; not a static method, so that pickles find it."""
+    """Make an empty metric for a copy or a pickle; a function, so that pickles find it by name."""
     return kind.__new__(kind)
 
 
@@ -269,28 +269,28 @@ class StoreOperationDecorator:
         if labels is None:
             return
         node = instance._current_node() if current_node is None else current_node
-        # What the operation changes column by column must not meet other threads' records.
-        instance._lend()
+        # The operation changes column by column: no other thread may add a record meanwhile.
+        instance._checkout()
         try:
             before = instance._lengths()
             try:
                 self.operation(instance, value, node, label_values)
             except InvalidValueError as error:
                 instance._cut(before)
-                instance._complain(
+                instance._log_rate_limited(
                     f"value of {name}", f"operation {name!r} accepts only values {error}"
                 )
                 return
             except BaseException:
                 instance._cut(before)
                 raise
-            if instance._lengths()[VALUES] <= before[VALUES]:
+            if instance._lengths()[ColumnIndex.VALUES] <= before[ColumnIndex.VALUES]:
                 instance._cut(before)
                 instance.warning("%r: metric %r did not store any value", name, instance.name)
                 return
             instance._fill(labels, node)
         finally:
-            instance._reclaim()
+            instance._restore()
 
 
 class Histogram(MetricWrapper):
@@ -378,7 +378,7 @@ class Enum(MetricWrapper):
 
 
 class MonotonicStart(datetime.datetime):
-    """A start time that also knows the monotonic clock, which no clock change touches."""
+    """A start time that also holds the time of the monotonic clock, which is never set."""
 
     monotonic_ns: int
 
@@ -428,7 +428,7 @@ class TimeProfiler(Histogram):
                 milliseconds=1
             )
         else:
-            self._complain(
+            self._log_rate_limited(
                 "start", f"operation 'stop' accepts only a datetime as start, got {start!r}"
             )
             return

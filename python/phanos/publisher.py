@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-from ._components import RESPONSE_SIZE, TIME_PROFILER
+from ._configuration import RESPONSE_SIZE, TIME_PROFILER
 from ._ext import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler
 from ._phanos import MethodTreeNode
 from ._profiler import Profiler

@@ -6,10 +6,10 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use pyo3::ffi;
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
+use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilValue;
 use crate::interp::user_code;
 
@@ -109,6 +109,8 @@ pub(crate) struct Kept {
     given: GilValue<bool>,
 }
 
+impl_traverse!(Kept { few, positional, named });
+
 impl Kept {
     /// Keeps `passed`; `packed` is what `packed_unless_few` gave. Nothing is kept yet.
     pub(crate) fn keep(&self, py: Python<'_>, passed: &Passed, packed: Option<Apart<'_>>) {
@@ -129,19 +131,6 @@ impl Kept {
     /// True from the call on until they are let go of.
     pub(crate) fn is_kept(&self, py: Python<'_>) -> bool {
         self.given.get(py)
-    }
-
-    /// # Safety
-    /// The calling thread holds the interpreter lock.
-    pub(crate) unsafe fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: as the caller promises.
-        unsafe {
-            for argument in &self.few {
-                argument.visit(visit)?;
-            }
-            self.positional.visit(visit)?;
-            self.named.visit(visit)
-        }
     }
 
     /// Lets go of them. Runs code of users.

@@ -1,6 +1,5 @@
 //! A call of a coroutine function or generator, which runs after it: what its wrapper knows.
 
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -8,6 +7,7 @@ use phanos_core::clock::Start;
 
 use crate::call::arguments::{Kept, Lent, Packed, Passed};
 use crate::call::lifecycle::Level;
+use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilValue;
 use crate::interp::pool::{Pool, known_to};
 use crate::interp::user_code;
@@ -44,6 +44,8 @@ pub(crate) struct DeferredCall {
     /// empty as soon as they are.
     deliveries: GilValue<Option<Py<PyList>>>,
 }
+
+impl_traverse!(DeferredCall { callable, arguments, node, plan, token, deliveries });
 
 /// What a call has that has begun and not ended.
 struct Running<'py> {
@@ -148,21 +150,6 @@ impl DeferredCall {
         self.deliveries.set(py, None);
         self.token.release(py);
         self.let_go(py);
-    }
-
-    /// # Safety
-    /// The calling thread holds the interpreter lock.
-    #[allow(unsafe_code)]
-    unsafe fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: as the caller promises.
-        unsafe {
-            self.callable.visit(visit)?;
-            self.arguments.visit(visit)?;
-            self.node.visit(visit)?;
-            self.plan.visit(visit)?;
-            self.token.visit(visit)?;
-            self.deliveries.visit(visit)
-        }
     }
 }
 

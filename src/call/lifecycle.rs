@@ -135,7 +135,7 @@ pub(crate) fn finish<'py>(
     if waiting == 0 {
         return outcome;
     }
-    if (waiting >= now.limit && !profiler.is_handing_over(py, &call.node))
+    if (waiting >= now.flush_threshold && !profiler.is_handing_over(py, &call.node))
         || tree.is_top(py, &call.node)
     {
         let handed = known(py, || handover::hand_over(py, profiler, now, &now.metrics, &call.node));

@@ -3,6 +3,7 @@
 //! | module        | concept |
 //! |---------------|---------|
 //! | `entry`       | ways into Rust for functions that the interpreter calls by pointer |
+//! | `garbage`     | what native objects show to the garbage collector |
 //! | `gil_cell`    | state guarded by the interpreter lock |
 //! | `interpreter` | whether this is the main one |
 //! | `monotonic`   | the monotonic clock, for Python code |
@@ -13,6 +14,7 @@
 //! | `user_code`   | calls of what users wrote, on threads that the end may take |
 
 pub(crate) mod entry;
+pub(crate) mod garbage;
 pub(crate) mod gil_cell;
 pub(crate) mod interpreter;
 pub(crate) mod monotonic;

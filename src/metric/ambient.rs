@@ -2,6 +2,7 @@
 
 use pyo3::prelude::*;
 
+use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilCell;
 use crate::interp::strand::Strand;
 
@@ -13,22 +14,33 @@ pub(crate) struct Ambient {
 }
 
 /// By who is inside a `store_operation` of one metric; nearly always nobody.
-pub(crate) struct Ambients(GilCell<Vec<(Strand, Ambient)>>);
+pub(crate) struct Ambients {
+    lent: GilCell<Vec<Lent>>,
+}
+
+struct Lent {
+    owner: Strand,
+    ambient: Ambient,
+}
+
+impl_traverse!(Ambient { method, labels });
+impl_traverse!(Lent { ambient });
+impl_traverse!(Ambients { lent });
 
 impl Ambients {
     pub(crate) fn new() -> Self {
-        Self(GilCell::new(Vec::new()))
+        Self { lent: GilCell::new(Vec::new()) }
     }
 
     /// What the running strand was lent.
     pub(crate) fn current(&self, py: Python<'_>) -> Ambient {
-        if self.0.with(py, |lent| lent.is_empty()) {
+        if self.lent.with(py, |lent| lent.is_empty()) {
             return Ambient::default();
         }
         let strand = Strand::current(py);
-        self.0.with(py, |lent| {
-            let own = lent.iter().find(|(owner, _)| owner.is(strand));
-            own.map_or_else(Ambient::default, |(_, ambient)| Ambient {
+        self.lent.with(py, |lent| {
+            let own = lent.iter().find(|lent| lent.owner.is(strand));
+            own.map_or_else(Ambient::default, |Lent { ambient, .. }| Ambient {
                 method: ambient.method.as_ref().map(|method| method.clone_ref(py)),
                 labels: ambient.labels.as_ref().map(|labels| labels.clone_ref(py)),
             })
@@ -39,11 +51,11 @@ impl Ambients {
     pub(crate) fn set(&self, py: Python<'_>, ambient: Ambient) {
         let strand = Strand::current(py);
         let given = ambient.method.is_some() || ambient.labels.is_some();
-        let before = self.0.with(py, |lent| {
-            let known = lent.iter().position(|(owner, _)| owner.is(strand));
+        let before = self.lent.with(py, |lent| {
+            let known = lent.iter().position(|lent| lent.owner.is(strand));
             let before = known.map(|known| lent.swap_remove(known));
             if given {
-                lent.push((strand, ambient));
+                lent.push(Lent { owner: strand, ambient });
             }
             before
         });
@@ -51,6 +63,6 @@ impl Ambients {
     }
 
     pub(crate) fn clear(&self, py: Python<'_>) {
-        self.0.set(py, Vec::new());
+        self.lent.set(py, Vec::new());
     }
 }

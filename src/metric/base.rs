@@ -11,12 +11,13 @@ use pyo3::types::{PyList, PySet};
 use phanos_core::path::Path;
 use phanos_core::record::ERROR_RAISED;
 
+use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::GilCell;
 use crate::interp::strand::{self, Strand};
 use crate::metric::ambient::{Ambient, Ambients};
 use crate::metric::cell::{Columns, LabelCell, MethodCell, Operation, ValueCell};
 use crate::metric::head::HeadCell;
-use crate::metric::lists::Lengths;
+use crate::metric::lists::{ColumnIndex, Lengths};
 use crate::metric::operation::{self, Stored};
 use crate::metric::record_dict::Template;
 use crate::metric::store::Store;
@@ -44,6 +45,8 @@ pub(crate) struct Metric {
     /// Tells metrics apart in what is logged once; names are used again.
     pub(crate) serial: u64,
 }
+
+impl_traverse!(Metric { owner, head, store, ambients });
 
 impl Metric {
     pub(crate) fn with_columns<R>(
@@ -304,24 +307,29 @@ impl Metric {
         drop(self.take(py));
     }
 
-    /// Items of column `which` (0 values, 1 labels, 2 methods), as a new list.
-    fn _column<'py>(&self, py: Python<'py>, which: u8) -> PyResult<Bound<'py, PyList>> {
-        self.items(py, which)
+    /// Items of a column, as a new list.
+    fn _column<'py>(&self, py: Python<'py>, column: ColumnIndex) -> PyResult<Bound<'py, PyList>> {
+        self.items(py, column)
     }
 
-    /// Replaces column `which` by `items`.
-    fn _set_column(&self, py: Python<'_>, which: u8, items: &Bound<'_, PyAny>) -> PyResult<()> {
-        self.replace_items(py, which, items)
+    /// Replaces a column by `items`.
+    fn _set_column(
+        &self,
+        py: Python<'_>,
+        column: ColumnIndex,
+        items: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
+        self.replace_items(py, column, items)
     }
 
-    /// Moves the waiting records to this thread or greenlet alone until `_reclaim`, so that
+    /// Moves the waiting records to this thread or greenlet alone until `_restore`, so that
     /// it can change one column after the other.
-    fn _lend(&self, py: Python<'_>) {
+    fn _checkout(&self, py: Python<'_>) {
         self.lend(py);
     }
 
-    /// Ends `_lend`: the records wait again, before those that came in meanwhile.
-    fn _reclaim(&self, py: Python<'_>) {
+    /// Ends `_checkout`: the records wait again, before those that came in meanwhile.
+    fn _restore(&self, py: Python<'_>) {
         self.reclaim(py);
     }
 
@@ -365,13 +373,18 @@ impl Metric {
     }
 
     /// Method and labels for operations that this thread or greenlet calls until its next
-    /// `_set_ambient`.
-    fn _set_ambient(&self, py: Python<'_>, method: Option<Py<PyAny>>, labels: Option<Py<PyAny>>) {
+    /// `_set_operation_defaults`.
+    fn _set_operation_defaults(
+        &self,
+        py: Python<'_>,
+        method: Option<Py<PyAny>>,
+        labels: Option<Py<PyAny>>,
+    ) {
         self.ambients.set(py, Ambient { method, labels });
     }
 
     /// Logs an error of `kind` unless one was logged within the last minute.
-    fn _complain(slf: &Bound<'_, Self>, kind: &str, message: &str) -> PyResult<()> {
+    fn _log_rate_limited(slf: &Bound<'_, Self>, kind: &str, message: &str) -> PyResult<()> {
         operation::complain(slf, kind, message)
     }
 
@@ -455,14 +468,8 @@ impl Metric {
         operation::store(slf, Stored::State, &value, current_node, label_values)
     }
 
-    #[allow(unsafe_code)]
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector runs with the interpreter lock held.
-        unsafe {
-            self.owner.try_with(|owner| visit.call(&*owner)).unwrap_or(Ok(()))?;
-            self.head.visit(&visit)?;
-            self.store.try_with(|store| store.visit(&visit)).unwrap_or(Ok(()))
-        }
+        self.traverse(&visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {

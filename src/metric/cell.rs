@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::rc::Rc;
 
+use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyList, PySequence, PyString, PyTuple};
@@ -19,6 +20,7 @@ use crate::convert::json_value::{self, IN_PAIR, IN_RECORD, entries};
 use crate::convert::refused::Refused;
 use crate::convert::scalar::scalar_of;
 use crate::convert::text::text_of;
+use crate::interp::garbage::Traverse;
 
 pub(crate) enum ValueCell {
     /// `(operation, number)`.
@@ -36,6 +38,24 @@ pub(crate) enum LabelCell {
 pub(crate) enum MethodCell {
     Path(Rc<Path>),
     Object(Py<PyAny>),
+}
+
+impl Traverse for ValueCell {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Self::Object(object) = self { visit.call(object) } else { Ok(()) }
+    }
+}
+
+impl Traverse for LabelCell {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Self::Object(object) = self { visit.call(object) } else { Ok(()) }
+    }
+}
+
+impl Traverse for MethodCell {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Self::Object(object) = self { visit.call(object) } else { Ok(()) }
+    }
 }
 
 pub(crate) type Columns = column::Columns<ValueCell, LabelCell, MethodCell>;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use pyo3::exceptions::PyAttributeError;
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
@@ -12,6 +11,7 @@ use phanos_core::record;
 use crate::convert::json_value::{IN_RECORD, value_of};
 use crate::convert::refused::Refused;
 use crate::convert::text::text_of;
+use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilCell;
 use crate::metric::record_dict::Template;
 
@@ -28,11 +28,15 @@ pub(crate) struct Head {
 }
 
 /// A metric's attributes, once its `__init__` has set one.
-pub(crate) struct HeadCell(GilCell<Option<Head>>);
+pub(crate) struct HeadCell {
+    head: GilCell<Option<Head>>,
+}
+
+impl_traverse!(HeadCell { head });
 
 impl HeadCell {
     pub(crate) fn new() -> Self {
-        Self(GilCell::new(None))
+        Self { head: GilCell::new(None) }
     }
 
     /// Errors: `AttributeError` if the metric was not initialised.
@@ -41,7 +45,7 @@ impl HeadCell {
         py: Python<'_>,
         pick: impl FnOnce(&Head) -> &Py<PyAny>,
     ) -> PyResult<Py<PyAny>> {
-        self.0
+        self.head
             .with(py, |head| head.as_ref().map(|head| pick(head).clone_ref(py)))
             .ok_or_else(uninitialised)
     }
@@ -52,7 +56,7 @@ impl HeadCell {
         value: Py<PyAny>,
         pick: impl FnOnce(&mut Head) -> &mut Py<PyAny>,
     ) {
-        let before = self.0.with(py, |head| {
+        let before = self.head.with(py, |head| {
             let head = head.get_or_insert_with(|| Head::empty(py));
             head.written = None;
             (std::mem::replace(pick(head), value), head.template.take())
@@ -64,7 +68,7 @@ impl HeadCell {
     ///
     /// Errors: `AttributeError` if the metric was not initialised.
     pub(crate) fn template<'py>(&self, py: Python<'py>) -> PyResult<Template<'py>> {
-        let known = self.0.with(py, |head| {
+        let known = self.head.with(py, |head| {
             head.as_ref()?.template.as_ref().map(|template| template.bind(py).clone())
         });
         if let Some(known) = known {
@@ -75,7 +79,7 @@ impl HeadCell {
         let job = self.attribute(py, |head| &head.job)?.into_bound(py);
         let made = Template::new(&metric, &units, &job)?;
         let template = made.0.clone().unbind();
-        self.0.with(py, |head| match head {
+        self.head.with(py, |head| match head {
             // Making it may have run code of users, which may have set others.
             Some(head) if head.kind.is(&metric) && head.units.is(&units) && head.job.is(&job) => {
                 head.template.replace(template)
@@ -91,7 +95,7 @@ impl HeadCell {
         py: Python<'_>,
         body: impl FnOnce(&Arc<record::Metric>) -> R,
     ) -> Option<R> {
-        self.0.with(py, |head| head.as_ref()?.written.as_ref().map(body))
+        self.head.with(py, |head| head.as_ref()?.written.as_ref().map(body))
     }
 
     /// The written forms; `refused` gets the kinds of what JSON cannot hold.
@@ -105,7 +109,7 @@ impl HeadCell {
         if let Some(known) = self.with_written(py, Arc::clone) {
             return Ok(known);
         }
-        let attributes = self.0.with(py, |head| head.as_ref().map(|head| head.attributes(py)));
+        let attributes = self.head.with(py, |head| head.as_ref().map(|head| head.attributes(py)));
         let mut own = Refused::default();
         let written = Arc::new(attributes.ok_or_else(uninitialised)?.written(py, &mut own));
         if !own.is_empty() {
@@ -113,23 +117,12 @@ impl HeadCell {
             refused.append(own);
             return Ok(written);
         }
-        self.0.with(py, |head| {
+        self.head.with(py, |head| {
             if let Some(head) = head {
                 head.written = Some(Arc::clone(&written));
             }
         });
         Ok(written)
-    }
-
-    /// # Safety
-    /// The calling thread holds the interpreter lock.
-    #[allow(unsafe_code)]
-    pub(crate) unsafe fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: as the caller promises.
-        let visited = unsafe {
-            self.0.try_with(|head| head.as_ref().map_or(Ok(()), |head| head.visit(visit)))
-        };
-        visited.unwrap_or(Ok(()))
     }
 }
 
@@ -178,13 +171,6 @@ impl Head {
             &json(&self.job),
         )
     }
-
-    fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.name)?;
-        visit.call(&self.units)?;
-        visit.call(&self.job)?;
-        visit.call(&self.kind)?;
-        visit.call(&self.template)?;
-        visit.call(&self.label_names)
-    }
 }
+
+impl_traverse!(Head { name, units, job, kind, template, label_names });

@@ -13,24 +13,49 @@ use crate::tree::node::Node;
 /// Of values, labels and methods.
 pub(crate) type Lengths = (usize, usize, usize);
 
+/// Which column; Python numbers them as `phanos._column.ColumnIndex`.
+#[derive(Clone, Copy)]
+pub(crate) enum ColumnIndex {
+    Values,
+    Labels,
+    Methods,
+}
+
+impl FromPyObject<'_, '_> for ColumnIndex {
+    type Error = PyErr;
+
+    fn extract(index: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        match index.extract::<u8>()? {
+            0 => Ok(Self::Values),
+            1 => Ok(Self::Labels),
+            2 => Ok(Self::Methods),
+            other => Err(PyValueError::new_err(format!("no column {other}"))),
+        }
+    }
+}
+
 impl Metric {
-    /// Items of column `which` (0 values, 1 labels, 2 methods), as a new list.
-    pub(crate) fn items<'py>(&self, py: Python<'py>, which: u8) -> PyResult<Bound<'py, PyList>> {
-        let length = self.with_columns(py, |columns| match which {
-            0 => columns.values.len(),
-            1 => columns.labels.len(),
-            _ => columns.methods.len(),
+    /// Items of a column, as a new list.
+    pub(crate) fn items<'py>(
+        &self,
+        py: Python<'py>,
+        column: ColumnIndex,
+    ) -> PyResult<Bound<'py, PyList>> {
+        let length = self.with_columns(py, |columns| match column {
+            ColumnIndex::Values => columns.values.len(),
+            ColumnIndex::Labels => columns.labels.len(),
+            ColumnIndex::Methods => columns.methods.len(),
         });
         let items = PyList::empty(py);
         for index in 0..length {
-            let item = match which {
-                0 => self
+            let item = match column {
+                ColumnIndex::Values => self
                     .with_columns(py, |columns| columns.values.get(index).map(|v| v.copied(py)))
                     .map(|value| value.to_item(py)),
-                1 => self
+                ColumnIndex::Labels => self
                     .with_columns(py, |columns| columns.labels.get(index).map(|l| l.copied(py)))
                     .map(|labels| labels.to_item(py)),
-                _ => self
+                ColumnIndex::Methods => self
                     .with_columns(py, |columns| columns.methods.get(index).map(|m| m.copied(py)))
                     .map(|method| Ok(method.to_item(py))),
             };
@@ -40,32 +65,31 @@ impl Metric {
         Ok(items)
     }
 
-    /// Replaces column `which` by `items`.
+    /// Replaces a column by `items`.
     ///
-    /// Errors: what iterating raises; `ValueError` for a column that there is none of.
+    /// Errors: what iterating raises.
     pub(crate) fn replace_items(
         &self,
         py: Python<'_>,
-        which: u8,
+        column: ColumnIndex,
         items: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let items = items.try_iter()?.collect::<PyResult<Vec<_>>>()?;
-        match which {
-            0 => {
+        match column {
+            ColumnIndex::Values => {
                 let cells = items.into_iter().map(ValueCell::from_item).collect();
                 drop(self.change(py, |columns| std::mem::replace(&mut columns.values, cells)));
             }
-            1 => {
+            ColumnIndex::Labels => {
                 let cells =
                     items.into_iter().map(|item| LabelCell::Object(item.unbind())).collect();
                 drop(self.change(py, |columns| std::mem::replace(&mut columns.labels, cells)));
             }
-            2 => {
+            ColumnIndex::Methods => {
                 let cells =
                     items.into_iter().map(|item| MethodCell::Object(item.unbind())).collect();
                 drop(self.change(py, |columns| std::mem::replace(&mut columns.methods, cells)));
             }
-            other => return Err(PyValueError::new_err(format!("no column {other}"))),
         }
         Ok(())
     }

@@ -2,8 +2,9 @@
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 
+use crate::interp::garbage::Traverse;
 use crate::interp::strand::Strand;
-use crate::metric::cell::{Columns, LabelCell, MethodCell, ValueCell};
+use crate::metric::cell::Columns;
 
 #[derive(Default)]
 pub(crate) struct Store {
@@ -55,31 +56,15 @@ impl Store {
     fn position(&self, strand: Strand) -> Option<usize> {
         self.lent.iter().rposition(|(owner, _)| owner.is(strand))
     }
-
-    pub(crate) fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let lent = self.lent.iter().map(|(_, columns)| columns);
-        for columns in std::iter::once(&self.shared).chain(lent) {
-            visit_columns(columns, visit)?;
-        }
-        Ok(())
-    }
 }
 
-fn visit_columns(columns: &Columns, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-    for value in &columns.values {
-        if let ValueCell::Object(object) = value {
-            visit.call(object)?;
-        }
+impl Traverse for Store {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        let lent = self.lent.iter().map(|(_, columns)| columns);
+        std::iter::once(&self.shared).chain(lent).try_for_each(|columns| {
+            columns.values.traverse(visit)?;
+            columns.labels.traverse(visit)?;
+            columns.methods.traverse(visit)
+        })
     }
-    for labels in &columns.labels {
-        if let LabelCell::Object(object) = labels {
-            visit.call(object)?;
-        }
-    }
-    for method in &columns.methods {
-        if let MethodCell::Object(object) = method {
-            visit.call(object)?;
-        }
-    }
-    Ok(())
 }

@@ -1,7 +1,5 @@
 //! The native half of a `Profiler`: its tree of calls, its plan, hand-overs under way.
 
-#![allow(unsafe_code)]
-
 use std::ffi::CString;
 use std::rc::Rc;
 
@@ -12,6 +10,7 @@ use pyo3::types::PyString;
 use phanos_core::clock;
 use phanos_core::path::Path;
 
+use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::{GilCell, GilValue};
 use crate::interp::strand;
 use crate::metric::base::Metric;
@@ -40,6 +39,8 @@ struct HandOver {
     /// Address of the node that is current meanwhile.
     node: usize,
 }
+
+impl_traverse!(ProfilerCore { tree, plan });
 
 impl ProfilerCore {
     pub(crate) fn enabled(&self, py: Python<'_>) -> bool {
@@ -220,9 +221,7 @@ impl ProfilerCore {
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.tree)?;
-        // SAFETY: the collector runs with the interpreter lock held.
-        unsafe { self.plan.try_with(|plan| visit.call(&*plan)).unwrap_or(Ok(())) }
+        self.traverse(&visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {

@@ -101,10 +101,10 @@ fn handler_name(handler: &Bound<'_, PyAny>) -> String {
 
 /// Without a handler records wait for the next one, up to a limit.
 fn limit(py: Python<'_>, core: &ProfilerCore, plan: &Plan, outcome: &mut Outcome<'_>) {
-    if core.tree.get().waiting(py) <= plan.keep {
+    if core.tree.get().waiting(py) <= plan.max_unhandled {
         return;
     }
-    let share = plan.keep / plan.metrics.len().max(1);
+    let share = plan.max_unhandled / plan.metrics.len().max(1);
     let dropped: usize =
         plan.metrics.iter().map(|entry| entry.metric.get().drop_oldest(py, share)).sum();
     if dropped > 0 {
@@ -265,7 +265,7 @@ fn deliver<'py>(
     let Rows::Columns(columns) = &batch.rows else {
         // Its own `handle` does the same with dicts, and does not wait either.
         let records = batch.dicts(py)?;
-        user_code::call_method(handler, intern!(py, "_take"), &[&records, &batch.name])?;
+        user_code::call_method(handler, intern!(py, "_enqueue"), &[&records, &batch.name])?;
         return Ok(());
     };
     let mut refused = Refused::default();

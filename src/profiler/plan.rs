@@ -3,6 +3,7 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::metric::base::Metric;
 use crate::rabbitmq::delivery::Delivery;
 
@@ -48,6 +49,17 @@ impl Hooks {
     }
 }
 
+impl Traverse for HandlerKind {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Self::RabbitMq(delivery) = self { visit.call(delivery) } else { Ok(()) }
+    }
+}
+
+impl_traverse!(HandlerEntry { handler, kind });
+impl_traverse!(MetricEntry { metric });
+impl_traverse!(Hooks { before, after, before_root, after_root });
+impl_traverse!(Plan { profiler, metrics, handlers, time, size, hooks });
+
 /// One configuration of a profiler; never changed, replaced as a whole.
 #[pyclass(module = "phanos._phanos", frozen)]
 pub(crate) struct Plan {
@@ -59,9 +71,9 @@ pub(crate) struct Plan {
     pub(crate) size: Option<Py<Metric>>,
     pub(crate) hooks: Hooks,
     /// Records that may wait before a nested call hands over.
-    pub(crate) limit: usize,
+    pub(crate) flush_threshold: usize,
     /// Records that may wait while there is no handler.
-    pub(crate) keep: usize,
+    pub(crate) max_unhandled: usize,
     /// A step of the call is the user's own: `profile_ext` runs the call, step by step.
     pub(crate) overridden: bool,
 }
@@ -69,7 +81,9 @@ pub(crate) struct Plan {
 #[pymethods]
 impl Plan {
     #[new]
-    #[pyo3(signature = (profiler, *, metrics, handlers, time, size, hooks, limit, keep, overridden))]
+    #[pyo3(signature = (
+        profiler, *, metrics, handlers, time, size, hooks, flush_threshold, max_unhandled, overridden
+    ))]
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn new(
         profiler: Py<PyAny>,
@@ -78,8 +92,8 @@ impl Plan {
         time: Option<Py<Metric>>,
         size: Option<Py<Metric>>,
         hooks: (Option<Py<PyAny>>, Option<Py<PyAny>>, Option<Py<PyAny>>, Option<Py<PyAny>>),
-        limit: usize,
-        keep: usize,
+        flush_threshold: usize,
+        max_unhandled: usize,
         overridden: bool,
     ) -> Self {
         let (before, after, before_root, after_root) = hooks;
@@ -105,8 +119,8 @@ impl Plan {
             time,
             size,
             hooks: Hooks { before, after, before_root, after_root },
-            limit,
-            keep,
+            flush_threshold,
+            max_unhandled,
             overridden,
         }
     }
@@ -114,21 +128,6 @@ impl Plan {
     // No `__clear__`: a plan is immutable, and every cycle through one also goes through
     // the core that holds it, which can let go.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.profiler)?;
-        for entry in &self.metrics {
-            visit.call(&entry.metric)?;
-        }
-        for entry in &self.handlers {
-            visit.call(&entry.handler)?;
-            if let HandlerKind::RabbitMq(delivery) = &entry.kind {
-                visit.call(delivery)?;
-            }
-        }
-        visit.call(&self.time)?;
-        visit.call(&self.size)?;
-        visit.call(&self.hooks.before)?;
-        visit.call(&self.hooks.after)?;
-        visit.call(&self.hooks.before_root)?;
-        visit.call(&self.hooks.after_root)
+        self.traverse(&visit)
     }
 }

@@ -26,7 +26,7 @@ pub(crate) fn failure(py: Python<'_>, plan: &Plan, what: &str, error: PyErr) -> 
 pub(crate) fn queue(py: Python<'_>, plan: &Plan, deliveries: &Bound<'_, PyList>) -> PyResult<()> {
     user_code::call_method(
         plan.profiler.bind(py),
-        intern!(py, "_queue_deliveries"),
+        intern!(py, "_queue_dispatches"),
         &[deliveries],
     )?;
     Ok(())

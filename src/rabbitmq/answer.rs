@@ -37,7 +37,7 @@ fn duration(timeout_s: f64) -> Duration {
 }
 
 /// True or false, some time. In a forked child, to whose parent the answer goes, false.
-#[pyclass(module = "phanos._phanos", frozen)]
+#[pyclass(name = "PendingResult", module = "phanos._phanos", frozen)]
 pub(crate) struct Answer(Ours<Mutex<Waiting>>);
 
 enum Waiting {
@@ -88,7 +88,7 @@ impl Answer {
 
 /// What came of a probe: nothing, or who is to blame and what went wrong. A forked child
 /// does not wait for that of its parent.
-#[pyclass(module = "phanos._phanos", frozen)]
+#[pyclass(name = "PendingProbe", module = "phanos._phanos", frozen)]
 pub(crate) struct ProbeAnswer(Ours<Mutex<Option<Probe>>>);
 
 type Told = Option<(bool, String)>;

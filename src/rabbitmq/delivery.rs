@@ -1,6 +1,7 @@
 //! `Delivery`: a handler's way to RabbitMQ, as its Python half sees it.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -137,85 +138,84 @@ fn seconds(name: &str, value: f64) -> PyResult<Duration> {
         .map_err(|_| PyValueError::new_err(format!("{name} must be seconds >= 0, got {value}")))
 }
 
-/// `(ca_file, cert_file, key_file, server_hostname)`.
-type TlsArguments = (Option<PathBuf>, Option<PathBuf>, Option<PathBuf>, Option<String>);
-/// `(TCP_USER_TIMEOUT in ms, TCP_KEEPIDLE in s, TCP_KEEPINTVL in s, TCP_KEEPCNT)`.
-type TcpArguments = (Option<u64>, Option<u64>, Option<u64>, Option<u32>);
+/// The checked settings of a connection: attributes of `phanos._connection.ConnectionSettings`.
+#[derive(FromPyObject)]
+struct ConnectionSettings {
+    host: String,
+    port: u16,
+    user: String,
+    virtual_host: String,
+    heartbeat: u16,
+    blocked_connection_timeout: f64,
+    connection_attempts: u32,
+    retry_delay: f64,
+    socket_timeout: f64,
+    stack_timeout: f64,
+    channel_max: Option<u16>,
+    frame_max: Option<u32>,
+    locale: String,
+    client_properties: BTreeMap<String, String>,
+    tcp_options: BTreeMap<String, u32>,
+    ssl_options: Option<BTreeMap<String, String>>,
+    exchange_name: String,
+    exchange_type: String,
+    buffer_bytes: usize,
+    spool_directory: Option<PathBuf>,
+    spool_bytes: u64,
+    spool_adopt_s: f64,
+}
 
 #[pymethods]
 impl Delivery {
     #[new]
-    #[pyo3(signature = (
-        *, host, port, user, password, virtual_host, exchange, exchange_type, heartbeat,
-        blocked_timeout_s, attempts, retry_delay_s, socket_timeout_s, stack_timeout_s,
-        channel_max, frame_max, locale, client_properties, tcp, tls, buffer_bytes,
-        spool_directory, spool_bytes, spool_adopt_s
-    ))]
-    #[allow(clippy::too_many_arguments)]
-    fn new(
-        host: String,
-        port: u16,
-        user: String,
-        password: String,
-        virtual_host: String,
-        exchange: String,
-        exchange_type: String,
-        heartbeat: u16,
-        blocked_timeout_s: f64,
-        attempts: u32,
-        retry_delay_s: f64,
-        socket_timeout_s: f64,
-        stack_timeout_s: f64,
-        channel_max: Option<u16>,
-        frame_max: Option<u32>,
-        locale: String,
-        client_properties: Vec<(String, String)>,
-        tcp: TcpArguments,
-        tls: Option<TlsArguments>,
-        buffer_bytes: usize,
-        spool_directory: Option<PathBuf>,
-        spool_bytes: u64,
-        spool_adopt_s: f64,
-    ) -> PyResult<Self> {
-        let (user_timeout_ms, idle_s, interval_s, keep_count) = tcp;
-        let tls = tls.map(|(ca, certificate, key, server_name)| {
-            Tls::new(&TlsFiles { ca, certificate, key }, server_name)
+    fn new(settings: ConnectionSettings, password: String) -> PyResult<Self> {
+        let tls = settings.ssl_options.map(|mut options| {
+            let mut file = |name| options.remove(name).map(PathBuf::from);
+            let files = TlsFiles {
+                ca: file("ca_file"),
+                certificate: file("cert_file"),
+                key: file("key_file"),
+            };
+            Tls::new(&files, options.remove("server_hostname"))
         });
         let tls = tls.transpose().map_err(|error| {
             PyValueError::new_err(format!("ssl_options cannot be honoured: {error}"))
         })?;
-        let adopt_every = seconds("spool_adopt_s", spool_adopt_s)?;
-        let spool = spool_directory.map(|directory| SpoolSettings {
+        let adopt_every = seconds("spool_adopt_s", settings.spool_adopt_s)?;
+        let spool = settings.spool_directory.map(|directory| SpoolSettings {
             directory,
-            max_bytes: spool_bytes,
+            max_bytes: settings.spool_bytes,
             adopt_every,
         });
+        let tcp = |name| settings.tcp_options.get(name).copied();
+        let tcp_duration = |name, unit: fn(u64) -> Duration| tcp(name).map(|n| unit(n.into()));
+        let tcp = TcpOptions {
+            user_timeout: tcp_duration("TCP_USER_TIMEOUT", Duration::from_millis),
+            keep_idle: tcp_duration("TCP_KEEPIDLE", Duration::from_secs),
+            keep_interval: tcp_duration("TCP_KEEPINTVL", Duration::from_secs),
+            keep_count: tcp("TCP_KEEPCNT"),
+        };
         let settings = Settings {
-            host,
-            port,
-            user,
+            host: settings.host,
+            port: settings.port,
+            user: settings.user,
             password: Secret::new(password),
-            virtual_host,
-            exchange,
-            exchange_type,
-            heartbeat,
-            blocked_timeout: seconds("timeout", blocked_timeout_s)?,
-            attempts,
-            retry_delay: seconds("retry_delay", retry_delay_s)?,
-            socket_timeout: seconds("socket_timeout", socket_timeout_s)?,
-            stack_timeout: seconds("stack_timeout", stack_timeout_s)?,
-            channel_max,
-            frame_max,
-            locale,
-            client_properties,
-            tcp: TcpOptions {
-                user_timeout: user_timeout_ms.map(Duration::from_millis),
-                keep_idle: idle_s.map(Duration::from_secs),
-                keep_interval: interval_s.map(Duration::from_secs),
-                keep_count,
-            },
+            virtual_host: settings.virtual_host,
+            exchange: settings.exchange_name,
+            exchange_type: settings.exchange_type,
+            heartbeat: settings.heartbeat,
+            blocked_timeout: seconds("timeout", settings.blocked_connection_timeout)?,
+            attempts: settings.connection_attempts,
+            retry_delay: seconds("retry_delay", settings.retry_delay)?,
+            socket_timeout: seconds("socket_timeout", settings.socket_timeout)?,
+            stack_timeout: seconds("stack_timeout", settings.stack_timeout)?,
+            channel_max: settings.channel_max,
+            frame_max: settings.frame_max,
+            locale: settings.locale,
+            client_properties: settings.client_properties.into_iter().collect(),
+            tcp,
             tls,
-            buffer_bytes,
+            buffer_bytes: settings.buffer_bytes,
             spool,
         };
         let sender = Arc::new(Sender::new(settings.clone()));

@@ -16,18 +16,18 @@ use crate::call::arguments::Lent;
 use crate::call::function::ProfiledFunction;
 use crate::interp::entry::{Definition, held, known};
 
-/// `start()`: begins the call and returns what the function returns.
-static START: Definition = Definition::none(c"start", start);
+/// `begin_coroutine()`: begins the call and returns what the function returns.
+static START: Definition = Definition::none(c"begin_coroutine", start);
 
-/// `finish(result)`: ends a call that returned `result`. True if asynchronous handlers have
-/// deliveries to make: the node is then still current, until `deliver` was awaited and `close`
-/// called.
-static FINISH: Definition = Definition::one(c"finish", finish);
+/// `end(result)`: ends a call that returned `result`. True if asynchronous handlers have
+/// deliveries to make: the node is then still current, until `dispatch` was awaited and
+/// `end_dispatched` called.
+static FINISH: Definition = Definition::one(c"end", finish);
 
 /// Adds both to the class.
 pub(crate) fn complete(py: Python<'_>) -> PyResult<()> {
     let class = py.get_type::<DeferredCall>();
-    for (name, definition) in [("start", &START), ("finish", &FINISH)] {
+    for (name, definition) in [("begin_coroutine", &START), ("end", &FINISH)] {
         // SAFETY: the definition is static and is only read; the result is owned or null.
         let method = unsafe {
             let method = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition.as_ptr());

@@ -11,6 +11,7 @@ use super::{DeferredCall, Running};
 use crate::call::function::ProfiledFunction;
 use crate::call::lifecycle::{self as call, Call, Ending};
 use crate::interp::entry::known;
+use crate::interp::garbage::Traverse;
 use crate::interp::raised::swallow;
 use crate::interp::user_code;
 use crate::profiler::core::ProfilerCore;
@@ -71,6 +72,7 @@ pub(super) fn conclude<'py>(
     if state.token.is_empty(py) {
         // Ended while suspended: hooks see the node of the call that they are about, if
         // there is memory for that.
+        call.node.get().set_suspended(py, false);
         known(py, || drop(core.get().tree.get().enter(&call.node, &state.token)));
     }
     let ending = Ending { elapsed_ns, failed, result };
@@ -145,15 +147,11 @@ fn begun_already() -> PyErr {
     PyTypeError::new_err("expected the call of a coroutine or generator that has not begun")
 }
 
-// `start` and `finish`, which every coroutine passes, are in `quick`.
+// `begin_coroutine` and `end`, which every coroutine passes, are in `quick`.
 #[pymethods]
 impl DeferredCall {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector runs with the interpreter lock held.
-        #[allow(unsafe_code)]
-        unsafe {
-            self.visit(&visit)
-        }
+        self.traverse(&visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {
@@ -165,13 +163,14 @@ impl DeferredCall {
         open(slf).map(drop)
     }
 
-    /// Ends a call that raised, while the exception is handled. True as `finish`.
+    /// Ends a call that raised, while the exception is handled. True as `end`.
+    #[pyo3(name = "end_failed")]
     fn finish_failed(slf: &Bound<'_, Self>) -> PyResult<bool> {
         conclude(slf, None, true)
     }
 
     /// Ends a call that returned `result` where nothing can be awaited: deliveries are queued.
-    #[pyo3(name = "end", signature = (result, /))]
+    #[pyo3(name = "end_generator", signature = (result, /))]
     fn end_generator<'py>(slf: &Bound<'py, Self>, result: &Bound<'py, PyAny>) -> PyResult<()> {
         if conclude(slf, Some(result), false)? {
             return settle(slf);
@@ -181,6 +180,7 @@ impl DeferredCall {
 
     /// Ends whatever of a call has not ended yet when an exception leaves its wrapper:
     /// nothing, nearly always.
+    #[pyo3(name = "ensure_ended")]
     fn fail(slf: &Bound<'_, Self>) -> PyResult<()> {
         if slf.get().awaits_deliveries(slf.py()) || conclude(slf, None, true)? {
             return settle(slf);
@@ -189,12 +189,13 @@ impl DeferredCall {
     }
 
     /// Takes the node of a finished call away, after its deliveries.
-    #[pyo3(name = "close")]
+    #[pyo3(name = "end_dispatched")]
     fn close_finished(slf: &Bound<'_, Self>) {
         close(slf);
     }
 
     /// An awaitable that makes the deliveries of a finished call.
+    #[pyo3(name = "dispatch")]
     fn deliver<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         slf.get()
@@ -202,7 +203,7 @@ impl DeferredCall {
             .map(|(plan, deliveries)| {
                 user_code::call_method(
                     plan.get().profiler.bind(py),
-                    intern!(py, "_deliver"),
+                    intern!(py, "_dispatch"),
                     &[&deliveries],
                 )
             })
@@ -215,6 +216,7 @@ impl DeferredCall {
             && let (Some(callable), Some(node)) = (self.callable.bound(py), self.node.bound(py))
         {
             ProfiledFunction::site_of(&callable).core.get().tree.get().leave(&node, &self.token);
+            node.get().set_suspended(py, true);
         }
     }
 
@@ -223,6 +225,7 @@ impl DeferredCall {
         match (self.callable.bound(py), self.node.bound(py)) {
             (Some(callable), Some(node)) if self.token.is_empty(py) => {
                 let core = ProfiledFunction::site_of(&callable).core.get();
+                node.get().set_suspended(py, false);
                 core.tree.get().enter(&node, &self.token)
             }
             _ => Ok(()),

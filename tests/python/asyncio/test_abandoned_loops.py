@@ -184,7 +184,7 @@ def test_loops_left_by_threads_lose_nothing() -> None:
     assert handler.counts() == {f"{ITEM}:step": 100}
 
 
-def test_a_line_that_ends_while_it_is_left_gives_its_batch_once() -> None:
+def test_a_queue_that_ends_while_it_is_emptied_gives_its_batch_once() -> None:
     slow = Slow()
     handler = AsyncCollectingHandler(on_handle=slow)
     profiler = make_profiler(handler)
@@ -199,20 +199,20 @@ def test_a_line_that_ends_while_it_is_left_gives_its_batch_once() -> None:
             await asyncio.sleep(0)
 
     leave_loop(main(), "closed")
-    [line] = profiler._courier()._lines.values()
-    assert line.task is not None
-    task = line.task()
+    [queue] = profiler._make_dispatcher()._queues.values()
+    assert queue.task is not None
+    task = queue.task()
     assert task is not None
 
     class Ending(deque[Any]):
-        """Ends the line's task, as the garbage collector may whenever an object is made."""
+        """Ends the task of the queue, as the garbage collector may whenever an object is made."""
 
         def __iter__(self) -> Iterator[Any]:
             body: Any = task.get_coro()
             body.close()
             return super().__iter__()
 
-    line.items = Ending(line.items)
+    queue.batches = Ending(queue.batches)
     slow.released = None
     assert asyncio.run(profiler.aflush()) is True
     assert handler.counts() == {f"{ITEM}:step": 1}

@@ -32,7 +32,7 @@ def finish(coroutine: Any) -> None:
         coroutine.send(None)
 
 
-@pytest.mark.parametrize("turning_point", ["start", "begin"])
+@pytest.mark.parametrize("turning_point", ["begin_coroutine", "begin"])
 def test_a_call_begins_once(turning_point: str) -> None:
     profiler, coroutine, handler = begun()
     found = coroutine.cr_frame.f_locals["call"]
@@ -50,7 +50,7 @@ def test_a_call_begins_once(turning_point: str) -> None:
 def test_wrong_arguments_are_refused() -> None:
     profiler, coroutine, handler = begun()
     found = coroutine.cr_frame.f_locals["call"]
-    start, end = type(found).start, type(found).finish
+    start, end = type(found).begin_coroutine, type(found).end
     for call, arguments in [
         (start, ()),
         (start, (None,)),
@@ -73,8 +73,8 @@ def test_wrong_arguments_are_refused() -> None:
 def test_a_call_ends_once() -> None:
     profiler, coroutine, handler = begun()
     found = coroutine.cr_frame.f_locals["call"]
-    assert found.finish(1) is False
+    assert found.end(1) is False
     finish(coroutine)
-    assert found.finish(1) is False
+    assert found.end(1) is False
     assert len(handler.records) == 1
     assert_tree_at_rest(profiler)

@@ -233,10 +233,10 @@ def test_a_call_in_a_traceback_has_ended_for_good(kind: str, profiler: Any) -> N
         in_function(profiler, lambda node: None)
         in_coroutine(profiler, lambda node: None)
         for call in calls:
-            assert call.finish(None) is False
-            call.fail()
+            assert call.end(None) is False
+            call.ensure_ended()
             with pytest.raises(TypeError):
-                call.start()
+                call.begin_coroutine()
     assert_tree_at_rest(profiler)
 
 

@@ -84,20 +84,20 @@ def run_async_generator(profiler: publisher.Profiler) -> None:
 
 
 INTERRUPTED = [
-    (run_coroutine, "start", True),
-    (run_coroutine, "finish", False),
+    (run_coroutine, "begin_coroutine", True),
+    (run_coroutine, "end", False),
     (run_generator, "begin", True),
     (run_generator, "suspend", True),
     (run_generator, "resume", True),
-    (run_generator, "end", False),
+    (run_generator, "end_generator", False),
     (run_async_generator, "begin", True),
     (run_async_generator, "suspend", True),
     (run_async_generator, "resume", True),
-    (run_async_generator, "finish", False),
+    (run_async_generator, "end", False),
 ]
 
 
-# Between `start` and `await` there is a coroutine that nobody awaits.
+# Between `begin_coroutine` and `await` there is a coroutine that is not awaited yet.
 @pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.parametrize(("run", "step", "failed"), INTERRUPTED)
 @pytest.mark.parametrize("nested", [False, True])
@@ -151,10 +151,10 @@ def test_deliveries_that_nobody_awaits_are_queued(
 ) -> None:
     handler = AsyncCollectingHandler()
     profiler = make_profiler(handler)
-    raised = interrupt_after("finish")
+    raised = interrupt_after("end")
     with pytest.raises(Interrupt):
         run(profiler)
-    assert raised == ["finish"]
+    assert raised == ["end"]
     assert_tree_at_rest(profiler)
     assert handler.batches == []
     assert asyncio.run(profiler.aflush())
@@ -176,10 +176,10 @@ def test_an_interrupted_start_ends_no_call_but_its_own(
     async def outer() -> str:
         coroutine = inner()
         profiler.handle_records = False  # So `start` begins no call: the current one is outer's.
-        raised = interrupt_after("start")
+        raised = interrupt_after("begin_coroutine")
         with pytest.raises(Interrupt):
             drive(coroutine)
-        assert raised == ["start"]
+        assert raised == ["begin_coroutine"]
         profiler.handle_records = True
         return path_of(profiler)
 

@@ -8,7 +8,7 @@ import logging
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pika
 import pytest
@@ -291,3 +291,24 @@ def test_handlers_need_a_name(broker: Node) -> None:
 def test_synchronous_is_a_bool(made: Maker) -> None:
     with pytest.raises(TypeError, match="synchronous must be a bool, got 'yes'"):
         made(synchronous="yes")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        publisher.ImpProfHandler.__init__,
+        publisher.AsyncImpProfHandler.create,
+        messaging.BlockingPublisher.__init__,
+    ],
+)
+def test_types_can_be_read_at_run_time(function: Callable[..., Any]) -> None:
+    hints = get_type_hints(function)
+    assert (hints["host"], hints["port"], hints["retry_delay"]) == (str, int, float)
+    assert list(hints)[-2:] == ["kwargs", "return"]
+
+
+@pytest.mark.parametrize("made", UNCONNECTED[1:])
+def test_arguments_of_handlers_alone_are_unknown_to_publishers(made: Maker) -> None:
+    for name in ("handler_name", "synchronous"):
+        with pytest.raises(TypeError, match=f"unexpected connection arguments: {name}; known are"):
+            made(**{name: "any"})

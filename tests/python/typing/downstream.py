@@ -15,12 +15,15 @@ import phanos
 from phanos import metrics, publisher
 from phanos.handlers import (
     AsyncBaseHandler,
+    AsyncImpProfHandler,
+    ImpProfHandler,
     LoggerHandler,
     NamedLoggerHandler,
     OutputFormatter,
     StreamHandler,
     SyncBaseHandler,
 )
+from phanos.messaging import BlockingPublisher
 from phanos.tree import MethodTreeNode
 from phanos.types import Record
 
@@ -210,6 +213,21 @@ async def configure_later(profiler: publisher.Profiler) -> None:
     profiler.add_handler(AsyncKeepingHandler("async"))
     profiler.add_handler(await AsyncKeepingHandler.create("created"))
     assert await profiler.aflush(timeout_s=1.0)
+
+
+class BrokerHandler(ImpProfHandler):
+    def __init__(self, handler_name: str, **arguments: Any) -> None:
+        super().__init__(handler_name, "broker", logger="downstream", **arguments)
+
+
+async def deliver(profiler: publisher.Profiler, arguments: dict[str, Any]) -> None:
+    ImpProfHandler("handler", "broker", 5672, "user", "password", 47, 23, 0.5, 3, "profiling")
+    profiler.add_handler(ImpProfHandler(handler_name="handler", host="broker", synchronous=True))
+    profiler.add_handler(BrokerHandler("handler", ssl_options={"ca_file": "ca.pem"}))
+    handler = await AsyncImpProfHandler.create("handler", port=5671, ssl_options=True)
+    profiler.add_handler(handler)
+    assert await handler.flush(timeout=1.0)
+    assert BlockingPublisher(host="broker", virtual_host="/", **arguments).publish([])
 
 
 async def use_later() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import phanos
 from phanos import metrics
-from phanos.handlers import StreamHandler, SyncBaseHandler
+from phanos.handlers import AsyncImpProfHandler, ImpProfHandler, StreamHandler, SyncBaseHandler
+from phanos.messaging import BlockingPublisher
 
 
 @phanos.profile
@@ -68,4 +69,10 @@ async def wrong() -> None:
     Unfinished("handler")  # error
     StreamHandler()  # error
     StreamHandler("handler", ouput=None)  # error
+    ImpProfHandler()  # error
+    ImpProfHandler("handler", port="5672")  # error
+    ImpProfHandler("handler", virtual_host=1)  # error
+    ImpProfHandler("handler", no_such_argument=1)  # error
+    await AsyncImpProfHandler.create("handler", port="5672")  # error
+    BlockingPublisher(handler_name="handler")  # error
     print(text, length)

@@ -1,0 +1,220 @@
+"""Configuration of a profiler: arguments and dicts, checked, and put in force as a whole."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import warnings
+from collections.abc import Generator, Mapping
+from typing import Any, cast
+
+from ._ext import AsyncExtProfiler, SyncExtProfiler
+from ._plan import checked_handler
+from ._protocols import ProfilerProtocol
+from .types import LoggerLike
+
+TIME_PROFILER = "time_profiler"
+"""Name of the built-in metric of durations."""
+RESPONSE_SIZE = "response_size"
+"""Name of the built-in metric of response sizes."""
+
+
+class Settings:
+    """
+    Checked arguments of a configuration.
+
+    This is where the arguments of `config` and `async_config` are listed, with their defaults.
+
+    Raises:
+        TypeError: an argument of the wrong type.
+    """
+
+    def __init__(
+        self,
+        logger: LoggerLike | str | None = None,
+        job: str | bool = "",
+        time_profile: bool = True,
+        request_size_profile: bool = False,
+        response_size_profile: bool = False,
+        handle_records: bool = True,
+        error_raised_label: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        if not isinstance(job, str):
+            raise TypeError(f"job must be a str, got {job!r}")
+        self.job = job
+        self.time_profile = _flag("time_profile", time_profile)
+        old_size = _flag("request_size_profile", request_size_profile)
+        self.response_size_profile = (
+            _flag("response_size_profile", response_size_profile) or old_size
+        )
+        self.handle_records = _flag("handle_records", handle_records)
+        self.error_raised_label = _flag("error_raised_label", error_raised_label)
+        self.logger = _logger_of(logger)
+        self.unknown = sorted(kwargs)
+        if old_size:
+            warnings.warn(
+                "request_size_profile is deprecated: use response_size_profile",
+                DeprecationWarning,
+                stacklevel=3,  # The caller of the method that makes these settings.
+            )
+
+
+def in_current_form(
+    args: tuple[Any, ...], kwargs: Mapping[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """
+    Return arguments for `Settings`, given as to `config`.
+
+    The form of 0.1, `config(logger, time_profile, resp_size_profile, handle_records)`, is known by
+    the bool in second place.
+    """
+    kwargs = _renamed(kwargs)
+    if len(args) < 2 or not isinstance(args[1], bool):
+        return args, kwargs
+    names = ("logger", "time_profile", "response_size_profile", "handle_records")
+    if len(args) > len(names):
+        raise TypeError(
+            f"config with a bool in second place takes {', '.join(names)}: "
+            f"got {len(args)} positional arguments"
+        )
+    # In 0.1 everything was on by default.
+    given = dict(zip(names, args, strict=False))
+    return (), {"response_size_profile": True, **given, **kwargs}
+
+
+def _renamed(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments with a name of 0.1 replaced."""
+    renamed = dict(arguments)
+    if "resp_size_profile" in renamed:
+        renamed["response_size_profile"] = renamed.pop("resp_size_profile")
+    return renamed
+
+
+def _flag(name: str, value: Any) -> bool:
+    if value not in (True, False, None):
+        raise TypeError(f"{name} must be a bool, got {value!r}")
+    return bool(value)
+
+
+def _logger_of(logger: LoggerLike | str | None) -> LoggerLike:
+    if logger is None:
+        return logging.getLogger("phanos.publisher")
+    if isinstance(logger, str):
+        return logging.getLogger(logger)
+    if not callable(getattr(logger, "log", None)):
+        raise TypeError(f"logger must be a logger or the name of one, got {logger!r}")
+    return logger
+
+
+def arguments_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments for `Settings` in a configuration dict."""
+    if not isinstance(settings, Mapping):
+        raise TypeError(f"expected a configuration dict, got {settings!r}")
+    if "job" not in settings:
+        raise KeyError(f"'job' is missing in configuration dict, got keys {sorted(settings)}")
+    return _renamed({name: value for name, value in settings.items() if name != "handlers"})
+
+
+def handlers_of(settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the settings of handlers in a configuration dict."""
+    given = settings.get("handlers")
+    if given is None:
+        return {}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"handlers must be a dict of handler settings, got {given!r}")
+    return cast("Mapping[str, Any]", given)
+
+
+def configure(
+    profiler: ProfilerProtocol,
+    steps: type[SyncExtProfiler] | type[AsyncExtProfiler],
+    settings: Settings,
+    new_handlers: Mapping[str, Any] | None = None,
+    *,
+    time_first: bool = False,
+) -> None:
+    """
+    Put `settings` in force; if it raises, nothing has changed, but records were handed over.
+
+    Args:
+        profiler: the profiler to configure.
+        steps: the class of its `profile_ext`.
+        settings: the arguments of the configuration.
+        new_handlers: handlers to add to those that are attached.
+        time_first: create the metric of durations before that of response sizes: the order in
+            which their records are handed over.
+
+    Raises:
+        ValueError: an asynchronous handler for synchronous steps.
+    """
+    with _restored_on_error(profiler):
+        handlers = list((new_handlers or {}).values())
+        is_async = steps is AsyncExtProfiler
+        for handler in (*profiler.handlers.values(), *handlers):
+            checked_handler(handler, may_be_async=is_async)
+        profiler._hand_over()
+        profiler.logger = profiler.tree.logger = profiler.tree.root.logger = settings.logger
+        if settings.unknown:
+            profiler.warning(
+                "configuration has unknown keys, ignored: %s", ", ".join(settings.unknown)
+            )
+        profiler.job = settings.job
+        profiler.error_raised_label = settings.error_raised_label
+        builtins = [
+            (RESPONSE_SIZE, settings.response_size_profile, profiler.create_response_size_profiler),
+            (TIME_PROFILER, settings.time_profile, profiler.create_time_profiler),
+        ]
+        for name, wanted, create in reversed(builtins) if time_first else builtins:
+            if wanted:
+                create()
+            elif name in profiler.metrics:
+                profiler.delete_metric(name)
+        if is_async:
+            # Now rather than in the first call that has a batch for it: it imports asyncio.
+            profiler._make_dispatcher()
+        profiler.profile_ext = steps(profiler)
+        for handler in handlers:
+            profiler.add_handler(handler)
+        profiler.handle_records = settings.handle_records
+        profiler.debug("Profiler configured successfully")
+
+
+_RESTORED = (
+    "logger",
+    "job",
+    "time_profile",
+    "resp_size_profile",
+    "profile_ext",
+    "handle_records",
+    "_error_raised_label",
+)
+"""Attributes of a profiler that a configuration which fails sets back."""
+
+
+@contextlib.contextmanager
+def _restored_on_error(profiler: ProfilerProtocol) -> Generator[None]:
+    """If the block raises, make the configuration of `profiler` again what it was before."""
+    attributes = {name: getattr(profiler, name) for name in _RESTORED}
+    metrics, handlers = dict(profiler.metrics), dict(profiler.handlers)
+    labels = [(metric.label_names, set(metric.label_names)) for metric in metrics.values()]
+    tree = profiler.tree
+    loggers = tree.logger, tree.root.logger
+    try:
+        yield
+    except BaseException:
+        profiler._is_plan_deferred = True  # One new plan, after the last change.
+        try:
+            for name, value in attributes.items():
+                setattr(profiler, name, value)
+            for names, before in labels:
+                names.symmetric_difference_update(names ^ before)
+            profiler.metrics.clear()
+            profiler.metrics.update(metrics)
+            profiler.handlers.clear()
+            profiler.handlers.update(handlers)
+            tree.logger, tree.root.logger = loggers
+        finally:
+            profiler._is_plan_deferred = False
+        profiler._refresh()
+        raise
