@@ -143,7 +143,7 @@ def collected_garbage() -> Iterator[None]:
 def no_complaints(
     collected_garbage: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Nothing is logged, nor raised where nobody can catch it, until all garbage is gone."""
+    """Nothing is logged, nor raised where no code can catch it, until all garbage is gone."""
     unraisable: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
     with caplog.at_level(logging.WARNING):
