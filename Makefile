@@ -19,12 +19,12 @@ ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
 ifeq ($(MAKELEVEL),0)
 # Words such as 3.11=/usr/bin/python3.11, looked up once for the makes below this one too.
 export INTERPRETERS := $(shell python3 tools/interpreters.py $(SUPPORTED))
-# Verbs run one after the other whatever `--jobs` says; only `build` does several things at once.
+# Verbs run one after the other whatever `--jobs` says; tests run in several processes.
 .NOTPARALLEL:
 endif
 PYTHON3_VERSION := $(shell python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 endif
-# `make test-python VERSIONS=3.12` runs on fewer than the machine has.
+# `make test-versions VERSIONS=3.12` runs on fewer than the machine has.
 VERSIONS := $(foreach pair,$(INTERPRETERS),$(firstword $(subst =, ,$(pair))))
 LACKING := $(filter-out $(VERSIONS),$(SUPPORTED))
 # Lint, demo, bench and oracle run on one version: that of `python3`, else the newest.
@@ -37,6 +37,7 @@ interpreter_of = $(patsubst $(version_of)=%,%,$(filter $(version_of)=%,$(INTERPR
 interpreter = $(or $(call interpreter_of,$(1)),$(call interpreter_of,$(DEFAULT)))
 
 DEFAULT_BIN := .venvs/$(DEFAULT)/bin
+RELEASE_BIN := .venvs/release-$(DEFAULT)/bin
 
 # --- Commands ----------------------------------------------------------------------------
 
@@ -47,6 +48,10 @@ CARGO := PYO3_PYTHON=$(call interpreter,$(DEFAULT)) cargo
 PYTHON_LIBRARY = $(shell $(call interpreter,$(DEFAULT)) -c 'import os, sysconfig as s; \
 	path = os.path.join(*s.get_config_vars("LIBDIR", "LDLIBRARY")); \
 	print(path if os.path.exists(path) else "")')
+# Packages that need no Python.
+CRATES := --package phanos-core --package phanos-delivery --package phanos-tests
+# What shows whether the package works when it was compiled in another way.
+CORE := $(addprefix tests/python/,calls generators asyncio metrics handlers)
 export PHANOS_ORACLE_PYTHON := $(CURDIR)/.oracle/bin/python
 
 say = @printf '\n\033[1m==> %s\033[0m\n' $(1)
@@ -66,19 +71,17 @@ versions: ## say which Python versions this machine has
 	@echo "  default  $(DEFAULT)"
 
 .PHONY: build
-build: versions .venvs/$(DEFAULT)/.package ## build and install the package for every Python version found
-	@+$(MAKE) --silent --no-print-directory --jobs=$$(nproc) $(VERSIONS:%=.venvs/%/.package)
+build: versions $(VERSIONS:%=.venvs/%/.package) ## build and install the package for every Python version found
 
 .PHONY: lint
-lint: versions lint-rust lint-python ## check format, style and types
+lint: lint-rust lint-python ## check format, style and types
 
 .PHONY: lint-rust
-lint-rust:
+lint-rust: versions
 	$(call say,"rustfmt and clippy")
-	cargo fmt --check
-	$(CARGO) clippy --locked --all-targets -- -D warnings
-	$(CARGO) clippy --locked --all-targets --no-default-features -- -D warnings
-	$(CARGO) clippy --locked --all-targets --no-default-features --features amqp -- -D warnings
+	cargo fmt --all --check
+	$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	$(CARGO) clippy --locked $(CRATES) --all-targets -- -D warnings
 
 # stubtest does not object to a private module that has no stub, hence the line above it.
 .PHONY: lint-python
@@ -95,34 +98,54 @@ lint-python: .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint .venvs/$(DEFAULT)/.
 	$(DEFAULT_BIN)/python -m mypy.stubtest phanos._phanos
 
 .PHONY: test-rust
-test-rust: versions ## test the core without Python, then with it
+test-rust: versions ## test the crates without Python, then the extension with it
 	$(call say,"cargo test")
-	$(CARGO) test --locked --quiet --no-default-features --features amqp
+	$(CARGO) test --locked --quiet $(CRATES)
 	@library="$(PYTHON_LIBRARY)"; \
 	if test -z "$$library"; then \
 		echo "not run with Python: $(call interpreter,$(DEFAULT)) has no library to link with"; \
 	else \
 		set -x; LD_LIBRARY_PATH="$${library%/*}$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}" \
-			$(CARGO) test --locked --quiet; \
+			$(CARGO) test --locked --quiet --package phanos; \
 	fi
 
-# Two versions at a time: tests wait more than they work. The default one has most to do.
-.PHONY: test-python
-test-python: build ## run the Python tests on every Python version found
-	@+$(MAKE) --no-print-directory --jobs=2 --output-sync=target \
-		$(addprefix test-python-,$(DEFAULT) $(filter-out $(DEFAULT),$(VERSIONS)))
+# Tests wait more than they work: two processes for each processor.
+WORKERS = $(shell expr 2 '*' $$(nproc))
+PYTEST := -m pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
+OTHERS := $(filter-out $(DEFAULT),$(VERSIONS))
 
-# What a broker does is the same for every Python: all of these tests run on the default version,
-# on the others those marked `every_version`. RABBITMQ_TESTS=all runs all of them everywhere.
-# So do servers from PyPI, which are installed for that version alone, and the counts.
-selection = $(if $(filter $(DEFAULT),$(1)),,-m 'not real_servers and not counts$(if \
-	$(filter all,$(RABBITMQ_TESTS)),, and (not rabbitmq or every_version))')
+.PHONY: test-python
+test-python: versions test-python-$(DEFAULT) ## run the Python tests on the default version
+
+# What a broker does is the same for every Python, and so is most of what pages, benchmarks and
+# servers do: these tests run on the default version, on the others those marked `every_version`.
+# RABBITMQ_TESTS=all runs all of those with a broker everywhere.
+selection = $(if $(filter $(DEFAULT),$(1)),not counts,not one_version$(if \
+	$(filter all,$(RABBITMQ_TESTS)), or rabbitmq))
 
 .PHONY: $(SUPPORTED:%=test-python-%)
+test-python-$(DEFAULT): .venvs/$(DEFAULT)/.servers
 $(SUPPORTED:%=test-python-%): test-python-%: .venvs/%/.test .venvs/%/.package .oracle/.oracle \
-		.rabbitmq/.installed .valgrind/.installed .venvs/$(DEFAULT)/.servers
+		.rabbitmq/.installed
 	$(call say,"pytest on Python $*")
-	.venvs/$*/bin/python -m pytest $(call selection,$*)
+	.venvs/$*/bin/python $(PYTEST) -m '$(call selection,$*)'
+
+.PHONY: test-versions
+test-versions: versions $(OTHERS:%=test-python-%) ## run the Python tests on every other version found
+	@echo "  covered  $(or $(OTHERS),none)"
+	@echo "  lacking  $(or $(LACKING),none)"
+
+# Other tests run what is compiled in less time; what differs is what the compiler makes of it.
+.PHONY: test-release
+test-release: versions .venvs/release-$(DEFAULT)/.test .venvs/release-$(DEFAULT)/.package ## run a core of the tests with the package as it ships
+	$(call say,"the package as it ships, on Python $(DEFAULT)")
+	$(RELEASE_BIN)/python $(PYTEST) $(CORE)
+
+# PyO3 keeps what is dropped without the interpreter lock in a pool; without it, that aborts.
+.PHONY: test-no-reference-pool
+test-no-reference-pool: versions .venvs/unpooled-$(DEFAULT)/.test .venvs/unpooled-$(DEFAULT)/.package ## the same without PyO3's reference pool
+	$(call say,"without a reference pool, on Python $(DEFAULT)")
+	.venvs/unpooled-$(DEFAULT)/bin/python $(PYTEST) $(CORE)
 
 # The table is the answer: every line is printed as soon as it is known.
 .PHONY: test-servers
@@ -133,10 +156,9 @@ test-servers: .venvs/$(DEFAULT)/.package .venvs/$(DEFAULT)/.test .venvs/$(DEFAUL
 		$(DEFAULT_BIN)/python -m real_servers --oracle $(PHANOS_ORACLE_PYTHON)
 
 .PHONY: test
-test: lint test-rust test-python ## everything: lint, Rust tests, Python tests
+test: lint-rust test-rust lint-python test-python ## lint, Rust tests, Python tests on the default version
 	$(call say,"All checks passed")
-	@for version in $(VERSIONS); do .venvs/$$version/bin/python -V; done | sed 's/^/  covered  /'
-	@echo "  lacking  $(or $(LACKING),none)"
+	@$(DEFAULT_BIN)/python -V | sed 's/^/  covered  /'
 
 .PHONY: demo
 demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications and show what was recorded
@@ -148,8 +170,8 @@ demo-rabbitmq: .venvs/demo/.demo-rabbitmq .venvs/demo/.package .rabbitmq/.instal
 
 # How long `make soak` goes on, in seconds.
 SOAK_S := 300
-FAULTS := PYTHONPATH=tests/python/rabbitmq:. $(DEFAULT_BIN)/python -m faults
-BROKER_NEEDS := .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.package .rabbitmq/.installed
+FAULTS := PYTHONPATH=tests/python/rabbitmq:. $(RELEASE_BIN)/python -m faults
+BROKER_NEEDS := .venvs/release-$(DEFAULT)/.test .venvs/release-$(DEFAULT)/.package .rabbitmq/.installed
 
 .PHONY: faults
 faults: $(BROKER_NEEDS) ## break broker and network, one fault at a time: the table in docs/reliability.md
@@ -169,28 +191,41 @@ RESULTS := $(if $(QUICK),target/bench,benches/results)
 
 .PHONY: bench
 bench: $(addprefix bench-,$(filter $(VERSIONS),$(MEASURED))) ## measure what everything costs: docs/costs.md, README, raw numbers (QUICK=1 prints only)
-	$(if $(QUICK),,$(CARGO) bench --locked --no-default-features --features amqp,clock)
+	$(if $(QUICK),,$(CARGO) bench --locked --package phanos-tests)
 	$(call say,"what a profiled call costs")
 	@echo "  lacking  $(or $(filter-out $(VERSIONS),$(MEASURED)),none)"
 	@$(BENCH) costs.page --results $(RESULTS) $(if $(QUICK),,--write docs/costs.md --summary README.md)
 
 .PHONY: $(MEASURED:%=bench-%)
-$(MEASURED:%=bench-%): bench-%: .venvs/$(DEFAULT)/.package .venvs/%/.wheel \
+$(MEASURED:%=bench-%): bench-%: .venvs/$(DEFAULT)/.package .venvs/release-%/.wheel \
 		.venvs/oracle-%/.measured .venvs/peers-%/.measured .rabbitmq/.installed
 	$(call say,"measuring on Python $*")
-	@$(BENCH) costs --ours .venvs/$*/bin/python --oracle .venvs/oracle-$*/bin/python \
-		--peers .venvs/peers-$*/bin/python --wheel .venvs/$*/wheel/*.whl \
+	@$(BENCH) costs --ours .venvs/release-$*/bin/python --oracle .venvs/oracle-$*/bin/python \
+		--peers .venvs/peers-$*/bin/python --wheel .venvs/release-$*/wheel/*.whl \
 		--results $(RESULTS) $(if $(QUICK),--quick)
 
-COUNTS := PYTHONPATH=tests/python:. $(DEFAULT_BIN)/python -m counts
+COUNTS := PYTHONPATH=tests/python:. $(RELEASE_BIN)/python -m counts
+COUNTS_NEED := .venvs/release-$(DEFAULT)/.test .venvs/release-$(DEFAULT)/.package .valgrind/.installed
 
 .PHONY: counts
-counts: .venvs/$(DEFAULT)/.package .valgrind/.installed ## count the instructions of a profiled call with valgrind
+counts: $(COUNTS_NEED) ## count the instructions of a profiled call with valgrind
 	$(call say,"instructions per call")
 	@$(COUNTS)
 
+# Where another compiler or Python makes other counts, there is nothing to compare with.
+.PHONY: counts-check
+counts-check: versions ## the same, and fail if a count has risen
+	$(call say,"instructions per call")
+	@if $(call interpreter,$(DEFAULT)) tests/python/counts/toolchain.py; then \
+		$(MAKE) --no-print-directory counts-compared; \
+	fi
+
+.PHONY: counts-compared
+counts-compared: $(COUNTS_NEED)
+	$(RELEASE_BIN)/python -m pytest tests/python/counts
+
 .PHONY: count-accept
-count-accept: .venvs/$(DEFAULT)/.package .valgrind/.installed ## the same, and let the tests expect these counts
+count-accept: $(COUNTS_NEED) ## the same, and let the tests expect these counts
 	$(call say,"instructions per call")
 	@$(COUNTS) --accept
 
@@ -224,23 +259,33 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 
 .PRECIOUS: .venvs/%/bin/python
 
-# As a user installs it. Each version has its own target directory: PyO3 is compiled for one
-# version at a time, and a shared directory would compile it anew at every change of version.
-# They begin as copies of the default one's, in which all crates but PyO3 are compiled already.
+# `release-3.11` has the package as a user installs it, `demo` too; others have it compiled in less
+# time, and with checks for what must not happen, for tests. Each version has its own target
+# directory: PyO3 is compiled for one version at a time, and a shared directory would compile it
+# anew at every change of version. The first begins as a copy of what `cargo test` compiled, the
+# others as copies of the first: all crates but PyO3 and the extension are compiled once.
 # The stamp bears the time of the start: a source edited meanwhile counts as changed.
+profile = $(if $(filter release-% demo,$(1)),release,dev)
+target = target/$(if $(filter unpooled-%,$(1)),unpooled,$(or $(filter $(SUPPORTED),$(call version_of,$(1))),$(DEFAULT)))
+flags = $(if $(filter unpooled-%,$(1)),RUSTFLAGS='--cfg pyo3_disable_reference_pool')
+
 .venvs/%/.package: $(SOURCES) | .venvs/%/bin/python
 	@printf '==> pip install . into .venvs/%s\n' $*
 	@touch $@.started
-	@test -d target/$(or $(filter $(SUPPORTED),$*),$(DEFAULT)) || \
-		test ! -d target/$(DEFAULT) || cp -a target/$(DEFAULT) target/$*
-	@CARGO_TARGET_DIR=$(CURDIR)/target/$(or $(filter $(SUPPORTED),$*),$(DEFAULT)) \
+	@for compiled in target/$(DEFAULT)/debug target/debug; do \
+		if test ! -d $(call target,$*) -a -d $$compiled; then \
+			mkdir -p $(call target,$*); cp -a $$compiled $(call target,$*)/debug; \
+		fi; \
+	done
+	@$(call flags,$*) CARGO_TARGET_DIR=$(CURDIR)/$(call target,$*) \
+		MATURIN_PEP517_ARGS='--profile $(call profile,$*)' \
 		.venvs/$*/bin/python $(PIP_INSTALL) --force-reinstall .
 	@mv $@.started $@
 
 # The same, to be weighed.
 .venvs/%/.wheel: .venvs/%/.package
 	@rm -rf .venvs/$*/wheel
-	@CARGO_TARGET_DIR=$(CURDIR)/target/$* .venvs/$*/bin/python -m pip wheel --quiet --no-input \
+	@CARGO_TARGET_DIR=$(CURDIR)/$(call target,$*) .venvs/$*/bin/python -m pip wheel --quiet --no-input \
 		--disable-pip-version-check --no-deps --wheel-dir .venvs/$*/wheel .
 	@touch $@
 

@@ -5,14 +5,57 @@ from __future__ import annotations
 import contextvars
 import gc
 import logging
+import os
+import signal
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import phanos
 import pytest
 from phanos import publisher
 from support import HOOK_NAMES, CollectingHandler, make_profiler
+
+TESTS = Path(__file__).parent
+ONE_VERSION = {"counts", "meta", "rabbitmq", "real_servers", "typing"}
+"""Folders of tests whose outcome is the same for every Python version, or nearly so."""
+# What a worker of pytest-xdist does one after the other: tests of one broker, since a broker takes
+# seconds to start, and else the tests of one file. The first ones take longest.
+BROKERS = ("broken_broker", "tls_broker", "broker")
+SLOWEST_FIRST = ("broken_broker", "real_servers", "test_faults_soak", "test_private_node")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let workers of pytest-xdist take interrupts as pytest alone does: they ignore them."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that run on one Python version, and those that run one after the other."""
+    for item in items:
+        folders = item.path.relative_to(TESTS).parts
+        if ONE_VERSION & set(folders) and item.get_closest_marker("every_version") is None:
+            item.add_marker(pytest.mark.one_version)
+        if item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(_group_of(item)))
+    items.sort(key=_place_of)
+
+
+def _group_of(item: pytest.Item) -> str:
+    if "real_servers" in item.path.parts:
+        return "real_servers"
+    used = getattr(item, "fixturenames", ())
+    return next((name for name in BROKERS if name in used), item.path.stem)
+
+
+def _place_of(item: pytest.Item) -> int:
+    marker = item.get_closest_marker("xdist_group")
+    group = "" if marker is None else str(marker.args[0])
+    found = [place for place, name in enumerate(SLOWEST_FIRST) if group.startswith(name)]
+    return found[0] if found else len(SLOWEST_FIRST)
 
 
 def _reset_default_profiler() -> None:
@@ -100,7 +143,7 @@ def collected_garbage() -> Iterator[None]:
 def no_complaints(
     collected_garbage: None, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
-    """Nothing is logged, nor raised where nobody can catch it, until all garbage is gone."""
+    """Nothing is logged, nor raised where no code can catch it, until all garbage is gone."""
     unraisable: list[Any] = []
     monkeypatch.setattr(sys, "unraisablehook", unraisable.append)
     with caplog.at_level(logging.WARNING):

@@ -125,7 +125,7 @@ def test_loops_in_several_threads_each_deliver_their_own_calls() -> None:
     per_worker = [record["labels"]["worker"] for record in handler.of_metric("calls")]
     for index in range(THREADS):
         assert per_worker.count(f"worker-{index}") == ROUNDS * 4
-    # Whoever ended a root delivered on its own thread.
+    # Each root was delivered on the thread that it ended on.
     assert {name for name, _ in threads_of_batches} == {f"worker-{i}" for i in range(THREADS)}
     assert_tree_at_rest(profiler)
 

@@ -87,7 +87,7 @@ def test_a_task_that_outlives_its_root_is_handed_over_when_it_ends() -> None:
         assert handler.methods("time_profiler") == [f"{ITEM}:outer"]
         root_ended.set()
         assert await task == (f"{ITEM}:outer.late.inner", f"{ITEM}:outer.late")
-        # The end of the task handed over, with nobody else's help.
+        # The end of the task handed over by itself.
         assert handler.methods("time_profiler") == [
             f"{ITEM}:outer",
             f"{ITEM}:outer.late.inner",

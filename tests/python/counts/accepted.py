@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
+from . import toolchain
 from .callgrind import Count
 from .cases import CASES, PROFILED
 
-FILE = Path(__file__).parent / "accepted" / f"{sys.version_info[0]}.{sys.version_info[1]}.json"
-"""One for each Python version: the package is compiled for each."""
+FILE = toolchain.ACCEPTED / f"{toolchain.VERSION}.json"
 
 MORE_OURS = 1.03
 """
@@ -64,15 +62,18 @@ def load() -> dict[str, Accepted]:
     """Return what is accepted for this Python version; nothing if nothing was yet."""
     if not FILE.exists():
         return {}
-    return {name: Accepted(**fields) for name, fields in json.loads(FILE.read_text()).items()}
+    counts = json.loads(FILE.read_text())["counts"]
+    return {name: Accepted(**fields) for name, fields in counts.items()}
 
 
 def save(accepted: Mapping[str, Accepted]) -> None:
     """Accept for this Python version."""
     FILE.parent.mkdir(exist_ok=True)
     fields = {name: asdict(entry) for name, entry in accepted.items()}
-    lines = [f"  {json.dumps(name)}: {json.dumps(entry)}" for name, entry in fields.items()]
-    FILE.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    lines = [f"    {json.dumps(name)}: {json.dumps(entry)}" for name, entry in fields.items()]
+    compiler = json.dumps(toolchain.compiler())
+    counts = ",\n".join(lines)
+    FILE.write_text(f'{{\n  "compiler": {compiler},\n  "counts": {{\n{counts}\n  }}\n}}\n')
 
 
 def risen(name: str, now: Accepted, known: Mapping[str, Accepted]) -> str | None:

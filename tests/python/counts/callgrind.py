@@ -66,7 +66,7 @@ def count(name: str, valgrind: Valgrind | None = None) -> Count:
             [
                 *(str(valgrind.program), "--tool=callgrind", "--separate-threads=yes"),
                 *(f"--callgrind-out-file={folder}/out", f"--dump-before={MARKED_BY}"),
-                # No site: what `.pth` files of an environment do is nobody's concern here.
+                # No site: what `.pth` files of an environment do must not be counted.
                 *(sys.executable, "-s", "-S", "-m", "counts.counted", name),
             ],
             env=_environment() | valgrind.environment(),

@@ -159,10 +159,10 @@ def root_python() -> None:
 
 
 def root_rabbitmq() -> None:
-    """To a port where nobody answers: records are put down in the buffer and stay there."""
-    with socket.socket() as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        handler = AsyncImpProfHandler("rabbitmq", port=nobody.getsockname()[1])
+    """To a port that refuses connections: records are put into the buffer and stay there."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        handler = AsyncImpProfHandler("rabbitmq", port=closed.getsockname()[1])
         profiler = Profiler()
         profiler.async_config(job="counts")
         profiler.add_handler(handler)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from . import accepted
+from . import accepted, toolchain
 from .accepted import Accepted
 from .callgrind import Count, self_costs
 
@@ -87,3 +87,27 @@ totals: 39
 
 def test_costs_are_those_of_an_object_itself() -> None:
     assert self_costs(DUMP) == {"libc.so.6": 13, "libpython3.so": 9, "_phanos.so": 17}
+
+
+def test_counts_of_another_compiler_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(accepted, "FILE", tmp_path / f"{toolchain.VERSION}.json")
+    monkeypatch.setattr(toolchain, "compiler", lambda: "rustc 1.0.0")
+    accepted.save({"idle, sync": Accepted(100.0, 0.5)})
+    assert toolchain.obstacle(tmp_path) is None
+    monkeypatch.setattr(toolchain, "compiler", lambda: "rustc 2.0.0")
+    complaint = toolchain.obstacle(tmp_path)
+    assert complaint == (
+        "accepted counts are those of rustc 1.0.0, this is rustc 2.0.0: nothing compared"
+    )
+
+
+def test_counts_of_another_python_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "3.1.json").touch()
+    complaint = toolchain.obstacle(tmp_path)
+    assert complaint == (
+        f"no counts are accepted for CPython {toolchain.VERSION}, only for 3.1: nothing compared"
+    )

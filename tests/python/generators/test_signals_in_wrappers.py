@@ -203,7 +203,7 @@ STRESS = """
             armed = False
             raise Interrupt
 
-    # A coroutine that was made and not yet awaited is nobody's fault.
+    # A coroutine that was made and not yet awaited is no error here.
     warnings.simplefilter("ignore", RuntimeWarning)
     sys.unraisablehook = lambda unraisable: None
     signal.signal(signal.SIGALRM, on_signal)

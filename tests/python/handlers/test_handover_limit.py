@@ -1,4 +1,4 @@
-"""Nested calls hand over once `RECORDS_LEN_LIMIT` records wait, whoever else hands over."""
+"""Nested calls hand over once `RECORDS_LEN_LIMIT` records wait, also beside other calls that do."""
 
 from __future__ import annotations
 

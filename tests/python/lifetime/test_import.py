@@ -39,7 +39,7 @@ phanos.profiler.async_config(job="TEST")
 assert "asyncio" in loaded()
 """
 
-# Nobody said that it would come: it is served all the same.
+# It was not announced, and is served all the same.
 PUT_IN_BY_HAND = f"""
 {IMPORTED}
 from support import AsyncCollectingHandler, make_profiler

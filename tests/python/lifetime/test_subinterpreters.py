@@ -1,4 +1,4 @@
-"""In a subinterpreter the import says what to do, and harms nobody."""
+"""In a subinterpreter the import says what to do, and does no harm."""
 
 from __future__ import annotations
 

@@ -11,6 +11,8 @@ import phanos
 import pytest
 from support import CollectingHandler, run_python
 
+pytestmark = pytest.mark.every_version
+
 HERE = __name__
 
 

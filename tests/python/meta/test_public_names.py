@@ -15,6 +15,8 @@ import phanos
 import pytest
 from phanos import config, handlers, messaging, metrics, publisher, tree, types
 
+pytestmark = pytest.mark.every_version
+
 NAMES = {
     "phanos": (
         "MethodTreeNode config handlers log messaging metrics phanos_profiler profile profiler "

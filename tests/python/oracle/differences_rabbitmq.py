@@ -23,7 +23,7 @@ RECORD: Any = {
     "labels": {},
     "value": ("observe", 1.0),
 }
-# Port 1 on loopback: nobody listens there, so that a connection is refused at once.
+# Port 1 on loopback: no program listens there, so that a connection is refused at once.
 NOWHERE: dict[str, Any] = {"host": "127.0.0.1", "port": 1, "retry": 1}
 
 

@@ -53,7 +53,7 @@ class Run:
         self.streams: dict[str, io.StringIO] = {}
         self.finished: dict[str, int] = {}
         self.attempts = 0
-        # Records as handed over, to see at the end that nobody changed them since.
+        # Records as handed over, to see at the end that they were not changed since.
         self.handed_over: list[tuple[list[Any], list[Any]]] = []
         self.profiler = self.fresh_profiler()
         self.module = types.ModuleType(program["module"])

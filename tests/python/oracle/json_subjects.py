@@ -115,7 +115,7 @@ class Slotted:
 
 
 class Loose:
-    """Gives whoever inherits from it a `__dict__`."""
+    """Gives its subclasses a `__dict__`."""
 
 
 @dataclasses.dataclass

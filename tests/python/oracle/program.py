@@ -269,7 +269,7 @@ class ProgramGenerator:
             self.overridable.append((owner, signature, target))
 
     def _own_names(self, owner: dict[str, Any]) -> dict[str, list[str]]:
-        """Calls through `self` of the methods that `owner` has and nobody will override."""
+        """Calls through `self` of the methods that `owner` has and no subclass will override."""
         found: dict[str, list[str]] = {}
         for entry, _, target in self.overridable:
             if (entry is owner or _inherits(owner, entry)) and self.rng.random() < 0.25:

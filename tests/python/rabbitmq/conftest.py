@@ -44,7 +44,7 @@ def pytest_runtest_makereport(
 
 @pytest.fixture(scope="session")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
-    """The node that tests share. Whoever stops, blocks or fills it takes `own_broker`."""
+    """The node that tests share. Tests that stop, block or fill one take `own_broker`."""
     with Node(tmp_path_factory.mktemp("broker")) as node:
         yield node
 

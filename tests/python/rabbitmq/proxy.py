@@ -174,7 +174,7 @@ class Link:
             else:
                 await self._trickle(sink, data, behaviour.bytes_per_s)
         if self._proxy._behaviour.swallow:
-            # Nobody learns that this side has gone; only `cut` ends it.
+            # Neither side learns that the other has gone; only `cut` ends it.
             await asyncio.get_running_loop().create_future()
         sink.shutdown(socket.SHUT_WR)
 

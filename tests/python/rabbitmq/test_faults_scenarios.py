@@ -12,7 +12,16 @@ from tools.rabbitmq import Node
 pytestmark = pytest.mark.timeout(150)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+# Half of them have another broker, so that two processes can share the work.
+HALVES = [
+    pytest.param(
+        scenario, id=scenario.name, marks=pytest.mark.xdist_group(f"broken_broker_{place % 2}")
+    )
+    for place, scenario in enumerate(SCENARIOS)
+]
+
+
+@pytest.mark.parametrize("scenario", HALVES)
 def test_every_record_is_received_or_counted(
     scenario: Scenario, broken_broker: Node, tmp_path: Path
 ) -> None:

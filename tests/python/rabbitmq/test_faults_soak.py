@@ -15,6 +15,7 @@ SECONDS = 20.0
 SEED = int(os.environ.get("PHANOS_SOAK_SEED", "0"))
 
 
+@pytest.mark.xdist_group("test_faults_soak")
 @pytest.mark.timeout(180)
 def test_faults_at_random(broken_broker: Node, tmp_path: Path) -> None:
     seed = SEED or int.from_bytes(os.urandom(4), "big")

@@ -71,7 +71,7 @@ def interrupted(waiting: Callable[[], Any], reached: Callable[[], bool] = lambda
 
 @pytest.fixture
 def silent(proxy: Proxy) -> Iterator[dict[str, Any]]:
-    """Arguments that lead to somebody who never answers."""
+    """Arguments that lead to a broker that never answers."""
     proxy.half_open()
     yield {"port": proxy.port, "stack_timeout": FOREVER_S, "timeout": FOREVER_S}
     proxy.cut()
@@ -80,7 +80,7 @@ def silent(proxy: Proxy) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def fallen_silent(proxy: Proxy) -> Iterator[ImpProfHandler]:
-    """A handler that has records for somebody who never answers any more."""
+    """A handler that has records for a broker that no longer answers."""
     handler = ImpProfHandler("rabbit", port=proxy.port, stack_timeout=FOREVER_S)
     handler.handle([RECORD])
     assert handler.flush(20)

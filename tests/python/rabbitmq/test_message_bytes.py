@@ -143,7 +143,7 @@ def test_a_program_sends_the_same_records(kind: str, broker: Node, receiver: Rec
     assert len(theirs) == len(mine) >= len(METRICS)
     for expected, actual in zip(theirs, mine, strict=True):
         assert contents(actual) == contents(expected)
-    # Nobody looks at the order of messages of different metrics more closely than this.
+    # The order of messages of different metrics is not promised beyond this.
     first = [message.routing_key for message in ours[: len(METRICS)]]
     assert first == [message.routing_key for message in upstream[: len(METRICS)]]
 

@@ -58,7 +58,7 @@ def logged_without(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 @pytest.fixture
 def user(broker: Node) -> Iterator[str]:
-    """Somebody whose password is the secret."""
+    """A user whose password is the secret."""
     broker.ctl("add_user", "ali-baba", SECRET)
     broker.ctl("set_permissions", "ali-baba", ".*", ".*", ".*")
     yield "ali-baba"

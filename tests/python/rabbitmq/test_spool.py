@@ -213,7 +213,7 @@ def test_files_are_private_know_no_password_and_go_when_done(
     make_handler: MakeHandler, proxy: Proxy, directory: Path
 ) -> None:
     proxy.refuse()
-    handler = make_handler(user="somebody", password=PASSWORD)
+    handler = make_handler(user="spooler", password=PASSWORD)
     hand_over(handler, [record(1)])
     wait_until_spooled(handler, 1)
     (file,) = directory.iterdir()
@@ -222,7 +222,7 @@ def test_files_are_private_know_no_password_and_go_when_done(
     content = file.read_bytes()
     assert METRIC.encode() in content
     assert PASSWORD.encode() not in content
-    assert b"somebody" not in content
+    assert b"spooler" not in content
 
 
 def test_an_empty_file_is_removed_by_closing(
@@ -288,10 +288,10 @@ def test_a_foreign_file_is_left_alone_and_told(
     hand_over(first, [record(1)])
     assert close(first) is True
     (file,) = directory.iterdir()
-    file.write_bytes(b"somebody wrote over it")
+    file.write_bytes(b"written over")
     proxy.forward()
     second = make_handler()
     hand_over(second, [record(2)])
     wait_until_told(second, caplog, file.name)
     assert numbers(receiver.wait_for_records(1)) == [2]
-    assert file.read_bytes() == b"somebody wrote over it"
+    assert file.read_bytes() == b"written over"

@@ -120,7 +120,7 @@ async def put_away(place: int, dish: Dish, response: Response, request: Request)
 @app.get("/fire/{count}", responses={418: {"description": "Burnt"}})
 @phanos.profile
 async def fire(count: int) -> int:
-    """Fails in three ways, two of which somebody answers."""
+    """Fails in three ways, two of which have handlers."""
     if count == 1:
         raise HTTPException(409, "on fire already")
     if count == 2:

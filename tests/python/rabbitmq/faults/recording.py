@@ -1,7 +1,7 @@
 """
 The process that records: a thread and an event loop, each with a profiler and a handler.
 
-A process of its own, so that nobody else's work delays a call. It does what it is told by lines of
+A process of its own, so that no other work delays a call. It does what it is told by lines of
 JSON on its standard input, and answers each with one on its standard output.
 """
 

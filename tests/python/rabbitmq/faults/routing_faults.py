@@ -1,4 +1,4 @@
-"""Messages that the broker refuses, or accepts and gives to nobody."""
+"""Messages that the broker refuses, or accepts and gives to no queue."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def consumer_away(scene: Scene) -> None:
     scene.node.restart()
     scene.worker.wait_for_stats("returned", 1, COUNT_S)
     scene.record()
-    # Whoever flushes is not kept waiting for somebody who may never come.
+    # A flush does not wait for a consumer that may never come.
     assert scene.worker.ask("flush", COUNT_S) == [False, False]
     scene.consumer_comes()
     scene.record()

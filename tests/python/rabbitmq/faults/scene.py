@@ -131,7 +131,7 @@ class Scene:
         self.node.close_all_connections("another limit")
 
     def permit_writing(self, on: bool) -> None:
-        """Let everybody publish, or nobody to the exchange; all may read and declare."""
+        """Let all users publish, or none of them to the exchange; all may read and declare."""
         write = ".*" if on else "amq.default|.*queue"
         self.node.ctl("set_permissions", "guest", ".*", write, ".*")
 
@@ -145,7 +145,7 @@ class Scene:
                     channel.exchange_declare(self.exchange, "fanout", **properties)
                 return
             except ChannelClosedByBroker:
-                assert time.monotonic() < end, f"somebody else is always faster, {SETTLE_S} s long"
+                assert time.monotonic() < end, f"a client is always faster, {SETTLE_S} s long"
 
     # --- Recording and its end ---
 

@@ -16,7 +16,7 @@ from tools.rabbitmq import Node
 
 @pytest.fixture
 def exchange() -> str:
-    """Name of an exchange that nobody else uses."""
+    """Name of an exchange that no other test uses."""
     return f"profiling-{uuid.uuid4().hex}"
 
 

@@ -15,7 +15,7 @@ from receiver import Receiver
 
 DEADLINE_S = 60.0
 FOLDER = Path(__file__).parents[2]
-# From 3.12 on a fork beside threads is warned of, whoever's threads they are.
+# From 3.12 on a fork beside threads is warned of, native threads included.
 OPTIONS = ("-W", "ignore:This process:DeprecationWarning")
 
 PREAMBLE = '''

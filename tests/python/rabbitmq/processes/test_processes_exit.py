@@ -1,4 +1,4 @@
-"""The end of the interpreter: what waits is delivered if it can be, and nobody waits long."""
+"""The end of the interpreter: what waits is delivered if it can be, and no program waits long."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_records_of_functions_that_run_after_ours_are_counted(
 
 @contextmanager
 def refused(proxy: Proxy, _: Node) -> Iterator[None]:
-    """Nobody listens any more."""
+    """Connections are refused from now on."""
     proxy.refuse()
     proxy.cut()
     yield
@@ -185,7 +185,7 @@ def refused(proxy: Proxy, _: Node) -> Iterator[None]:
 
 @contextmanager
 def half_open(proxy: Proxy, _: Node) -> Iterator[None]:
-    """Nobody answers any more."""
+    """No answer comes from now on."""
     proxy.half_open()
     yield
 

@@ -18,14 +18,14 @@ WATCHED = """
 
     handler = handler_to(PORT, buffer_bytes=16_000_000)
     profiler = profiler_with(handler)
-    nobody = {"queued": 0, "in_flight": 0}
+    none = {"queued": 0, "in_flight": 0}
 
     def settled():
         assert handler.flush(60)
         assert profiler.tree.root.children == []
         gc.collect()
         stats = handler.stats()
-        assert {name: stats[name] for name in nobody} == nobody
+        assert {name: stats[name] for name in none} == none
         return stats["confirmed"] + sum(stats["dropped"].values())
 """
 ROOTS = (

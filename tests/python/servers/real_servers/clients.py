@@ -124,7 +124,7 @@ class Clients:
                 return
             ended = ask(self._port, "/view/{}", f"{client}-{number}")
             self.log.add(ended)
-            # Whoever is refused does not ask as fast as it can.
+            # A client that is refused does not ask as fast as it can.
             self._stopping.wait(0.05 if isinstance(ended, Failed) else self._pause_s)
 
 

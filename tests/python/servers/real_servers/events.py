@@ -58,7 +58,7 @@ def replace_workers(scene: Scene) -> None:
 
 
 def change_source(scene: Scene) -> None:
-    """Whoever develops saves a file: the server starts anew by itself."""
+    """A file is saved, as during development: the server starts anew by itself."""
     with scene.clients.log.changed:
         old = scene.clients.log.answered[-1].pid
     scene.clients.stop()

@@ -109,7 +109,7 @@ class Ledger:
         return {f"{self.module}:{path}" for path in (*CALLS, *self.extra)}
 
     def receive(self, receiver: Receiver, port: int) -> None:
-        """Count what has arrived once nobody sends any more."""
+        """Count what has arrived once nothing is sent any more."""
         drain(receiver, port)
         for record in receiver.records:
             self._count(record)

@@ -27,7 +27,7 @@ class Process(NamedTuple):
 
 
 def processes(session: int) -> Iterator[Process]:
-    """The processes of a session, whoever is their parent by now."""
+    """The processes of a session, whatever their parent is by now."""
     for file in Path("/proc").glob("[0-9]*/stat"):
         try:
             text = file.read_text()

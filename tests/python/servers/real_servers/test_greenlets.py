@@ -1,4 +1,4 @@
-"""Under gevent whoever waits for the broker lets the other greenlets have their turn."""
+"""Under gevent a greenlet that waits for the broker lets the others run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROGRAM = """
     import phanos
     from phanos.messaging import BlockingPublisher
 
-    # That nobody answers is told, and no news here.
+    # That no answer comes is logged, and expected here.
     logging.disable(logging.CRITICAL)
     longest = 0.0
     waiting = True
@@ -63,7 +63,7 @@ PUBLISH = """
 
 @pytest.fixture
 def silent() -> Iterator[int]:
-    """Port of somebody who lets in whoever comes and never says a word."""
+    """Port of a server that accepts every connection and never sends anything."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
 

@@ -70,7 +70,7 @@ def store() -> None:
 
 
 def tell(request: str) -> None:
-    """Tell whoever has no other answer that a request is done."""
+    """Note that a request is done, where no HTTP answer tells it."""
     line = f"{request} {os.getpid()} {time.monotonic()}\n"
     file = os.open(os.environ["ANSWERS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
