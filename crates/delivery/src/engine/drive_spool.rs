@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::time::timeout_at;
 
-use crate::disk::spool::{WRITE_AGE, Spool, SpoolEvent};
+use crate::disk::spool::{Spool, SpoolEvent, WRITE_AGE};
 use crate::disk::spool_file::StoredMessage;
 use crate::engine::state::Engine;
 use crate::messages::message::{Body, Message, Spooled};
