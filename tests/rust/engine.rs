@@ -251,7 +251,7 @@ fn consumers_that_were_there_are_waited_for() {
 }
 
 #[test]
-fn a_return_that_is_told_after_the_confirmation_counts() {
+fn a_return_that_comes_after_the_confirmation_counts() {
     let reactions = [Reaction::Confirm, Reaction::ReturnLate];
     let connector = FakeConnector::new(&reactions, Reaction::Confirm);
     let started = Started::new(&connector);
@@ -266,7 +266,7 @@ fn a_return_that_is_told_after_the_confirmation_counts() {
 }
 
 #[test]
-fn a_caller_is_told_when_its_message_is_not_confirmed_in_time() {
+fn a_caller_gets_false_when_its_message_is_not_confirmed_in_time() {
     let connector = FakeConnector::new(&[], Reaction::Ignore);
     let started = Started::new(&connector);
     let now = Instant::now();

@@ -71,9 +71,9 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// As [`Self::add`], for a number and the labels that `add_labels` adds one by one. It
-    /// returns false if it could not add all of them or there are none: the line is then taken
-    /// back, and so does this function.
+    /// As [`Self::add`], for a number and the labels that `add_labels` adds one by one. If
+    /// it returns false, since it cannot add all of them or there are none, no line is added and
+    /// this returns false as well.
     pub fn add_number_labelled(
         &mut self,
         method: &Path,

@@ -228,7 +228,7 @@ async fn encrypted(settings: &AmqpSettings, stream: TcpStream) -> Result<Transpo
     stream.into_rustls(&tls.connector, name).await.map_err(|error| of_tls(&error, settings))
 }
 
-/// What lapin calls to connect, which it does once: hands out the stream that is connected already.
+/// What lapin calls to connect, which it does once: hands out the connected stream.
 fn hand_out_once(
     stream: Transport,
 ) -> impl AsyncFn(AMQPUri, Runtime<LapinRuntime>) -> lapin::Result<Transport> + Send + Sync + 'static

@@ -243,7 +243,9 @@ impl Spool {
         tokio::select! {
             biased;
             written = written(&mut self.writing) => self.written(written),
-            loaded = joined(&mut self.loading) => loaded.map_or_else(SpoolEvent::Failed, SpoolEvent::Loaded),
+            loaded = joined(&mut self.loading) => {
+                loaded.map_or_else(SpoolEvent::Failed, SpoolEvent::Loaded)
+            }
             found = joined(&mut self.adopting) => {
                 found.map_or_else(SpoolEvent::Failed, |found| self.adopted(found))
             }

@@ -100,7 +100,7 @@ fn known_files_are_not_looked_at() {
 }
 
 #[test]
-fn what_is_no_spool_is_left_alone_and_told() {
+fn what_is_no_spool_is_left_alone_and_reported() {
     let directory = Directory::new();
     fs::create_dir(directory.path()).expect("made");
     let garbage = path_of(directory.path(), TARGET, "garbage");
@@ -120,14 +120,14 @@ fn what_is_no_spool_is_left_alone_and_told() {
 }
 
 #[test]
-fn a_file_cut_short_is_left_alone_and_told() {
+fn a_file_cut_short_is_left_alone_and_reported() {
     let directory = Directory::new();
     let path = written(directory.path(), "worker", &put(1, &[&vec![b'x'; 100_000]]));
     let whole = fs::metadata(&path).expect("there").len();
     fs::File::options().write(true).open(&path).expect("open").set_len(whole / 2).expect("cut");
     let found = adopt(directory.path());
     assert!(found.adopted.is_empty());
-    assert_eq!(found.unreadable.len(), 1, "told");
+    assert_eq!(found.unreadable.len(), 1, "reported");
     assert!(path.exists());
 }
 
