@@ -46,9 +46,9 @@ mod module {
     #[pymodule_export]
     use crate::convert::rate_limit::left_out;
     #[pymodule_export]
-    use crate::interp::monotonic::monotonic_ns;
+    use crate::interp::exceptions::call_as;
     #[pymodule_export]
-    use crate::interp::raised::call_as;
+    use crate::interp::monotonic::monotonic_ns;
     #[pymodule_export]
     use crate::metric::base::Metric;
     #[pymodule_export]
@@ -58,9 +58,9 @@ mod module {
     #[pymodule_export]
     use crate::profiler::plan::Plan;
     #[pymodule_export]
-    use crate::rabbitmq::answer::{Answer, ProbeAnswer};
-    #[pymodule_export]
     use crate::rabbitmq::delivery::{Delivery, end_deliveries, refuse_deliveries};
+    #[pymodule_export]
+    use crate::rabbitmq::pending_result::{PendingProbe, PendingResult};
     #[pymodule_export]
     use crate::rabbitmq::wire::{records_to_json, waiting_to_json};
     #[pymodule_export]

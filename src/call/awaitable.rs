@@ -18,7 +18,7 @@ use pyo3_async_runtimes::{TaskLocals, into_future_with_locals};
 use tokio::runtime::Handle;
 use tokio::task::{JoinError, JoinHandle};
 
-use phanos_delivery::runtime::{Lasting, end, lasting};
+use phanos_delivery::runtime::{PersistentRuntime, persistent_runtime, shut_down};
 
 use crate::interp::gil_cell::GilCell;
 use crate::profiler::core::ProfilerCore;
@@ -30,7 +30,7 @@ tokio::task_local! {
     static CURRENT: Arc<(Py<ProfilerCore>, Py<Node>)>;
 }
 
-static RUNTIME: GilCell<Lasting> = GilCell::new(None);
+static RUNTIME: GilCell<PersistentRuntime> = GilCell::new(None);
 
 /// Our runtime, as pyo3-async-runtimes' generic layer wants it.
 struct OurRuntime;
@@ -64,7 +64,9 @@ impl Future for Joined {
 /// The runtime's handle: from within it without the interpreter, else through the cell.
 fn handle() -> Handle {
     Handle::try_current().unwrap_or_else(|_| {
-        Python::attach(|py| RUNTIME.with(py, lasting).expect("started before any future is made"))
+        Python::attach(|py| {
+            RUNTIME.with(py, persistent_runtime).expect("started before any future is made")
+        })
     })
 }
 
@@ -111,7 +113,7 @@ where
     T: for<'a> IntoPyObject<'a> + Send + 'static,
 {
     let py = core.py();
-    RUNTIME.with(py, lasting).map_err(|error| {
+    RUNTIME.with(py, persistent_runtime).map_err(|error| {
         PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
     })?;
     let locals = TaskLocals::with_running_loop(py)?.copy_context(py)?;
@@ -145,7 +147,7 @@ pub(crate) fn flush_future<'py>(
 pub(crate) fn end_runtime(py: Python<'_>, timeout_s: f64) {
     let runtime = RUNTIME.replace(py, None);
     let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
-    py.detach(|| end(runtime, patience));
+    py.detach(|| shut_down(runtime, patience));
 }
 
 /// The current node, as Rust knows it: in a future of ours the one it carries, else that of

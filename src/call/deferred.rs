@@ -1,13 +1,13 @@
 //! A call of a coroutine function or generator, which runs after it: what its wrapper knows.
 
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use phanos_core::clock::Start;
 
-use crate::call::arguments::{Kept, Lent, Packed, Passed};
+use crate::call::arguments::{Lent, PackedArgs, StoredArgs, VectorcallArgs};
 use crate::call::lifecycle::Level;
+use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilValue;
 use crate::interp::pool::{Pool, known_to};
 use crate::interp::user_code;
@@ -16,7 +16,7 @@ use crate::tree::current::ContextToken;
 use crate::tree::node::Node;
 
 mod quick;
-mod turns;
+mod steps;
 
 pub(crate) use quick::complete;
 
@@ -32,7 +32,7 @@ pub(crate) struct DeferredCall {
     /// The decorated function.
     callable: GilValue<Option<Py<PyAny>>>,
     /// Hooks ask for them.
-    arguments: Kept,
+    arguments: StoredArgs,
     /// From the beginning to the end, as the next four.
     node: GilValue<Option<Py<Node>>>,
     plan: GilValue<Option<Py<Plan>>>,
@@ -44,6 +44,8 @@ pub(crate) struct DeferredCall {
     /// empty as soon as they are.
     deliveries: GilValue<Option<Py<PyList>>>,
 }
+
+impl_traverse!(DeferredCall { callable, arguments, node, plan, token, deliveries });
 
 /// What a call has that has begun and not ended.
 struct Running<'py> {
@@ -57,7 +59,7 @@ impl DeferredCall {
     /// A call of `callable`, a decorated function, that waits to begin.
     pub(crate) fn waiting<'py>(
         callable: &Bound<'py, PyAny>,
-        passed: &Passed,
+        passed: &VectorcallArgs,
     ) -> PyResult<Bound<'py, Self>> {
         let py = callable.py();
         let packed = passed.packed_unless_few(py)?;
@@ -122,14 +124,14 @@ impl DeferredCall {
     }
 
     /// The arguments; none once the call has ended.
-    fn lend_arguments(&self, py: Python<'_>, lent: &mut Lent) {
+    fn copy_arguments(&self, py: Python<'_>, lent: &mut Lent) {
         self.arguments.lend(py, lent);
     }
 
     /// The same as hooks get them.
-    fn packed_arguments<'py>(&self, py: Python<'py>) -> PyResult<Packed<'py>> {
+    fn packed_arguments<'py>(&self, py: Python<'py>) -> PyResult<PackedArgs<'py>> {
         let mut lent = Lent::default();
-        self.lend_arguments(py, &mut lent);
+        self.copy_arguments(py, &mut lent);
         lent.pack(py)
     }
 
@@ -148,21 +150,6 @@ impl DeferredCall {
         self.deliveries.set(py, None);
         self.token.release(py);
         self.let_go(py);
-    }
-
-    /// # Safety
-    /// The calling thread holds the interpreter lock.
-    #[allow(unsafe_code)]
-    unsafe fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: as the caller promises.
-        unsafe {
-            self.callable.visit(visit)?;
-            self.arguments.visit(visit)?;
-            self.node.visit(visit)?;
-            self.plan.visit(visit)?;
-            self.token.visit(visit)?;
-            self.deliveries.visit(visit)
-        }
     }
 }
 

@@ -11,9 +11,9 @@ use phanos_core::value::Value;
 
 use crate::convert::json_dataclass;
 use crate::convert::json_moment::{self, loaded};
-use crate::convert::refused::Refused;
 use crate::convert::scalar::{integer_of, scalar_of};
 use crate::convert::text::{full_class_name, placeholder, string_of, text_of};
+use crate::convert::unserializable::UnserializableKinds;
 
 /// Containers within one another that orjson writes.
 const DEEPEST: usize = 254;
@@ -28,27 +28,28 @@ pub(crate) const IN_RECORD: usize = 2;
 /// Containers around a record.
 pub(crate) const IN_BATCH: usize = 1;
 
-/// Bytes after which no more containers of one value are opened. A few lists, each twice in
-/// the next, are exponentially long when written; more than this no broker takes.
-const LARGEST: usize = 128 << 20;
+/// What writing one value may take: a unit for each byte, [`MEMBER`] for each member and
+/// [`LEVEL`] for each level of what JSON refuses and `str()` would go through. Beyond it
+/// containers become placeholders. A few lists, each twice in the next, are exponentially long;
+/// more than this no broker takes.
+const BUDGET: usize = 128 << 20;
 
-/// Members of refused containers, all in one value, up to which `str()` is asked for: that can
-/// be exponentially long as well.
-const MOST_MEMBERS: usize = 1_000_000;
+/// One million members of refused containers take the whole budget.
+const MEMBER: usize = BUDGET / 1_000_000;
 
-/// Levels of a refused container up to which its `str()` is asked for; CPython gives up at
-/// its limit of recursion.
-const MOST_LEVELS: usize = 1_000;
-
-/// Enum members whose value is an enum member, and so on: as far as they are followed.
-const LONGEST_CHAIN: usize = 1_000;
+/// One thousand levels take the whole budget; CPython gives up at its limit of recursion.
+const LEVEL: usize = BUDGET / 1_000;
 
 const SURROGATES: &str = "str with lone surrogates";
 
 /// `object` with its JSON form, inside of `around` containers.
-pub(crate) fn value_of(object: &Bound<'_, PyAny>, around: usize, refused: &mut Refused) -> Value {
+pub(crate) fn value_of(
+    object: &Bound<'_, PyAny>,
+    around: usize,
+    unserializable: &mut UnserializableKinds,
+) -> Value {
     scalar_of(object).unwrap_or_else(|| {
-        let mut writer = Writer::new(around, refused);
+        let mut writer = Writer::new(around, unserializable);
         writer.write(object);
         // Made of strings and of punctuation.
         Value::Json(String::from_utf8_lossy(&writer.out).into())
@@ -56,14 +57,14 @@ pub(crate) fn value_of(object: &Bound<'_, PyAny>, around: usize, refused: &mut R
 }
 
 /// The text of a key; of one that is no `str`, what `str()` gives.
-pub(crate) fn key_of(key: &Bound<'_, PyAny>, refused: &mut Refused) -> Box<str> {
+pub(crate) fn key_of(key: &Bound<'_, PyAny>, unserializable: &mut UnserializableKinds) -> Box<str> {
     if let Ok(text) = key.cast_exact::<PyString>() {
         if let Ok(text) = text.to_str() {
             return text.into();
         }
-        refused.note(SURROGATES.into());
+        unserializable.note(SURROGATES.into());
     } else {
-        refused.note(format!("dict keys of type {}", full_class_name(key)));
+        unserializable.note(format!("dict keys of type {}", full_class_name(key)));
     }
     text_of(key).into()
 }
@@ -73,32 +74,25 @@ pub(crate) struct Writer<'a, 'py> {
     pub(crate) out: Vec<u8>,
     around: usize,
     /// Containers being written, outermost first.
-    above: Vec<Bound<'py, PyAny>>,
-    /// Length of `out` at which the value being written gets too large.
-    full: usize,
-    /// What is left of [`MOST_MEMBERS`].
-    members: usize,
-    refused: &'a mut Refused,
+    open: Vec<Bound<'py, PyAny>>,
+    /// Where in `out` the value being written begins.
+    start: usize,
+    /// What looking through its refused containers took of the budget.
+    spent: usize,
+    unserializable: &'a mut UnserializableKinds,
 }
 
 impl<'a, 'py> Writer<'a, 'py> {
     /// For values inside of `around` containers.
-    pub(crate) fn new(around: usize, refused: &'a mut Refused) -> Self {
-        Self {
-            out: Vec::new(),
-            around,
-            above: Vec::new(),
-            full: LARGEST,
-            members: MOST_MEMBERS,
-            refused,
-        }
+    pub(crate) fn new(around: usize, unserializable: &'a mut UnserializableKinds) -> Self {
+        Self { out: Vec::new(), around, open: Vec::new(), start: 0, spent: 0, unserializable }
     }
 
     /// Appends `object`, whatever it is.
     pub(crate) fn write(&mut self, object: &Bound<'py, PyAny>) {
-        if self.above.is_empty() {
-            self.full = self.out.len().saturating_add(LARGEST);
-            self.members = MOST_MEMBERS;
+        if self.open.is_empty() {
+            self.start = self.out.len();
+            self.spent = 0;
         }
         if self.write_builtin(object) || json_moment::write(object, &mut self.out) {
             return;
@@ -145,7 +139,7 @@ impl<'a, 'py> Writer<'a, 'py> {
         if let Ok(text) = text.to_str() {
             write_string(text, &mut self.out);
         } else {
-            self.refused.note(SURROGATES.into());
+            self.unserializable.note(SURROGATES.into());
             write_string(&string_of(text), &mut self.out);
         }
     }
@@ -190,31 +184,31 @@ impl<'a, 'py> Writer<'a, 'py> {
     }
 
     pub(crate) fn write_key(&mut self, key: &Bound<'py, PyAny>) {
-        write_string(&key_of(key, self.refused), &mut self.out);
+        write_string(&key_of(key, self.unserializable), &mut self.out);
     }
 
     /// Begins a container; false if it was written as text, being within itself, too deep
     /// or too large.
     pub(crate) fn enter(&mut self, container: &Bound<'py, PyAny>) -> bool {
-        if self.out.len() > self.full {
-            self.refused.note(format!("a value of more than {} MiB", LARGEST >> 20));
+        if self.out.len() - self.start > BUDGET {
+            self.unserializable.note("values that are too large".into());
             write_string(&placeholder(container), &mut self.out);
             return false;
         }
-        let deep = self.around + self.above.len() >= DEEPEST;
-        if deep || self.above.iter().any(|above| above.is(container)) {
-            self.refused
+        let deep = self.around + self.open.len() >= DEEPEST;
+        if deep || self.open.iter().any(|open| open.is(container)) {
+            self.unserializable
                 .note(format!("containers within themselves or more than {DEEPEST} levels deep"));
             self.write_text_of(container);
             return false;
         }
-        self.above.push(container.clone());
+        self.open.push(container.clone());
         true
     }
 
     /// Ends a container; `separator` is the first of `brackets` if nothing is in it.
     pub(crate) fn leave(&mut self, separator: u8, brackets: [u8; 2]) {
-        self.above.pop();
+        self.open.pop();
         if separator == brackets[0] {
             self.out.push(separator);
         }
@@ -222,13 +216,13 @@ impl<'a, 'py> Writer<'a, 'py> {
     }
 
     fn refuse(&mut self, object: &Bound<'py, PyAny>, kind: impl FnOnce() -> String) {
-        self.refused.note(kind());
+        self.unserializable.note(kind());
         self.write_text_of(object);
     }
 
     /// Appends `str()` of an object, unless it is a container that would take for ever.
     fn write_text_of(&mut self, object: &Bound<'py, PyAny>) {
-        let text = if is_short(object, &mut Vec::new(), &mut self.members) {
+        let text = if is_short(object, &mut Vec::new(), &mut self.spent) {
             text_of(object)
         } else {
             placeholder(object)
@@ -258,7 +252,8 @@ fn value_of_enum<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     let is_member =
         |object: &Bound<'py, PyAny>| object.get_type().mro().iter().any(|class| class.is(&base));
     let mut value = object.clone();
-    for _ in 0..LONGEST_CHAIN {
+    // A member whose value is a member, and so on.
+    for _ in 0..BUDGET / LEVEL {
         // Members that are strings, numbers and so on are written as such.
         if !is_member(&value) || is_builtin(&value) {
             return Some(value);
@@ -275,12 +270,12 @@ fn is_builtin(object: &Bound<'_, PyAny>) -> bool {
         || object.is_instance_of::<PyDict>()
 }
 
-/// Walks a container as `str()` does, which stops at what it is inside of. False if there are
-/// more than `members` in it, or too many levels.
+/// Walks a container as `str()` does, which stops at what it is inside of, and adds what that
+/// takes to `spent`. False if it takes more than the budget.
 fn is_short<'py>(
     object: &Bound<'py, PyAny>,
-    above: &mut Vec<Bound<'py, PyAny>>,
-    members: &mut usize,
+    open: &mut Vec<Bound<'py, PyAny>>,
+    spent: &mut usize,
 ) -> bool {
     let count = if let Ok(list) = object.cast::<PyList>() {
         list.len()
@@ -291,19 +286,15 @@ fn is_short<'py>(
     } else {
         return true;
     };
-    if above.iter().any(|outer| outer.is(object)) {
+    if open.iter().any(|outer| outer.is(object)) {
         return true;
     }
-    let Some(left) = members.checked_sub(count) else {
-        *members = 0;
-        return false;
-    };
-    *members = left;
-    if above.len() >= MOST_LEVELS {
+    *spent = spent.saturating_add(count.saturating_mul(MEMBER));
+    if open.len() * LEVEL + *spent > BUDGET {
         return false;
     }
-    above.push(object.clone());
-    let mut short = |member: Bound<'py, PyAny>| is_short(&member, above, members);
+    open.push(object.clone());
+    let mut short = |member: Bound<'py, PyAny>| is_short(&member, open, spent);
     let all_short = if let Ok(list) = object.cast::<PyList>() {
         list.iter().all(short)
     } else if let Ok(tuple) = object.cast::<PyTuple>() {
@@ -313,6 +304,6 @@ fn is_short<'py>(
     } else {
         true
     };
-    above.pop();
+    open.pop();
     all_short
 }

@@ -3,6 +3,7 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::metric::base::Metric;
 use crate::rabbitmq::delivery::Delivery;
 
@@ -47,6 +48,17 @@ impl Hooks {
             || self.after_root.is_some()
     }
 }
+
+impl Traverse for HandlerKind {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        if let Self::RabbitMq(delivery) = self { visit.call(delivery) } else { Ok(()) }
+    }
+}
+
+impl_traverse!(HandlerEntry { handler, kind });
+impl_traverse!(MetricEntry { metric });
+impl_traverse!(Hooks { before, after, before_root, after_root });
+impl_traverse!(Plan { profiler, metrics, handlers, time, size, hooks });
 
 /// One configuration of a profiler; never changed, replaced as a whole.
 #[pyclass(module = "phanos._phanos", frozen)]
@@ -116,21 +128,6 @@ impl Plan {
     // No `__clear__`: a plan is immutable, and every cycle through one also goes through
     // the core that holds it, which can let go.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(&self.profiler)?;
-        for entry in &self.metrics {
-            visit.call(&entry.metric)?;
-        }
-        for entry in &self.handlers {
-            visit.call(&entry.handler)?;
-            if let HandlerKind::RabbitMq(delivery) = &entry.kind {
-                visit.call(delivery)?;
-            }
-        }
-        visit.call(&self.time)?;
-        visit.call(&self.size)?;
-        visit.call(&self.hooks.before)?;
-        visit.call(&self.hooks.after)?;
-        visit.call(&self.hooks.before_root)?;
-        visit.call(&self.hooks.after_root)
+        self.traverse(&visit)
     }
 }

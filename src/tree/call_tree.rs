@@ -11,7 +11,8 @@ use pyo3::prelude::*;
 
 use phanos_core::path::PathCache;
 
-use crate::interp::entry::known;
+use crate::interp::entry::registered;
+use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::{GilCell, GilValue};
 use crate::tree::current::{ContextToken, CurrentNode};
 use crate::tree::node::Node;
@@ -31,6 +32,8 @@ pub(crate) struct CallTree {
     waiting: GilValue<usize>,
     pub(crate) paths: GilCell<PathCache>,
 }
+
+impl_traverse!(CallTree { current, root });
 
 impl CallTree {
     /// A tree below `root`, whose current node is kept in a context variable called `name`.
@@ -106,7 +109,7 @@ impl CallTree {
     #[inline]
     pub(crate) fn leave(&self, node: &Bound<'_, Node>, token: &ContextToken) {
         if !self.current.leave(node, token) {
-            known(node.py(), || self.leave_elsewhere(node));
+            registered(node.py(), || self.leave_elsewhere(node));
         }
     }
 
@@ -132,9 +135,7 @@ impl CallTree {
 #[pymethods]
 impl CallTree {
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        visit.call(self.current.variable())?;
-        // SAFETY: the collector runs with the interpreter lock held.
-        unsafe { self.root.try_with(|root| visit.call(&*root)).unwrap_or(Ok(())) }
+        self.traverse(&visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {

@@ -10,6 +10,7 @@ use pyo3::types::{PyDict, PyString, PyTuple};
 
 use phanos_core::path::Path;
 
+use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::GilCell;
 use crate::tree::attributes::{self, Attributes};
 use crate::tree::owner::owner_of;
@@ -20,6 +21,8 @@ pub(crate) struct Context {
     method: GilCell<Option<Py<PyAny>>>,
     attributes: Attributes,
 }
+
+impl_traverse!(Context { attributes, method });
 
 impl Context {
     pub(crate) fn of(path: Rc<Path>, method: Option<Py<PyAny>>) -> Self {
@@ -148,13 +151,8 @@ impl Context {
         Ok(self.value(py).into_pyobject(py)?.repr()?.into_any())
     }
 
-    #[allow(unsafe_code)]
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector runs with the interpreter lock held.
-        unsafe {
-            self.attributes.try_with(|own| visit.call(&*own)).unwrap_or(Ok(()))?;
-            self.method.try_with(|method| visit.call(&*method)).unwrap_or(Ok(()))
-        }
+        self.traverse(&visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {

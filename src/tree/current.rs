@@ -6,9 +6,9 @@ use std::ffi::CStr;
 use std::ptr;
 
 use pyo3::ffi;
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilValue;
 use crate::interp::user_code;
 use crate::tree::node::Node;
@@ -17,29 +17,28 @@ pub(crate) struct CurrentNode {
     variable: Py<PyAny>,
 }
 
+impl_traverse!(CurrentNode { variable });
+
 /// Makes the node current again that was so before another one was entered; empty while that
 /// one is not entered.
 ///
 /// A call keeps it in place: a value that is written in parts and copied as a whole at once
 /// makes the processor wait (10 to 25 ns of each call).
 #[derive(Default)]
-pub(crate) struct ContextToken(GilValue<Option<Py<PyAny>>>);
+pub(crate) struct ContextToken {
+    token: GilValue<Option<Py<PyAny>>>,
+}
+
+impl_traverse!(ContextToken { token });
 
 impl ContextToken {
     pub(crate) fn is_empty(&self, py: Python<'_>) -> bool {
-        !self.0.is_some(py)
-    }
-
-    /// # Safety
-    /// The calling thread holds the interpreter lock.
-    pub(crate) unsafe fn visit(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: as the caller promises.
-        unsafe { self.0.visit(visit) }
+        !self.token.is_some(py)
     }
 
     /// Drops the token: the node is not left any more. Runs code of users.
     pub(crate) fn release(&self, py: Python<'_>) {
-        if let Some(token) = self.0.take(py) {
+        if let Some(token) = self.token.take(py) {
             user_code::release(token.into_bound(py));
         }
     }
@@ -124,7 +123,7 @@ impl CurrentNode {
     pub(crate) fn enter(&self, node: &Bound<'_, Node>, token: &ContextToken) -> PyResult<()> {
         let py = node.py();
         debug_assert!(token.is_empty(py), "entered twice");
-        token.0.set(py, Some(self.set(node)?.unbind()));
+        token.token.set(py, Some(self.set(node)?.unbind()));
         Ok(())
     }
 
@@ -133,23 +132,23 @@ impl CurrentNode {
     #[inline]
     pub(crate) fn leave(&self, node: &Bound<'_, Node>, token: &ContextToken) -> bool {
         let py = node.py();
-        let Some(token) = token.0.take(py) else { return false };
+        let Some(token) = token.token.take(py) else { return false };
         let token = token.into_bound(py);
         let is_current = self.get(py).ok().flatten().is_some_and(|current| current.is(node));
         let was_reset = self.reset(&token);
         user_code::release(token);
         if was_reset && !is_current {
-            self.skip_ended(py);
+            self.skip_inactive(py);
         }
         was_reset
     }
 
-    /// Makes the nearest caller current whose call has not ended: calls that overlap without being
+    /// Makes the nearest caller current whose call goes on: calls that overlap without being
     /// nested, such as coroutines that are sent to by turns, end in any order.
     #[cold]
-    fn skip_ended(&self, py: Python<'_>) {
+    fn skip_inactive(&self, py: Python<'_>) {
         let mut current = self.get(py).ok().flatten();
-        while let Some(node) = current.take_if(|node| node.get().has_ended(py)) {
+        while let Some(node) = current.take_if(|node| node.get().is_inactive(py)) {
             let Some(caller) = node.get().caller(py) else { break };
             let caller = caller.into_bound(py);
             drop(self.set(&caller));

@@ -11,7 +11,8 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use phanos_core::forest::NodeId;
 use phanos_core::path::Path;
 
-use crate::interp::gil_cell::GilCell;
+use crate::interp::garbage::{Traverse, impl_traverse};
+use crate::interp::gil_cell::{GilCell, GilValue};
 use crate::tree::attributes::{self, Attributes};
 use crate::tree::context::{Context, path_of_method};
 use crate::tree::owner::owner_of;
@@ -36,8 +37,12 @@ struct State {
 #[pyclass(name = "MethodTreeNode", module = "phanos.tree", subclass, frozen, weakref)]
 pub(crate) struct Node {
     state: GilCell<State>,
+    /// True while its call is a generator that is suspended.
+    suspended: GilValue<bool>,
     attributes: Attributes,
 }
+
+impl_traverse!(State { context, method, caller, logger });
 
 impl Node {
     fn new_at(path: Rc<Path>, method: Option<Py<PyAny>>, caller: Option<Py<Self>>) -> Self {
@@ -50,6 +55,7 @@ impl Node {
                 caller,
                 logger: None,
             }),
+            suspended: GilValue::new(false),
             attributes: GilCell::new(None),
         }
     }
@@ -97,9 +103,15 @@ impl Node {
         })
     }
 
-    /// True for the node of a call that is over.
-    pub(crate) fn has_ended(&self, py: Python<'_>) -> bool {
-        self.state.with(py, |state| state.place.is_none() && state.caller.is_some())
+    /// Notes whether its call, a generator, is suspended.
+    pub(crate) fn set_suspended(&self, py: Python<'_>, suspended: bool) {
+        self.suspended.set(py, suspended);
+    }
+
+    /// True for the node of a call that is suspended or over.
+    pub(crate) fn is_inactive(&self, py: Python<'_>) -> bool {
+        self.suspended.get(py)
+            || self.state.with(py, |state| state.place.is_none() && state.caller.is_some())
     }
 
     pub(crate) fn caller(&self, py: Python<'_>) -> Option<Py<Self>> {
@@ -272,26 +284,11 @@ impl Node {
         attributes::all(py, &self.attributes)
     }
 
-    #[allow(unsafe_code)]
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector runs with the interpreter lock held.
-        unsafe { self.attributes.try_with(|own| visit.call(&*own)) }.unwrap_or(Ok(()))?;
-        // SAFETY: as above.
-        let place = unsafe {
-            self.state.try_with(|state| {
-                visit.call(&state.context)?;
-                visit.call(&state.method)?;
-                visit.call(&state.caller)?;
-                visit.call(&state.logger)?;
-                Ok(state.place)
-            })
-        };
-        let Some(place) = place.transpose()?.flatten() else {
-            return Ok(());
-        };
+        self.state.traverse(&visit)?;
+        self.attributes.traverse(&visit)?;
         // The forest keeps children on behalf of their parent.
-        // SAFETY: as above.
-        unsafe { place::visit_children(place, &visit) }
+        place::traverse_children(&self.state, &visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {

@@ -8,7 +8,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use phanos_core::forest::{Forest, NodeId};
 
-use super::Node;
+use super::{Node, State};
 use crate::interp::gil_cell::GilCell;
 
 /// All trees of the process. A node below another is kept alive by its place in here, as a
@@ -173,27 +173,19 @@ pub(super) fn leave(py: Python<'_>, place: NodeId) {
     release_roots(py, orphans);
 }
 
-/// Lets the garbage collector visit the children of a place.
-///
-/// # Safety
-/// The interpreter lock is held.
-#[allow(unsafe_code)]
-pub(super) unsafe fn visit_children(
-    place: NodeId,
+/// Shows the children of a node to the garbage collector.
+pub(super) fn traverse_children(
+    state: &GilCell<State>,
     visit: &PyVisit<'_>,
 ) -> Result<(), PyTraverseError> {
-    // SAFETY: as the caller promises.
-    let visited = unsafe {
-        FOREST.try_with(|forest| {
-            let Some(forest) = forest else { return Ok(()) };
-            for child in forest.children(place) {
-                if let Some(Holder::Child(node)) = forest.get(child) {
-                    visit.call(node)?;
-                }
-            }
-            Ok(())
+    let Some(Some(place)) = state.visited(visit, |state| state.place) else { return Ok(()) };
+    let visited = FOREST.visited(visit, |forest| {
+        let Some(forest) = forest else { return Ok(()) };
+        forest.children(place).into_iter().try_for_each(|child| match forest.get(child) {
+            Some(Holder::Child(node)) => visit.call(node),
+            _ => Ok(()),
         })
-    };
+    });
     visited.unwrap_or(Ok(()))
 }
 

@@ -24,8 +24,7 @@ from typing import Any
 import phanos
 from normalise import clean, clean_record, clean_text, describe_exception
 from phanos import publisher
-from source import render_program
-from supplies import (
+from program_fixtures import (
     THREAD_DEADLINE_S,
     AccumulatingCounter,
     ForwardingCounter,
@@ -37,6 +36,7 @@ from supplies import (
     joined,
     run_coroutine,
 )
+from source import render_program
 
 HOOKS = ("before_func", "after_func", "before_root_func", "after_root_func")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import interpreters
 import pytest
-import subjects
 from program import generate_program
 from shrink import shrink
 from source import render_program
@@ -24,18 +24,18 @@ BATCHES = range(0, PROGRAMS, PROGRAMS_PER_BATCH)
 def task_groups() -> bool:
     """Whether both interpreters have asyncio.TaskGroup; also checks that they are what they
     should be, so that a comparison of a version with itself cannot pass for a result."""
-    upstream_version, upstream_file, upstream_python = subjects.identify(
-        [subjects.upstream_python()]
+    upstream_version, upstream_file, upstream_python = interpreters.identify(
+        [interpreters.upstream_python()]
     )
-    our_version, our_file, our_python = subjects.identify(subjects.our_python())
-    assert upstream_version == subjects.UPSTREAM_VERSION
+    our_version, our_file, our_python = interpreters.identify(interpreters.our_python())
+    assert upstream_version == interpreters.UPSTREAM_VERSION
     assert our_version != upstream_version
     assert our_file != upstream_file
     return min(upstream_python, our_python) >= (3, 11)
 
 
 def compare(programs: list[Program]) -> list[tuple[Any, Any]]:
-    upstream, ours = subjects.run_both("interpret.py", programs)
+    upstream, ours = interpreters.run_both("interpret.py", programs)
     return list(zip(upstream, ours, strict=True))
 
 

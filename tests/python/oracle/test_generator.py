@@ -7,8 +7,8 @@ import json
 from collections import Counter
 
 import generated_values as values
+import interpreters
 import pytest
-import subjects
 from generated_steps import HANDLER_CLASSES, HOOKS
 from program import generate_program
 from source import render_program
@@ -103,10 +103,10 @@ def test_most_programs_are_compared_event_by_event() -> None:
 
 @pytest.mark.parametrize("version", ["0.3.2", "ours"])
 def test_a_program_leaves_the_same_transcript_twice(version: str) -> None:
-    python = [subjects.upstream_python()] if version == "0.3.2" else subjects.our_python()
+    python = [interpreters.upstream_python()] if version == "0.3.2" else interpreters.our_python()
     programs = [generate_program(seed, task_groups=False) for seed in range(100)]
-    first = subjects.run_script(python, "interpret.py", programs)
-    second = subjects.run_script(python, "interpret.py", programs)
+    first = interpreters.run_script(python, "interpret.py", programs)
+    second = interpreters.run_script(python, "interpret.py", programs)
     for program, before, after in zip(programs, first, second, strict=True):
         assert "crash" not in before, before["crash"]
         assert before == after, render_program(program)
@@ -115,7 +115,9 @@ def test_a_program_leaves_the_same_transcript_twice(version: str) -> None:
 def test_transcripts_show_what_programs_are_about() -> None:
     """Counted under 0.3.2, so that a version that records nothing cannot make it agree."""
     programs = [generate_program(seed, task_groups=False) for seed in range(200)]
-    transcripts = subjects.run_script([subjects.upstream_python()], "interpret.py", programs)
+    transcripts = interpreters.run_script(
+        [interpreters.upstream_python()], "interpret.py", programs
+    )
     events = [event for transcript in transcripts for event in transcript["events"]]
     kinds = Counter(event[0] for event in events)
     for kind in ("hook", "probe", "batch", "log", "caught", "outcome", "count", "nodes", "results"):

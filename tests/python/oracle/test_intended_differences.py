@@ -6,9 +6,9 @@ import json
 import re
 from typing import Any
 
+import interpreters
 import pytest
 import run_differences
-import subjects
 from differences import REGISTRY
 
 run_differences.load()
@@ -19,7 +19,7 @@ TABLE_ROW = re.compile(r"^\| ([A-Z]\d\d) \|(.*)\|(.*)\|(.*)\|$")
 @pytest.fixture(scope="module")
 def outcomes() -> tuple[dict[str, Any], dict[str, Any]]:
     """What every program did under 0.3.2 and under ours."""
-    return subjects.run_both("run_differences.py", sorted(REGISTRY))
+    return interpreters.run_both("run_differences.py", sorted(REGISTRY))
 
 
 @pytest.mark.parametrize("identifier", sorted(REGISTRY))
@@ -32,7 +32,7 @@ def test_difference(identifier: str, outcomes: tuple[dict[str, Any], dict[str, A
 
 
 def test_compatibility_lists_exactly_the_tested_differences() -> None:
-    text = (subjects.REPOSITORY / "COMPATIBILITY.md").read_text(encoding="utf-8")
+    text = (interpreters.REPOSITORY / "COMPATIBILITY.md").read_text(encoding="utf-8")
     rows = [match for line in text.splitlines() if (match := TABLE_ROW.match(line))]
     listed = [row.group(1) for row in rows]
     assert sorted(listed) == sorted(REGISTRY)

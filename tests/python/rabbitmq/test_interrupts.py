@@ -1,44 +1,72 @@
-"""Ctrl-C ends whatever waits for the broker, at once."""
+"""Ctrl-C ends whatever waits for the broker."""
 
 from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
+from native_threads import native_threads, wait_until_gone
 from phanos.messaging import BlockingPublisher
 from phanos.publisher import ImpProfHandler, Profiler
 from proxy import Proxy
-from records import RECORD
-from threads import native_threads, wait_until_gone
+from sample_records import RECORD
+from support import wait_until
 
 # Far longer than a test may take: nothing ends by itself.
 FOREVER_S = 1000.0
-PRESS_AFTER_S = 0.3
-# 0.05 s on a machine with nothing else to do.
-SOON_S = 1.0
+LOOK_EVERY_S = 0.01
+LOOKS = 10
 
 
-def interrupted(waiting: Callable[[], Any]) -> None:
-    """Press Ctrl-C while `waiting` waits; fail unless that ends it."""
-    pressed: list[float] = []
+def wait_until_at_rest(thread: int) -> None:
+    """
+    Wait until a thread stands at one instruction of Python, look after look.
+
+    It could have gone on between two looks, if it were not waiting for something.
+    """
+    last: tuple[FrameType, int] | None = None
+    alike = 0
+
+    def at_rest() -> bool:
+        nonlocal last, alike
+        frame = sys._current_frames()[thread]
+        place = (frame, frame.f_lasti)
+        alike = alike + 1 if place == last else 0
+        last = place
+        return alike == LOOKS
+
+    pause = threading.Event()
+    while not at_rest():
+        pause.wait(LOOK_EVERY_S)
+
+
+def interrupted(waiting: Callable[[], Any], reached: Callable[[], bool] = lambda: True) -> None:
+    """Press Ctrl-C while `waiting` waits, having `reached` its point; fail unless that ends it."""
+    waiter = threading.get_ident()
+    failures: list[BaseException] = []
 
     def press() -> None:
-        pressed.append(time.monotonic())
+        try:
+            wait_until(reached, "the point at which it waits", 20)
+            wait_until_at_rest(waiter)
+        except BaseException as error:
+            failures.append(error)
         os.kill(os.getpid(), signal.SIGINT)
 
-    timer = threading.Timer(PRESS_AFTER_S, press)
-    timer.start()
+    pressing = threading.Thread(target=press)
+    pressing.start()
     try:
         with pytest.raises(KeyboardInterrupt):
             waiting()
-        assert time.monotonic() - pressed[0] < SOON_S
     finally:
-        timer.join()
+        pressing.join()
+    assert failures == []
 
 
 @pytest.fixture
@@ -65,23 +93,37 @@ def fallen_silent(proxy: Proxy) -> Iterator[ImpProfHandler]:
     handler.close()
 
 
-def test_in_a_constructor(silent: dict[str, Any]) -> None:
+def waiting_records(sender: Any) -> int:
+    """How many records are with it, or with the broker and not confirmed."""
+    stats = sender.stats()
+    return int(stats["queued"] + stats["in_flight"])
+
+
+def test_in_a_constructor(silent: dict[str, Any], proxy: Proxy) -> None:
     before = native_threads()
-    interrupted(lambda: ImpProfHandler("rabbit", **silent))
+    interrupted(lambda: ImpProfHandler("rabbit", **silent), lambda: proxy.accepted == 1)
     wait_until_gone(before)
 
 
 def test_between_attempts(proxy: Proxy) -> None:
-    proxy.refuse()
+    proxy.half_open()
     before = native_threads()
-    interrupted(lambda: ImpProfHandler("rabbit", port=proxy.port, retry_delay=FOREVER_S))
+
+    def failed_once() -> bool:
+        if proxy.accepted == 1:
+            proxy.cut()
+        return proxy.accepted == 1 and proxy.open == 0
+
+    arguments = {"port": proxy.port, "retry_delay": FOREVER_S, "stack_timeout": FOREVER_S}
+    interrupted(lambda: ImpProfHandler("rabbit", **arguments), failed_once)
+    assert proxy.accepted == 1
     wait_until_gone(before)
 
 
-def test_in_connect(silent: dict[str, Any]) -> None:
+def test_in_connect(silent: dict[str, Any], proxy: Proxy) -> None:
     publisher = BlockingPublisher(**silent)
     before = native_threads()
-    interrupted(publisher.connect)
+    interrupted(publisher.connect, lambda: proxy.accepted == 1)
     wait_until_gone(before)
     assert not publisher.is_connected()
 
@@ -90,7 +132,7 @@ def test_in_publish(proxy: Proxy) -> None:
     publisher = BlockingPublisher(port=proxy.port, timeout=FOREVER_S, stack_timeout=FOREVER_S)
     assert publisher.publish([RECORD])
     proxy.half_open()
-    interrupted(lambda: publisher.publish([RECORD]))
+    interrupted(lambda: publisher.publish([RECORD]), lambda: waiting_records(publisher) == 1)
     proxy.cut()
     proxy.forward()
     publisher.close()
@@ -106,7 +148,7 @@ def test_in_close(fallen_silent: ImpProfHandler) -> None:
 
 def test_in_a_synchronous_handle(fallen_silent: ImpProfHandler) -> None:
     fallen_silent.synchronous = True
-    interrupted(lambda: fallen_silent.handle([RECORD]))
+    interrupted(lambda: fallen_silent.handle([RECORD]), lambda: waiting_records(fallen_silent) == 2)
 
 
 def test_in_the_call_of_a_user(fallen_silent: ImpProfHandler) -> None:
@@ -119,7 +161,7 @@ def test_in_the_call_of_a_user(fallen_silent: ImpProfHandler) -> None:
     def root() -> None:
         pass
 
-    interrupted(root)
+    interrupted(root, lambda: waiting_records(fallen_silent) == 2)
     fallen_silent.synchronous = False
     root()
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from async_tests import async_test
 from phanos import messaging
 from phanos.messaging import (
     NETWORK_ERRORS,
@@ -20,14 +21,14 @@ from phanos.messaging import (
 )
 from proxy import Proxy
 from receiver import Receiver
-from records import RECORD
-from running import running
-from support import run_in_threads
+from sample_records import RECORD
+from support import async_wait_until, run_in_threads
 
 from tools.rabbitmq import Node
 from tools.rabbitmq.ports import free_ports
 
-LAG_S = 0.1
+# Far longer than a test may take: what waited for it would not end in time.
+FOREVER_S = 1000.0
 
 
 class Driver:
@@ -157,7 +158,7 @@ def test_no_broker(call: Driver, lost: Any, caplog: pytest.LogCaptureFixture) ->
         with pytest.raises(NETWORK_ERRORS, match="refused"):
             call(method, *arguments)
         # Three attempts, two pauses.
-        assert 0.27 < time.monotonic() - start < 2
+        assert time.monotonic() - start > 0.27
         assert not lost
     told(caplog)
     assert call(lost.reconnect, silent=True) is None
@@ -187,13 +188,12 @@ def test_a_connection_that_is_cut(call: Driver, proxy: Proxy, receiver: Receiver
 
 
 def test_a_broker_that_goes(call: Driver, proxy: Proxy, receiver: Receiver) -> None:
-    publisher = call.make(port=proxy.port)
+    # It gives up after a few attempts, and does not wait until its time is over.
+    publisher = call.make(port=proxy.port, timeout=FOREVER_S)
     assert call(publisher.publish, [RECORD]) is True
     proxy.refuse()
     proxy.cut()
-    start = time.monotonic()
     assert call(publisher.publish, [{**RECORD, "item": "late"}]) is False
-    assert time.monotonic() - start < 2
     assert publisher.stats()["dropped"]["withdrawn"] == 1
     proxy.forward()
     assert call(publisher.publish, [RECORD]) is True
@@ -208,7 +208,7 @@ def test_a_broker_that_falls_silent(call: Driver, proxy: Proxy) -> None:
     proxy.half_open()
     start = time.monotonic()
     assert call(publisher.publish, [RECORD]) is False
-    assert 0.3 <= time.monotonic() - start < 3
+    assert time.monotonic() - start >= 0.3
     proxy.cut()
     proxy.forward()
     call(publisher.close)
@@ -244,7 +244,7 @@ def test_threads_share_one(broker: Node, receiver: Receiver) -> None:
     publisher.close()
 
 
-@running
+@async_test
 async def test_tasks_share_one_and_the_loop_goes_on(broker: Node, receiver: Receiver) -> None:
     publisher = AsyncioPublisher(port=broker.port)
     await publisher.connect()
@@ -256,21 +256,20 @@ async def test_tasks_share_one_and_the_loop_goes_on(broker: Node, receiver: Rece
     await publisher.close()
 
 
-@running
+@async_test
 async def test_the_loop_goes_on_while_nobody_answers(proxy: Proxy) -> None:
-    publisher = AsyncioPublisher(port=proxy.port, timeout=0.3)
+    publisher = AsyncioPublisher(port=proxy.port, timeout=FOREVER_S)
     assert await publisher.publish([RECORD])
     proxy.half_open()
-    longest = 0.0
     publishing = asyncio.ensure_future(publisher.publish([RECORD]))
-    while not publishing.done():
-        start = time.monotonic()
-        await asyncio.sleep(0.001)
-        longest = max(longest, time.monotonic() - start)
-    assert await publishing is False
-    assert longest < LAG_S
+    await async_wait_until(lambda: publisher.stats()["in_flight"] == 1, "a message on its way")
+    # The broker never answers; the loop goes on all the same.
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not publishing.done()
     proxy.cut()
     proxy.forward()
+    assert await publishing is True
     await publisher.close()
 
 

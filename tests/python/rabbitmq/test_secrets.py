@@ -13,7 +13,7 @@ import pytest
 from certificates import Authority
 from phanos import messaging, publisher
 from proxy import Proxy
-from records import RECORD
+from sample_records import RECORD
 from support import wait_until
 
 from tools.rabbitmq import Node

@@ -14,8 +14,8 @@ from phanos import _connection
 from phanos._rabbitmq import AsyncImpProfHandler
 from proxy import Proxy
 from receiver import Receiver
-from records import record
-from spooling import METRIC, hand_over
+from sample_records import record
+from spooling_program import METRIC, hand_over
 
 DEADLINE_S = 30.0
 ADOPT_S = 0.1

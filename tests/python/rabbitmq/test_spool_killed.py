@@ -15,15 +15,15 @@ from phanos import _connection
 from phanos._rabbitmq import AsyncImpProfHandler
 from proxy import Proxy
 from receiver import Message, Receiver
-from records import record
-from spooling import FORK_AT, hand_over
+from sample_records import record
+from spooling_program import FORK_AT, hand_over
 
 DEADLINE_S = 30.0
 # What a killed process loses is 50 ms; a busy machine may keep it from working for longer.
 LOST_S = 0.25
 ENOUGH = 400
 OWN = 0
-SCRIPT = Path(__file__).parent / "spooling.py"
+SCRIPT = Path(__file__).parent / "spooling_program.py"
 
 
 class Recording:

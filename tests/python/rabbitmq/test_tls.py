@@ -13,7 +13,7 @@ from certificates import Authority
 from phanos.messaging import BlockingPublisher
 from phanos.publisher import AsyncImpProfHandler, ImpProfHandler
 from receiver import Receiver
-from records import RECORD
+from sample_records import RECORD
 
 from tools.rabbitmq import Node
 from tools.rabbitmq.ports import HOST

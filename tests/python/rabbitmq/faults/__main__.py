@@ -16,6 +16,8 @@ from tools.rabbitmq import Node
 
 PATIENCE = 3.0
 """Faults that consist in time last so many times as long as in tests."""
+SLOWEST_S, LAG_S = 0.25, 0.5
+"""What a profiled call and the event loop's lag should take at most on a machine of its own."""
 
 
 def main() -> int:
@@ -30,6 +32,9 @@ def main() -> int:
             soak_for(node, Path(folder), told.soak, told.seed)
             return 0
         outcomes = run_all(node, Path(folder), told.names)
+    for outcome in outcomes:
+        if outcome.slowest_s > SLOWEST_S or outcome.lag_s > LAG_S:
+            print(f"missed {SLOWEST_S} s for a call, {LAG_S} s for the loop: {outcome.fault}")
     if told.write is not None:
         write_into(told.write, markdown(outcomes))
     return 0

@@ -15,6 +15,8 @@ from typing import IO, Any
 PROGRAM = Path(__file__).with_name("recording.py")
 ANSWER_S = 30.0
 POLL_INTERVAL_S = 0.05
+CALLS, CALLS_S = 50, 30.0
+"""So many calls take 0.1 s, and more than so many seconds if each waits 2 s for a broker."""
 
 
 class Worker:
@@ -68,13 +70,21 @@ class Worker:
         return self._answer(command)
 
     def record_for(self, seconds: float) -> None:
-        """Let it record for so long."""
+        """
+        Let it record for so long, and until each of its jobs has made so many calls that it would
+        fail by the deadline if they waited for the broker.
+        """
         end = time.monotonic() + seconds
-        before = sum(self.ask("count").values())
+        before = self.ask("count")
         while (left := end - time.monotonic()) > 0:
             # The one place where time itself is what is waited for.
             time.sleep(min(left, POLL_INTERVAL_S))
-        assert sum(self.ask("count").values()) > before, f"recorded nothing in {seconds} s"
+        deadline = time.monotonic() + CALLS_S
+        now = self.ask("count")
+        while any(now[job] < calls + CALLS for job, calls in before.items()):
+            assert time.monotonic() < deadline, f"calls went from {before} to {now} only"
+            time.sleep(POLL_INTERVAL_S)
+            now = self.ask("count")
 
     def wait_for_stats(self, count: str, least: int, deadline_s: float) -> None:
         """Wait until the sum of a count of both handlers is so high."""

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from .clients import Answered, Clients, ask, leave
 from .ledger import Killed, Ledger
+from .program_traffic import ProgramTraffic
 from .server import Server
-from .told import Told
 
 WATCHED = "watched.py"
 """A source file beside the server, to be changed."""
-Traffic = Clients | Told
+Traffic = Clients | ProgramTraffic
 
 
 @dataclass

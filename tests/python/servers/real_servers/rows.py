@@ -33,7 +33,7 @@ from .events import (
     leave_streams,
     replace_workers,
 )
-from .told import Tasks, Told
+from .program_traffic import ProgramTraffic, Tasks
 
 Event = Callable[[Scene], None]
 
@@ -84,9 +84,9 @@ class Row:
     traffic: Callable[[Place], Traffic] = lambda place: Clients(place.port)
 
 
-def told(place: Place) -> Told:
+def own_requests(place: Place) -> ProgramTraffic:
     """The program makes its requests itself."""
-    return Told(place.answers)
+    return ProgramTraffic(place.answers)
 
 
 def tasks(place: Place) -> Tasks:
@@ -178,14 +178,24 @@ ROWS = [
         quick=True,
         expected=OF_CELERY,
     ),
-    Row("ThreadPoolExecutor", pools("threads"), "shop", traffic=told, one_process=True),
+    Row("ThreadPoolExecutor", pools("threads"), "shop", traffic=own_requests, one_process=True),
     Row(
-        "asyncio.to_thread", pools("to_thread"), "pools", traffic=told, one_process=True, quick=True
+        "asyncio.to_thread",
+        pools("to_thread"),
+        "pools",
+        traffic=own_requests,
+        one_process=True,
+        quick=True,
     ),
     Row(
-        "event loops in threads", pools("loops"), "asgi", traffic=told, one_process=True, quick=True
+        "event loops in threads",
+        pools("loops"),
+        "asgi",
+        traffic=own_requests,
+        one_process=True,
+        quick=True,
     ),
-    Row("uvloop", pools("uvloop"), "asgi", traffic=told, one_process=True),
+    Row("uvloop", pools("uvloop"), "asgi", traffic=own_requests, one_process=True),
     Row("uWSGI, recycled", uwsgi(*FINISH, "--max-requests", "100"), "shop"),
     Row("uWSGI, cut off", uwsgi(*CUT_OFF), "shop"),
     Row("uWSGI, fork hooks, cut off", uwsgi(*CUT_OFF, "--enable-threads", *FORK_HOOKS), "shop"),

@@ -1,0 +1,58 @@
+//! What native objects show to the garbage collector.
+
+use pyo3::Py;
+use pyo3::gc::{PyTraverseError, PyVisit};
+
+/// Shows the Python objects inside of a value to the garbage collector.
+///
+/// A [`PyVisit`] exists only while the collector runs, which holds the interpreter lock:
+/// having one is the proof that state guarded by the lock may be looked at.
+pub(crate) trait Traverse {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError>;
+}
+
+impl<T> Traverse for Py<T> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(self)
+    }
+}
+
+impl<T: Traverse> Traverse for Option<T> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.as_ref().map_or(Ok(()), |value| value.traverse(visit))
+    }
+}
+
+impl<T: Traverse> Traverse for [T] {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.iter().try_for_each(|value| value.traverse(visit))
+    }
+}
+
+impl<T: Traverse> Traverse for Vec<T> {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.as_slice().traverse(visit)
+    }
+}
+
+impl<T: Traverse, const N: usize> Traverse for [T; N] {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        self.as_slice().traverse(visit)
+    }
+}
+
+/// Implements [`Traverse`] by the fields that hold Python objects.
+macro_rules! impl_traverse {
+    ($name:ty { $($field:ident),+ $(,)? }) => {
+        impl $crate::interp::garbage::Traverse for $name {
+            fn traverse(
+                &self,
+                visit: &pyo3::gc::PyVisit<'_>,
+            ) -> Result<(), pyo3::gc::PyTraverseError> {
+                $( $crate::interp::garbage::Traverse::traverse(&self.$field, visit)?; )+
+                Ok(())
+            }
+        }
+    };
+}
+pub(crate) use impl_traverse;

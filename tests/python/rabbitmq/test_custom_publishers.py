@@ -1,0 +1,76 @@
+"""Publishers of users' own in the place of a handler's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from async_tests import async_test
+from phanos.messaging import AsyncioPublisher, BlockingPublisher
+from phanos.publisher import AsyncImpProfHandler, ImpProfHandler
+from profiled_root import configured
+from receiver import Receiver
+
+from tools.rabbitmq import Node
+
+
+def test_a_publisher_of_ones_own(broker: Node, receiver: Receiver) -> None:
+    class Own:
+        def __init__(self) -> None:
+            self.batches: list[Any] = []
+
+        def publish(self, records: Any) -> bool:
+            self.batches.append(records)
+            return True
+
+    handler: Any = ImpProfHandler("rabbit", port=broker.port)
+    profiler, root = configured(handler)
+    root()
+    own = Own()
+    first, handler.publisher = handler.publisher, own
+    root()
+    assert [len(batch) for batch in own.batches] == [1]
+    assert own.batches[0][0]["job"] == "JOB"
+    # What was handed over before still goes out, and is still waited for.
+    assert profiler.flush(20)
+    assert handler.flush(20)
+    assert handler.stats()["confirmed"] == 1
+    handler.publisher = first
+    root()
+    assert handler.flush(20)
+    receiver.wait_for_records(2)
+    first.publish = own.publish
+    root()
+    assert len(own.batches) == 2
+    del first.publish
+    other = BlockingPublisher(port=broker.port)
+    handler.publisher = other
+    root()
+    assert handler.flush(20)
+    assert other.stats()["confirmed"] == 1
+    receiver.wait_for_records(3)
+    other.close()
+    first.close()
+
+
+@async_test
+async def test_an_asynchronous_publisher_of_ones_own(broker: Node) -> None:
+    class Own(AsyncioPublisher):
+        batches = 0
+
+        async def publish(self, records: Any) -> bool:
+            self.batches += 1
+            return True
+
+    handler: Any = await AsyncImpProfHandler.create("rabbit", port=broker.port)
+    handler.publisher = own = Own(port=broker.port)
+    profiler, _ = configured(handler)
+
+    @profiler.profile
+    async def root() -> None:
+        pass
+
+    await root()
+    assert await profiler.aflush(20)
+    assert own.batches == 1
+    assert own.stats()["confirmed"] == 0
+    await handler.close()
