@@ -30,11 +30,11 @@ __all__ = [
     "Plan",
     "ProfilerCore",
     "__version__",
+    "admit_log_line",
     "began_as_root",
     "call_as",
     "close_node",
     "decorate",
-    "due",
     "end_deliveries",
     "end_runtime",
     "first_step",
@@ -404,7 +404,7 @@ def call_as(failed: bool, function: Callable[..., _R], *args: Any) -> _R:
 def end_runtime(timeout_s: float) -> None:
     """End the runtime of awaited futures; wait that long for what its tasks are doing."""
 
-def due(kind: str) -> int | None:
+def admit_log_line(kind: str) -> int | None:
     """
     Tell whether a line of this kind may be logged, which it may once a minute.
 

@@ -23,10 +23,10 @@ from ._hooks import HOOKS, Hook, adapted
 from ._phanos import (
     MethodTreeNode,
     ProfilerCore,
+    admit_log_line,
     began_as_root,
     call_as,
     close_node,
-    due,
     open_node,
     run_for,
 )
@@ -526,7 +526,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
 
     def _report_failure(self, what: str, error: BaseException) -> None:
         """Log what a handler, hook or override raised: at once, then once a minute."""
-        left_out = due(f"{self._serial}|{what}|{type(error).__qualname__}")
+        left_out = admit_log_line(f"{self._serial}|{what}|{type(error).__qualname__}")
         if left_out is None:
             return
         more = f" ({left_out} more since the last line)" if left_out else ""
@@ -541,7 +541,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
     def _report_dropped(self, count: int) -> None:
         """Log how many records were dropped: at once, then once a minute."""
         self._unlogged_drops += count
-        if due(f"{self._serial}|dropped") is not None:
+        if admit_log_line(f"{self._serial}|dropped") is not None:
             self._log_drops()
 
     def _log_drops(self) -> None:

@@ -13,7 +13,7 @@ static LIMITER: GilCell<Option<RateLimiter>> = GilCell::new(None);
 /// The number of log lines of `kind` that were left out since the last one, if another is due;
 /// `None` if it is not.
 #[pyfunction]
-#[pyo3(name = "due")]
+#[pyo3(name = "admit_log_line")]
 pub(crate) fn left_out(py: Python<'_>, kind: &str) -> Option<u64> {
     LIMITER.with(py, |limiter| limiter.get_or_insert_default().admit(kind, Instant::now()))
 }
