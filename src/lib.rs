@@ -36,8 +36,6 @@ mod module {
     #[pymodule_export]
     use crate::call::async_generator::first_step;
     #[pymodule_export]
-    use crate::call::awaitable::{call_in_future, current_node, end_runtime, flush_future};
-    #[pymodule_export]
     use crate::call::deferred::DeferredCall;
     #[pymodule_export]
     use crate::call::function::decorate;
@@ -46,11 +44,13 @@ mod module {
     #[pymodule_export]
     use crate::convert::rate_limit::left_out;
     #[pymodule_export]
+    use crate::interp::exceptions::call_as;
+    #[pymodule_export]
     use crate::interp::monotonic::monotonic_ns;
     #[pymodule_export]
-    use crate::interp::raised::call_as;
-    #[pymodule_export]
     use crate::metric::base::Metric;
+    #[pymodule_export]
+    use crate::profiler::aflush::run_for;
     #[pymodule_export]
     use crate::profiler::core::ProfilerCore;
     #[pymodule_export]
@@ -58,9 +58,11 @@ mod module {
     #[pymodule_export]
     use crate::profiler::plan::Plan;
     #[pymodule_export]
-    use crate::rabbitmq::answer::{Answer, ProbeAnswer};
+    use crate::rabbitmq::awaitable::end_runtime;
     #[pymodule_export]
     use crate::rabbitmq::delivery::{Delivery, end_deliveries, refuse_deliveries};
+    #[pymodule_export]
+    use crate::rabbitmq::pending_result::{PendingProbe, PendingResult};
     #[pymodule_export]
     use crate::rabbitmq::wire::{records_to_json, waiting_to_json};
     #[pymodule_export]

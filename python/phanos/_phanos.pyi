@@ -32,21 +32,19 @@ __all__ = [
     "__version__",
     "began_as_root",
     "call_as",
-    "call_in_future",
     "close_node",
-    "current_node",
     "decorate",
     "due",
     "end_deliveries",
     "end_runtime",
     "first_step",
-    "flush_future",
     "monotonic_ns",
     "open_node",
     "record_to_str",
     "records_to_json",
     "records_to_str",
     "refuse_deliveries",
+    "run_for",
     "waiting_to_json",
 ]
 
@@ -247,6 +245,8 @@ class PendingResult:
         """Return the result, or None if there is none yet."""
     def wait(self, timeout_s: float) -> bool | None:
         """Wait for the result, with signals handled; return None if there is none by then."""
+    def wait_async(self, timeout_s: float) -> asyncio.Future[bool | None]:
+        """Return an awaitable of what `wait` returns; to be used once, under asyncio."""
 
 @final
 class PendingProbe:
@@ -256,6 +256,8 @@ class PendingProbe:
         """Return `(done, failure)`; failure is None or `(the broker said no, text)`."""
     def wait(self) -> tuple[bool, str] | None:
         """Wait until it is done, with signals handled; return the failure."""
+    def wait_async(self) -> asyncio.Future[tuple[bool, str] | None]:
+        """Return an awaitable of what `wait` returns; to be used once, under asyncio."""
     def give_up(self) -> None:
         """End the trial connection if it is still under way."""
 
@@ -283,8 +285,8 @@ class Delivery:
             unsent_s: seconds that the records may wait for a connection.
             sent_s: seconds that they may wait for the broker's confirmation.
         """
-    def start(self) -> None:
-        """Connect, unless connected."""
+    def connect(self) -> PendingResult:
+        """Start the network side; the result is whether it could connect."""
     def flush(self) -> PendingResult:
         """Have everything delivered; the result is True when no record handed over so far waits."""
     def stop(self) -> PendingResult:
@@ -432,13 +434,10 @@ def records_to_json(
 def records_to_str(name: str, records: Iterable[Record]) -> str:
     """Write records like `record_to_str`, joined by line breaks."""
 
-def current_node(core: ProfilerCore) -> MethodTreeNode:
-    """Return the current node: that of an awaited future, else that of the context variable."""
-
-def flush_future(
+def run_for(
     core: ProfilerCore, coroutine: Coroutine[Any, Any, Any], timeout_s: float
 ) -> asyncio.Future[bool]:
-    """Await `coroutine` for at most `timeout_s`; True if it ended. It goes on if it did not."""
+    """Run `coroutine` for at most `timeout_s`; True if it ended. It goes on if it did not."""
 
 def waiting_to_json(metric: MetricStore) -> bytes:
     """Return the records that wait in `metric` as the body of a message."""
@@ -451,6 +450,3 @@ def close_node(core: ProfilerCore, node: MethodTreeNode) -> None:
 
 def began_as_root(node: MethodTreeNode) -> bool:
     """Tell whether the call of `node` had no caller when it began: root hooks are for it."""
-
-def call_in_future(core: ProfilerCore, function: Callable[[], _R]) -> asyncio.Future[_R]:
-    """Call `function` on a thread of the runtime, in the caller's context."""

@@ -27,13 +27,13 @@ from ._phanos import (
     call_as,
     close_node,
     due,
-    flush_future,
     open_node,
+    run_for,
 )
 from ._plan import RECORD_METHODS, STEPS, Observed, ProfilerType, build, checked_handler, overridden
 from ._rabbitmq import connected_handlers, flush_all, flush_all_async
 from ._signatures import declares
-from ._waiting import checked_timeout
+from ._waiting import checked_timeout, is_asyncio_running
 from ._wrappers import decorated
 from .config import create_async_handlers, create_handlers
 from .handlers import AsyncBaseHandler, SyncBaseHandler
@@ -442,7 +442,11 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         """
         checked_timeout(timeout_s)
         end = time.monotonic() + timeout_s
-        dispatched: bool = await flush_future(self._core, self._flush_dispatcher(), timeout_s)
+        if is_asyncio_running():
+            dispatched = await run_for(self._core, self._flush_dispatcher(), timeout_s)
+        else:
+            await self._flush_dispatcher()
+            dispatched = True
         delivered = await flush_all_async(connected_handlers(self.handlers.values()), end)
         return dispatched and delivered and self._is_nothing_waiting()
 

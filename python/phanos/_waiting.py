@@ -3,14 +3,17 @@ Waiting for the network side of a RabbitMQ handler or publisher.
 
 Synchronous code waits natively, with the interpreter lock released and Ctrl-C heard. Where gevent
 or eventlet has patched the standard library, one thread runs all greenlets: waiting natively would
-stop all of them, `time.sleep` lets the others run. Coroutines look for the result every few
-milliseconds.
+stop all of them, `time.sleep` lets the others run. Coroutines await the result where asyncio runs
+them; other event loops cannot be told of it, so there they look for it every few milliseconds.
 """
 
 from __future__ import annotations
 
+import sys
 import time
-from types import FunctionType
+import types
+from collections.abc import Generator
+from typing import Any
 
 from ._phanos import PendingProbe, PendingResult
 
@@ -44,6 +47,8 @@ def wait(pending: PendingResult, timeout_s: float) -> bool | None:
 
 async def wait_async(pending: PendingResult, timeout_s: float) -> bool | None:
     """Await a result; return None if there is none after `timeout_s` seconds."""
+    if is_asyncio_running():
+        return await pending.wait_async(timeout_s)
     end = time.monotonic() + timeout_s
     while (result := pending.poll()) is None and time.monotonic() < end:
         await pause()
@@ -67,6 +72,8 @@ def wait_for_probe(probe: PendingProbe) -> tuple[bool, str] | None:
 
 async def wait_for_probe_async(probe: PendingProbe) -> tuple[bool, str] | None:
     """Await a trial connection; see `wait_for_probe`."""
+    if is_asyncio_running():
+        return await probe.wait_async()
     try:
         done, failure = probe.poll()
         while not done:
@@ -78,13 +85,28 @@ async def wait_for_probe_async(probe: PendingProbe) -> tuple[bool, str] | None:
     return failure
 
 
-async def pause() -> None:
-    """Let the event loop run until the next look for a result."""
-    import asyncio  # Loaded wherever a loop runs; programs without one need not load it.
+def is_asyncio_running() -> bool:
+    """Tell whether an asyncio event loop runs the current coroutine."""
+    asyncio: Any = sys.modules.get("asyncio")  # Imported wherever one runs.
+    return asyncio is not None and asyncio._get_running_loop() is not None
 
-    await asyncio.sleep(POLL_S)
+
+async def pause() -> None:
+    """Let an event loop that is none of asyncio's run until the next look for a result."""
+    trio: Any = sys.modules.get("trio")
+    if trio is not None and trio.lowlevel.in_trio_run():
+        await trio.sleep(POLL_S)
+    else:
+        time.sleep(POLL_S)  # A loop that cannot be told of time either.
+        await _step()
+
+
+@types.coroutine
+def _step() -> Generator[None, None, None]:
+    """Return to the event loop once."""
+    yield
 
 
 def _are_greenlets_in_use() -> bool:
     # CPython's own `sleep` is no Python function, that of gevent and eventlet is one.
-    return isinstance(time.sleep, FunctionType)
+    return isinstance(time.sleep, types.FunctionType)

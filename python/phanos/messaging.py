@@ -23,8 +23,6 @@ from ._shutdown import connect_to_celery
 from ._signatures import declares
 from ._waiting import (
     FOREVER_S,
-    POLL_S,
-    pause,
     wait,
     wait_async,
     wait_for_probe,
@@ -187,10 +185,7 @@ class BlockingPublisher(BasePublisher):
             RabbitMQError: not within `retry` attempts, or the broker refuses; says why.
         """
         probe(self._delivery)
-        self._delivery.start()
-        end = time.monotonic() + self.connection_parameters.stack_timeout
-        while self._delivery.state == "connecting" and time.monotonic() < end:
-            time.sleep(POLL_S)
+        wait(self._delivery.connect(), self.connection_parameters.stack_timeout)
         self._connected()
 
     def close(self) -> None:
@@ -249,10 +244,7 @@ class AsyncioPublisher(BasePublisher):
     async def connect(self) -> None:
         """Connect and declare the exchange; raises as `BlockingPublisher.connect`."""
         await probe_async(self._delivery)
-        self._delivery.start()
-        end = time.monotonic() + self.connection_parameters.stack_timeout
-        while self._delivery.state == "connecting" and time.monotonic() < end:
-            await pause()
+        await wait_async(self._delivery.connect(), self.connection_parameters.stack_timeout)
         self._connected()
 
     async def close(self) -> None:

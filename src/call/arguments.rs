@@ -14,19 +14,19 @@ use crate::interp::gil_cell::GilValue;
 use crate::interp::user_code;
 
 /// A tuple and a dict, as `*args, **kwargs` would hold them: what hooks get.
-pub(crate) type Packed<'py> = (Bound<'py, PyTuple>, Bound<'py, PyDict>);
+pub(crate) type PackedArgs<'py> = (Bound<'py, PyTuple>, Bound<'py, PyDict>);
 
 /// The same with `None` for no named arguments.
-type Apart<'py> = (Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>);
+type SplitArgs<'py> = (Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>);
 
 /// In the form of the vectorcall protocol, borrowed from the caller.
-pub(crate) struct Passed {
+pub(crate) struct VectorcallArgs {
     pub(crate) first: *const *mut ffi::PyObject,
     pub(crate) count: usize,
     pub(crate) keyword_names: *mut ffi::PyObject,
 }
 
-impl Passed {
+impl VectorcallArgs {
     /// Calls `callable` with them, as they came.
     #[allow(clippy::inline_always)] // Part of `vectorcall`, as that one says.
     #[inline(always)]
@@ -35,7 +35,7 @@ impl Passed {
         unsafe { ffi::PyObject_Vectorcall(callable, self.first, self.count, self.keyword_names) }
     }
 
-    pub(crate) fn pack<'py>(&self, py: Python<'py>) -> PyResult<Packed<'py>> {
+    pub(crate) fn pack<'py>(&self, py: Python<'py>) -> PyResult<PackedArgs<'py>> {
         Ok((self.positional(py)?, self.named(py)?.unwrap_or_else(|| PyDict::new(py))))
     }
 
@@ -67,8 +67,11 @@ impl Passed {
         Ok(Some(packed))
     }
 
-    /// Packs what `Kept` has no other place for; `None` for a few positional arguments.
-    pub(crate) fn packed_unless_few<'py>(&self, py: Python<'py>) -> PyResult<Option<Apart<'py>>> {
+    /// Packs what `StoredArgs` has no other place for; `None` for a few positional arguments.
+    pub(crate) fn packed_unless_few<'py>(
+        &self,
+        py: Python<'py>,
+    ) -> PyResult<Option<SplitArgs<'py>>> {
         let few = self.keyword_names.is_null() && self.positional_count().unsigned_abs() <= FEW;
         if few { Ok(None) } else { Ok(Some((self.positional(py)?, self.named(py)?))) }
     }
@@ -96,11 +99,11 @@ unsafe fn tuple_of(
 /// So many positional arguments are kept without a tuple.
 pub(crate) const FEW: usize = 4;
 
-/// Kept by a deferred call, which runs after it was made.
+/// StoredArgs by a deferred call, which runs after it was made.
 ///
 /// A tuple for each call would cost 190 instructions more.
 #[derive(Default)]
-pub(crate) struct Kept {
+pub(crate) struct StoredArgs {
     /// Positional ones, unless all are packed; the first free place ends them.
     few: [GilValue<Option<Py<PyAny>>>; FEW],
     positional: GilValue<Option<Py<PyTuple>>>,
@@ -109,11 +112,16 @@ pub(crate) struct Kept {
     given: GilValue<bool>,
 }
 
-impl_traverse!(Kept { few, positional, named });
+impl_traverse!(StoredArgs { few, positional, named });
 
-impl Kept {
+impl StoredArgs {
     /// Keeps `passed`; `packed` is what `packed_unless_few` gave. Nothing is kept yet.
-    pub(crate) fn keep(&self, py: Python<'_>, passed: &Passed, packed: Option<Apart<'_>>) {
+    pub(crate) fn keep(
+        &self,
+        py: Python<'_>,
+        passed: &VectorcallArgs,
+        packed: Option<SplitArgs<'_>>,
+    ) {
         self.given.set(py, true);
         if let Some((positional, named)) = packed {
             self.positional.set(py, Some(positional.unbind()));
@@ -187,7 +195,7 @@ impl Default for Lent {
 
 impl Lent {
     /// Calls `callable` with them, and lets go of them.
-    #[allow(clippy::inline_always)] // As `Passed::forward`.
+    #[allow(clippy::inline_always)] // As `VectorcallArgs::forward`.
     #[inline(always)]
     pub(crate) fn forward(&self, callable: *mut ffi::PyObject) -> *mut ffi::PyObject {
         // SAFETY: owned references, given back once.
@@ -212,7 +220,7 @@ impl Lent {
     }
 
     /// As hooks get them.
-    pub(crate) fn pack(self, py: Python<'_>) -> PyResult<Packed<'_>> {
+    pub(crate) fn pack(self, py: Python<'_>) -> PyResult<PackedArgs<'_>> {
         let Self { few, count, positional, named } = self;
         // SAFETY: owned references, each taken over once.
         unsafe {

@@ -5,7 +5,7 @@ use pyo3::types::PyList;
 
 use phanos_core::clock::Start;
 
-use crate::call::arguments::{Kept, Lent, Packed, Passed};
+use crate::call::arguments::{Lent, PackedArgs, StoredArgs, VectorcallArgs};
 use crate::call::lifecycle::Level;
 use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilValue;
@@ -16,7 +16,7 @@ use crate::tree::current::ContextToken;
 use crate::tree::node::Node;
 
 mod quick;
-mod turns;
+mod steps;
 
 pub(crate) use quick::complete;
 
@@ -32,7 +32,7 @@ pub(crate) struct DeferredCall {
     /// The decorated function.
     callable: GilValue<Option<Py<PyAny>>>,
     /// Hooks ask for them.
-    arguments: Kept,
+    arguments: StoredArgs,
     /// From the beginning to the end, as the next four.
     node: GilValue<Option<Py<Node>>>,
     plan: GilValue<Option<Py<Plan>>>,
@@ -59,7 +59,7 @@ impl DeferredCall {
     /// A call of `callable`, a decorated function, that waits to begin.
     pub(crate) fn waiting<'py>(
         callable: &Bound<'py, PyAny>,
-        passed: &Passed,
+        passed: &VectorcallArgs,
     ) -> PyResult<Bound<'py, Self>> {
         let py = callable.py();
         let packed = passed.packed_unless_few(py)?;
@@ -124,14 +124,14 @@ impl DeferredCall {
     }
 
     /// The arguments; none once the call has ended.
-    fn lend_arguments(&self, py: Python<'_>, lent: &mut Lent) {
+    fn copy_arguments(&self, py: Python<'_>, lent: &mut Lent) {
         self.arguments.lend(py, lent);
     }
 
     /// The same as hooks get them.
-    fn packed_arguments<'py>(&self, py: Python<'py>) -> PyResult<Packed<'py>> {
+    fn packed_arguments<'py>(&self, py: Python<'py>) -> PyResult<PackedArgs<'py>> {
         let mut lent = Lent::default();
-        self.lend_arguments(py, &mut lent);
+        self.copy_arguments(py, &mut lent);
         lent.pack(py)
     }
 

@@ -23,10 +23,10 @@ use pyo3::types::{PyDict, PyString, PyType};
 use phanos_core::path::hash_name;
 
 use crate::call::native_call::vectorcall;
-use crate::interp::entry::attached;
+use crate::interp::entry::enter;
 use crate::interp::gil_cell::GilCell;
 use crate::profiler::core::ProfilerCore;
-use crate::profiler::site::Site;
+use crate::profiler::function_info::FunctionInfo;
 use crate::tree::decorated_class::{self, is_decorated};
 use crate::tree::owner::RootPath;
 
@@ -59,7 +59,7 @@ pub(crate) struct Layout {
     /// The Python wrapper that runs it, or null for [`Kind::Plain`].
     pub(crate) wrapper: *mut ffi::PyObject,
     /// From `Box::into_raw`. Never null.
-    pub(crate) site: *const Site,
+    pub(crate) info: *const FunctionInfo,
     pub(crate) kind: Kind,
 }
 
@@ -71,16 +71,16 @@ impl ProfiledFunction {
         is_decorated(object)
     }
 
-    /// The site of an object known to be a decorated function.
-    pub(crate) fn site_of<'a>(object: &'a Bound<'_, PyAny>) -> &'a Site {
+    /// The info of an object known to be a decorated function.
+    pub(crate) fn info_of<'a>(object: &'a Bound<'_, PyAny>) -> &'a FunctionInfo {
         debug_assert!(Self::is(object), "not a decorated function");
-        // SAFETY: our layout; the site lives as long as the object.
-        unsafe { &*(*object.as_ptr().cast::<Layout>()).site }
+        // SAFETY: our layout; the info lives as long as the object.
+        unsafe { &*(*object.as_ptr().cast::<Layout>()).info }
     }
 
-    /// The site of a decorated function; `None` for anything else.
-    pub(crate) fn site<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a Site> {
-        Self::is(object).then(|| Self::site_of(object))
+    /// The info of a decorated function; `None` for anything else.
+    pub(crate) fn info<'a>(object: &'a Bound<'_, PyAny>) -> Option<&'a FunctionInfo> {
+        Self::is(object).then(|| Self::info_of(object))
     }
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn decorate<'py>(
     if !function.is_callable() {
         return Err(PyTypeError::new_err(format!("expected a callable, got {}", function.repr()?)));
     }
-    let site = Box::new(Site {
+    let info = Box::new(FunctionInfo {
         function: function.clone().unbind(),
         core: core.clone().unbind(),
         name: name.into(),
@@ -136,7 +136,7 @@ pub(crate) fn decorate<'py>(
         };
         (*layout).wrapper = wrapper.map_or(ptr::null_mut(), Bound::into_ptr);
         (*layout).dict = attributes.into_ptr();
-        (*layout).site = Box::into_raw(site);
+        (*layout).info = Box::into_raw(info);
         (*layout).vectorcall = Some(vectorcall);
         Ok(object)
     }
@@ -228,7 +228,7 @@ unsafe extern "C" fn deallocate(object: *mut ffi::PyObject) {
         if !(*layout).weak_references.is_null() {
             ffi::PyObject_ClearWeakRefs(object);
         }
-        let held = Held { dict: (*layout).dict, wrapper: (*layout).wrapper, site: (*layout).site };
+        let held = Held { dict: (*layout).dict, wrapper: (*layout).wrapper, info: (*layout).info };
         ffi::PyObject_GC_Del(object.cast());
         ffi::Py_DECREF(class.cast());
         // Dropping Python references needs PyO3 to know that we are attached.
@@ -240,7 +240,7 @@ unsafe extern "C" fn deallocate(object: *mut ffi::PyObject) {
 struct Held {
     dict: *mut ffi::PyObject,
     wrapper: *mut ffi::PyObject,
-    site: *const Site,
+    info: *const FunctionInfo,
 }
 
 /// Functions decorated over and over are freed inside one another, this deep and no deeper:
@@ -274,12 +274,12 @@ impl Held {
 
     fn drop_now(self) {
         // SAFETY: each reference is owned and dropped once, with the interpreter lock held;
-        // the site is from `Box::into_raw`.
+        // the info is from `Box::into_raw`.
         unsafe {
             ffi::Py_XDECREF(self.dict);
             ffi::Py_XDECREF(self.wrapper);
-            if !self.site.is_null() {
-                drop(Box::from_raw(self.site.cast_mut()));
+            if !self.info.is_null() {
+                drop(Box::from_raw(self.info.cast_mut()));
             }
         }
     }
@@ -300,9 +300,9 @@ unsafe extern "C" fn traverse(
             ptr::null_mut(),
             ptr::null_mut(),
         ];
-        if let Some(site) = (*layout).site.as_ref() {
-            referents[3] = site.function.as_ptr();
-            referents[4] = site.core.as_ptr();
+        if let Some(info) = (*layout).info.as_ref() {
+            referents[3] = info.function.as_ptr();
+            referents[4] = info.core.as_ptr();
         }
         for referent in referents {
             if !referent.is_null() {
@@ -317,7 +317,7 @@ unsafe extern "C" fn traverse(
 }
 
 unsafe extern "C" fn clear(object: *mut ffi::PyObject) -> c_int {
-    // SAFETY: the collector's protocol. The site stays: the object can still be called.
+    // SAFETY: the collector's protocol. The info stays: the object can still be called.
     unsafe {
         let layout = object.cast::<Layout>();
         ffi::Py_CLEAR(&raw mut (*layout).dict);
@@ -356,7 +356,7 @@ unsafe extern "C" fn get_attribute(
     object: *mut ffi::PyObject,
     name: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    attached(|py| {
+    enter(|py| {
         // SAFETY: both are valid objects, the first of our type.
         let (object, name) =
             unsafe { (Bound::from_borrowed_ptr(py, object), Bound::from_borrowed_ptr(py, name)) };
@@ -380,14 +380,14 @@ unsafe extern "C" fn set_attribute(
     value: *mut ffi::PyObject,
 ) -> c_int {
     let mut result = -1;
-    attached(|py| {
+    enter(|py| {
         // SAFETY: valid objects, the first of our type, the last null to delete.
         let (name_text, value_given, function, wrapper) = unsafe {
             let layout = &*object.cast::<Layout>();
             (
                 Bound::from_borrowed_ptr(py, name),
                 Bound::from_borrowed_ptr_or_opt(py, value),
-                (*layout.site).function.bind(py),
+                (*layout.info).function.bind(py),
                 Bound::from_borrowed_ptr_or_opt(py, layout.wrapper),
             )
         };
@@ -462,7 +462,7 @@ fn attribute<'py>(
     // Layer by layer and not by recursion: nothing bounds how often a function is decorated.
     let mut layer = object.clone();
     let function = loop {
-        let inside = ProfiledFunction::site_of(&layer).function.bind(py).clone();
+        let inside = ProfiledFunction::info_of(&layer).function.bind(py).clone();
         if !ProfiledFunction::is(&inside) {
             break inside;
         }
@@ -477,7 +477,7 @@ fn attribute<'py>(
     // `inspect` reads `__code__` and its like of whatever says it is a function: those of
     // the wrapper, which is of the right kind, or of some function.
     if text == "__name__" || text == "__qualname__" {
-        return Ok(PyString::new(py, &ProfiledFunction::site_of(&layer).name).into_any());
+        return Ok(PyString::new(py, &ProfiledFunction::info_of(&layer).name).into_any());
     }
     // SAFETY: our layout; the wrapper is null or a valid object.
     let wrapper =
@@ -506,7 +506,7 @@ fn own_item<'py>(
 }
 
 unsafe extern "C" fn represent(object: *mut ffi::PyObject) -> *mut ffi::PyObject {
-    attached(|py| {
+    enter(|py| {
         // SAFETY: a valid object.
         let object = unsafe { Bound::from_borrowed_ptr(py, object) };
         let name = object

@@ -5,17 +5,17 @@ use pyo3::sync::PyOnceLock;
 
 use phanos_core::number;
 
-use crate::call::arguments::Packed;
-use crate::interp::entry::known;
-use crate::interp::raised::swallow;
+use crate::call::arguments::PackedArgs;
+use crate::interp::entry::registered;
+use crate::interp::exceptions::swallow;
 use crate::interp::user_code;
 use crate::metric::base::{Metric, PlainLabels};
 use crate::metric::operation;
 use crate::profiler::core::ProfilerCore;
+use crate::profiler::function_info::FunctionInfo;
 use crate::profiler::handover::{self, Outcome};
 use crate::profiler::plan::Plan;
 use crate::profiler::report::failure;
-use crate::profiler::site::Site;
 use crate::tree::current::ContextToken;
 use crate::tree::node::Node;
 
@@ -56,22 +56,22 @@ pub(crate) fn begin<'py>(
     token: &ContextToken,
     core: &ProfilerCore,
     plan: &Plan,
-    site: &Site,
-    pack: impl FnOnce() -> PyResult<Packed<'py>>,
+    info: &FunctionInfo,
+    pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
 ) -> Result<Level, Box<PyErr>> {
     let py = node.py();
     let tree = core.tree.get();
     let caller = tree.current(py)?;
     let caller_path = caller.get().path(py);
-    let path = core.path(py, site, &caller_path);
-    Node::begin(node, path, site.function.bind(py), caller, || tree.root(py))?;
+    let path = core.path(py, info, &caller_path);
+    Node::begin(node, path, info.function.bind(py), caller, || tree.root(py))?;
     if let Err(error) = tree.enter(node, token) {
         node.get().remove(py);
         return Err(Box::new(error));
     }
     let level = if caller_path.is_empty() { Level::Root } else { Level::Nested };
     if plan.hooks.any()
-        && let Err(error) = known(py, || before(py, plan, site, level, pack))
+        && let Err(error) = registered(py, || before(py, plan, info, level, pack))
     {
         close(core, node, token);
         return Err(Box::new(error));
@@ -82,9 +82,9 @@ pub(crate) fn begin<'py>(
 fn before<'py>(
     py: Python<'py>,
     plan: &Plan,
-    site: &Site,
+    info: &FunctionInfo,
     level: Level,
-    pack: impl FnOnce() -> PyResult<Packed<'py>>,
+    pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
 ) -> PyResult<()> {
     let (args, kwargs) = pack()?;
     let run = |name: &str, hook: &Option<Py<PyAny>>| match hook {
@@ -92,7 +92,7 @@ fn before<'py>(
             py,
             plan,
             name,
-            user_code::call(hook.bind(py), &[site.function.bind(py), &args, &kwargs]),
+            user_code::call(hook.bind(py), &[info.function.bind(py), &args, &kwargs]),
         ),
         None => Ok(()),
     };
@@ -112,7 +112,7 @@ pub(crate) fn finish<'py>(
     plan: &Plan,
     call: &Call<'py>,
     ending: &Ending<'_, 'py>,
-    pack: impl FnOnce() -> PyResult<Packed<'py>>,
+    pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
 ) -> Option<Box<Outcome<'py>>> {
     let mut outcome = None;
     let profiler = core.get();
@@ -126,7 +126,7 @@ pub(crate) fn finish<'py>(
         }
     }
     if now.hooks.any() || call.level == Level::Root {
-        known(py, || {
+        registered(py, || {
             finish_root_or_hooked(py, core, (plan, now), call, ending, pack, &mut outcome);
         });
     }
@@ -138,7 +138,8 @@ pub(crate) fn finish<'py>(
     if (waiting >= now.flush_threshold && !profiler.is_handing_over(py, &call.node))
         || tree.is_top(py, &call.node)
     {
-        let handed = known(py, || handover::hand_over(py, profiler, now, &now.metrics, &call.node));
+        let handed =
+            registered(py, || handover::hand_over(py, profiler, now, &now.metrics, &call.node));
         if handed.deliveries.is_some() || handed.interrupted.is_some() {
             let earlier = outcome.take().and_then(|earlier| earlier.interrupted);
             outcome =
@@ -155,7 +156,7 @@ fn finish_root_or_hooked<'py>(
     (plan, now): (&Plan, &Plan),
     call: &Call<'py>,
     ending: &Ending<'_, 'py>,
-    pack: impl FnOnce() -> PyResult<Packed<'py>>,
+    pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
     outcome: &mut Option<Box<Outcome<'py>>>,
 ) {
     let result = ending.result;
@@ -229,7 +230,7 @@ fn record(
         }
         // Label names that a user added and nobody gives: the operation logs that.
         None => {
-            let told = known(py, || operation::label_cell(metric.bind(py), None, "observe"));
+            let told = registered(py, || operation::label_cell(metric.bind(py), None, "observe"));
             swallow(py, told).map_err(Box::new)?;
         }
     }
@@ -253,7 +254,7 @@ fn after<'py>(
     name: &str,
     hook: Option<&Py<PyAny>>,
     result: Option<&Bound<'py, PyAny>>,
-    (args, kwargs): &Packed<'py>,
+    (args, kwargs): &PackedArgs<'py>,
     outcome: &mut Option<Box<Outcome<'py>>>,
 ) {
     if let (Some(hook), None) = (hook, &outcome) {

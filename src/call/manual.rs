@@ -24,7 +24,7 @@ pub(crate) fn open_node<'py>(
     let tree = core.get().tree.get();
     let caller = tree.current(py)?;
     let path = path_of(core.get(), callable, &caller.get().path(py))?;
-    let method = ProfiledFunction::site(callable).map_or(callable, |site| site.function.bind(py));
+    let method = ProfiledFunction::info(callable).map_or(callable, |info| info.function.bind(py));
     let node = Node::waiting(py)?;
     Node::begin(&node, path, method, caller, || tree.root(py))?;
     tree.set_current(&node)?;
@@ -57,8 +57,8 @@ fn path_of(
     caller: &Rc<Path>,
 ) -> PyResult<Rc<Path>> {
     let py = callable.py();
-    if let Some(site) = ProfiledFunction::site(callable) {
-        return Ok(core.path(py, site, caller));
+    if let Some(info) = ProfiledFunction::info(callable) {
+        return Ok(core.path(py, info, caller));
     }
     let paths = &core.tree.get().paths;
     let name = call_name(callable)?;

@@ -9,11 +9,9 @@
 //! | `manual`          | calls that users begin and end by hand |
 //! | `deferred`        | a call of a coroutine function or generator, which runs after it; its turning points |
 //! | `async_generator` | the first step of an asynchronous generator |
-//! | `awaitable`       | futures that users await, on a runtime of the process |
 
 pub(crate) mod arguments;
 pub(crate) mod async_generator;
-pub(crate) mod awaitable;
 pub(crate) mod deferred;
 pub(crate) mod function;
 pub(crate) mod lifecycle;

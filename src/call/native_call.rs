@@ -12,18 +12,18 @@ use pyo3::types::PyTuple;
 
 use phanos_core::clock::Start;
 
-use crate::call::arguments::Passed;
+use crate::call::arguments::VectorcallArgs;
 use crate::call::deferred::DeferredCall;
 use crate::call::function::{Kind, Layout};
 use crate::call::lifecycle::{self as call, Call, Ending, Level};
-use crate::interp::entry::{attached, held, known};
-use crate::interp::raised::Raised;
+use crate::interp::entry::{enter, enter_unregistered, registered};
+use crate::interp::exceptions::PendingException;
 use crate::interp::stack;
 use crate::interp::user_code;
+use crate::profiler::function_info::FunctionInfo;
 use crate::profiler::handover::Outcome;
 use crate::profiler::plan::Plan;
 use crate::profiler::report;
-use crate::profiler::site::Site;
 use crate::tree::current::ContextToken;
 use crate::tree::node::Node;
 
@@ -40,7 +40,7 @@ pub(crate) unsafe extern "C" fn vectorcall(
     count: usize,
     keyword_names: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    let call = Passed { first: arguments, count, keyword_names };
+    let call = VectorcallArgs { first: arguments, count, keyword_names };
     let mut step = Step::Return(ptr::null_mut());
     if !prepare(callable, &call, &mut step) {
         return ptr::null_mut();
@@ -86,7 +86,7 @@ enum Step {
 /// A recorded call while the function runs: nothing in here is dropped by itself.
 struct Recording {
     function: *mut ffi::PyObject,
-    site: *const Site,
+    info: *const FunctionInfo,
     /// Owned references; null until the call has begun.
     plan: *mut ffi::PyObject,
     node: *mut ffi::PyObject,
@@ -97,17 +97,21 @@ struct Recording {
 
 /// Enters a level of recursion and works out what to do; false if there is no level left.
 #[inline(never)]
-extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut Step) -> bool {
+extern "C" fn prepare(
+    callable: *mut ffi::PyObject,
+    call: &VectorcallArgs,
+    step: &mut Step,
+) -> bool {
     // SAFETY: the interpreter calls us with an object of our type, alive for the call;
-    // its site is never null and lives as long.
-    let (layout, site) = unsafe {
+    // its info is never null and lives as long.
+    let (layout, info) = unsafe {
         let layout = &*callable.cast::<Layout>();
-        (layout, &*layout.site)
+        (layout, &*layout.info)
     };
     if stack::is_nearly_used_up() {
         return refuse_level();
     }
-    let (core, function) = (site.core.get(), site.function.as_ptr());
+    let (core, function) = (info.core.get(), info.function.as_ptr());
     // SAFETY: the interpreter calls us with its lock held.
     if !core.enabled(unsafe { Python::assume_attached() }) {
         *step = Step::Forward(function);
@@ -119,7 +123,7 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut St
     if !enter_level() {
         return false;
     }
-    let result = held(|py| {
+    let result = enter_unregistered(|py| {
         let Some(plan) = core.plan(py) else {
             *step = Step::Forward(function);
             return ptr::null_mut();
@@ -129,7 +133,7 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut St
             Kind::Plain | Kind::Generator if overridden => "sync_inner",
             Kind::Coroutine if overridden => "async_inner",
             Kind::Plain => {
-                return match record(py, plan, site, call, step) {
+                return match record(py, plan, info, call, step) {
                     Ok(()) => ptr::null_mut(),
                     Err(error) => raise(py, *error),
                 };
@@ -144,7 +148,7 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut St
                 return ptr::null_mut();
             }
         };
-        known(py, || match run_overridden(py, plan.get(), site, call, runner) {
+        registered(py, || match run_overridden(py, plan.get(), info, call, runner) {
             Ok(result) => result.into_ptr(),
             Err(error) => raise(py, error),
         })
@@ -161,15 +165,15 @@ extern "C" fn prepare(callable: *mut ffi::PyObject, call: &Passed, step: &mut St
 /// Makes the coroutine of a call that is to be recorded. False if it is not, or if the user
 /// overrode a step of it.
 #[inline]
-fn defer(callable: *mut ffi::PyObject, call: &Passed, step: &mut Step) -> bool {
+fn defer(callable: *mut ffi::PyObject, call: &VectorcallArgs, step: &mut Step) -> bool {
     // SAFETY: as the caller found.
-    let (layout, site) = unsafe {
+    let (layout, info) = unsafe {
         let layout = &*callable.cast::<Layout>();
-        (layout, &*layout.site)
+        (layout, &*layout.info)
     };
     let mut otherwise = false;
-    let result = held(|py| {
-        let plan = site.core.get().plan(py);
+    let result = enter_unregistered(|py| {
+        let plan = info.core.get().plan(py);
         // Without a wrapper: cleared by the garbage collector, and called by a finalizer.
         if layout.wrapper.is_null() || plan.is_none_or(|plan| plan.get().overridden) {
             otherwise = true;
@@ -190,14 +194,14 @@ fn defer(callable: *mut ffi::PyObject, call: &Passed, step: &mut Step) -> bool {
 fn record(
     py: Python<'_>,
     plan: Bound<'_, Plan>,
-    site: &Site,
-    arguments: &Passed,
+    info: &FunctionInfo,
+    arguments: &VectorcallArgs,
     step: &mut Step,
 ) -> Result<(), Box<PyErr>> {
     let node = Node::waiting(py)?;
     *step = Step::Record(Recording {
-        function: site.function.as_ptr(),
-        site,
+        function: info.function.as_ptr(),
+        info,
         plan: ptr::null_mut(),
         node: ptr::null_mut(),
         token: ManuallyDrop::new(ContextToken::default()),
@@ -205,9 +209,9 @@ fn record(
         started: Start::default(),
     });
     let Step::Record(recording) = step else { unreachable!("set just now") };
-    let (core, token) = (site.core.get(), &recording.token);
+    let (core, token) = (info.core.get(), &recording.token);
     let pack = || arguments.pack(py);
-    recording.level = call::begin(&node, token, core, plan.get(), site, pack)?;
+    recording.level = call::begin(&node, token, core, plan.get(), info, pack)?;
     recording.plan = plan.into_ptr();
     recording.node = node.into_ptr();
     recording.started = Start::now();
@@ -261,11 +265,11 @@ fn leave_level() {
 #[inline(never)]
 extern "C" fn run_later(
     callable: *mut ffi::PyObject,
-    arguments: &Passed,
+    arguments: &VectorcallArgs,
     wrapper: *mut ffi::PyObject,
     generator: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    held(|py| {
+    enter_unregistered(|py| {
         // SAFETY: the callable lives for the call; the generator is an owned reference.
         let (callable, generator) =
             unsafe { (Bound::ref_from_ptr(py, &callable), Bound::from_owned_ptr(py, generator)) };
@@ -280,7 +284,7 @@ fn run_by<'py>(
     callable: &Bound<'py, PyAny>,
     wrapper: *mut ffi::PyObject,
     generator: Option<&Bound<'py, PyAny>>,
-    arguments: &Passed,
+    arguments: &VectorcallArgs,
 ) -> *mut ffi::PyObject {
     let call = match DeferredCall::waiting(callable, arguments) {
         Ok(call) => call,
@@ -297,13 +301,13 @@ fn run_by<'py>(
 /// raised. Returns the same, or null with what a hook or handler raised in its place.
 #[inline(never)]
 extern "C" fn conclude(
-    arguments: &Passed,
+    arguments: &VectorcallArgs,
     recording: &Recording,
     result: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     if result.is_null() {
-        attached(|py| {
-            let raised = Raised::take(py);
+        enter(|py| {
+            let raised = PendingException::take(py);
             if let Some(error) = raised.handled(py, || end(py, arguments, recording, None)) {
                 raised.forget(py);
                 raise(py, *error)
@@ -313,11 +317,11 @@ extern "C" fn conclude(
             }
         })
     } else {
-        held(|py| {
+        enter_unregistered(|py| {
             // SAFETY: an owned reference.
             let result = unsafe { Bound::from_owned_ptr(py, result) };
             match end(py, arguments, recording, Some(&result)) {
-                Some(error) => known(py, || raise(py, *error)),
+                Some(error) => registered(py, || raise(py, *error)),
                 None => result.into_ptr(),
             }
         })
@@ -328,26 +332,26 @@ extern "C" fn conclude(
 #[inline]
 fn end<'py>(
     py: Python<'py>,
-    arguments: &Passed,
+    arguments: &VectorcallArgs,
     recording: &Recording,
     result: Option<&Bound<'py, PyAny>>,
 ) -> Option<Box<PyErr>> {
-    // SAFETY: owned references from `prepare`; the site belongs to the callable, which
+    // SAFETY: owned references from `prepare`; the info belongs to the callable, which
     // the interpreter keeps alive for the call.
-    let (plan, node, site) = unsafe {
+    let (plan, node, info) = unsafe {
         (
             Bound::from_owned_ptr(py, recording.plan).cast_into_unchecked::<Plan>(),
             Bound::from_owned_ptr(py, recording.node).cast_into_unchecked::<Node>(),
-            &*recording.site,
+            &*recording.info,
         )
     };
     let elapsed_ns = recording.started.elapsed_ns();
     let plan = plan.get();
     let call = Call { node, level: recording.level };
     let ending = Ending { elapsed_ns, failed: result.is_none(), result };
-    let outcome = call::finish(py, &site.core, plan, &call, &ending, || arguments.pack(py));
-    let interrupted = outcome.and_then(|outcome| known(py, || settle(py, plan, *outcome)));
-    call::close(site.core.get(), &call.node, &recording.token);
+    let outcome = call::finish(py, &info.core, plan, &call, &ending, || arguments.pack(py));
+    let interrupted = outcome.and_then(|outcome| registered(py, || settle(py, plan, *outcome)));
+    call::close(info.core.get(), &call.node, &recording.token);
     Node::recycle(call.node);
     interrupted
 }
@@ -370,13 +374,13 @@ fn settle(py: Python<'_>, plan: &Plan, outcome: Outcome<'_>) -> Option<Box<PyErr
 fn run_overridden<'py>(
     py: Python<'py>,
     plan: &Plan,
-    site: &Site,
-    arguments: &Passed,
+    info: &FunctionInfo,
+    arguments: &VectorcallArgs,
     runner: &str,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (args, kwargs) = arguments.pack(py)?;
     let mut all = Vec::with_capacity(args.len() + 1);
-    all.push(site.function.bind(py).clone());
+    all.push(info.function.bind(py).clone());
     all.extend(args.iter());
     let steps = plan.profiler.bind(py).getattr(intern!(py, "profile_ext"))?;
     let args = PyTuple::new(py, all)?;

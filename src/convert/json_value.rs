@@ -11,9 +11,9 @@ use phanos_core::value::Value;
 
 use crate::convert::json_dataclass;
 use crate::convert::json_moment::{self, loaded};
-use crate::convert::refused::Refused;
 use crate::convert::scalar::{integer_of, scalar_of};
 use crate::convert::text::{full_class_name, placeholder, string_of, text_of};
+use crate::convert::unserializable::UnserializableKinds;
 
 /// Containers within one another that orjson writes.
 const DEEPEST: usize = 254;
@@ -43,9 +43,13 @@ const LEVEL: usize = BUDGET / 1_000;
 const SURROGATES: &str = "str with lone surrogates";
 
 /// `object` with its JSON form, inside of `around` containers.
-pub(crate) fn value_of(object: &Bound<'_, PyAny>, around: usize, refused: &mut Refused) -> Value {
+pub(crate) fn value_of(
+    object: &Bound<'_, PyAny>,
+    around: usize,
+    unserializable: &mut UnserializableKinds,
+) -> Value {
     scalar_of(object).unwrap_or_else(|| {
-        let mut writer = Writer::new(around, refused);
+        let mut writer = Writer::new(around, unserializable);
         writer.write(object);
         // Made of strings and of punctuation.
         Value::Json(String::from_utf8_lossy(&writer.out).into())
@@ -53,14 +57,14 @@ pub(crate) fn value_of(object: &Bound<'_, PyAny>, around: usize, refused: &mut R
 }
 
 /// The text of a key; of one that is no `str`, what `str()` gives.
-pub(crate) fn key_of(key: &Bound<'_, PyAny>, refused: &mut Refused) -> Box<str> {
+pub(crate) fn key_of(key: &Bound<'_, PyAny>, unserializable: &mut UnserializableKinds) -> Box<str> {
     if let Ok(text) = key.cast_exact::<PyString>() {
         if let Ok(text) = text.to_str() {
             return text.into();
         }
-        refused.note(SURROGATES.into());
+        unserializable.note(SURROGATES.into());
     } else {
-        refused.note(format!("dict keys of type {}", full_class_name(key)));
+        unserializable.note(format!("dict keys of type {}", full_class_name(key)));
     }
     text_of(key).into()
 }
@@ -75,13 +79,13 @@ pub(crate) struct Writer<'a, 'py> {
     start: usize,
     /// What looking through its refused containers took of the budget.
     spent: usize,
-    refused: &'a mut Refused,
+    unserializable: &'a mut UnserializableKinds,
 }
 
 impl<'a, 'py> Writer<'a, 'py> {
     /// For values inside of `around` containers.
-    pub(crate) fn new(around: usize, refused: &'a mut Refused) -> Self {
-        Self { out: Vec::new(), around, open: Vec::new(), start: 0, spent: 0, refused }
+    pub(crate) fn new(around: usize, unserializable: &'a mut UnserializableKinds) -> Self {
+        Self { out: Vec::new(), around, open: Vec::new(), start: 0, spent: 0, unserializable }
     }
 
     /// Appends `object`, whatever it is.
@@ -135,7 +139,7 @@ impl<'a, 'py> Writer<'a, 'py> {
         if let Ok(text) = text.to_str() {
             write_string(text, &mut self.out);
         } else {
-            self.refused.note(SURROGATES.into());
+            self.unserializable.note(SURROGATES.into());
             write_string(&string_of(text), &mut self.out);
         }
     }
@@ -180,20 +184,20 @@ impl<'a, 'py> Writer<'a, 'py> {
     }
 
     pub(crate) fn write_key(&mut self, key: &Bound<'py, PyAny>) {
-        write_string(&key_of(key, self.refused), &mut self.out);
+        write_string(&key_of(key, self.unserializable), &mut self.out);
     }
 
     /// Begins a container; false if it was written as text, being within itself, too deep
     /// or too large.
     pub(crate) fn enter(&mut self, container: &Bound<'py, PyAny>) -> bool {
         if self.out.len() - self.start > BUDGET {
-            self.refused.note("values that are too large".into());
+            self.unserializable.note("values that are too large".into());
             write_string(&placeholder(container), &mut self.out);
             return false;
         }
         let deep = self.around + self.open.len() >= DEEPEST;
         if deep || self.open.iter().any(|open| open.is(container)) {
-            self.refused
+            self.unserializable
                 .note(format!("containers within themselves or more than {DEEPEST} levels deep"));
             self.write_text_of(container);
             return false;
@@ -212,7 +216,7 @@ impl<'a, 'py> Writer<'a, 'py> {
     }
 
     fn refuse(&mut self, object: &Bound<'py, PyAny>, kind: impl FnOnce() -> String) {
-        self.refused.note(kind());
+        self.unserializable.note(kind());
         self.write_text_of(object);
     }
 

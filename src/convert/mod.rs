@@ -8,12 +8,12 @@
 //! | `json_dataclass` | dataclass instances |
 //! | `json_moment`    | dates, times, UUIDs |
 //! | `rate_limit`     | log lines that repeat, once a minute |
-//! | `refused`        | what JSON cannot hold, told once |
+//! | `unserializable`        | what JSON cannot hold, told once |
 
 pub(crate) mod json_dataclass;
 pub(crate) mod json_moment;
 pub(crate) mod json_value;
 pub(crate) mod rate_limit;
-pub(crate) mod refused;
 pub(crate) mod scalar;
 pub(crate) mod text;
+pub(crate) mod unserializable;

@@ -47,7 +47,7 @@ impl Definition {
 ///
 /// Not `Python::attach`: that one refuses while the interpreter is ending, when finalizers
 /// still call decorated functions.
-pub(crate) fn attached(body: impl FnOnce(Python<'_>) -> *mut ffi::PyObject) -> *mut ffi::PyObject {
+pub(crate) fn enter(body: impl FnOnce(Python<'_>) -> *mut ffi::PyObject) -> *mut ffi::PyObject {
     // SAFETY: the interpreter calls us with its lock held.
     unsafe { Python::attach_unchecked(|py| caught(py, body)) }
 }
@@ -57,8 +57,10 @@ pub(crate) fn attached(body: impl FnOnce(Python<'_>) -> *mut ffi::PyObject) -> *
 ///
 /// What PyO3 does not know it does not rely on: a `Py` that is dropped in here is put aside,
 /// and freed when PyO3 comes to know again. So what is dropped in here is a `Bound`; what
-/// calls code of users, or drops what they gave, is called through [`known`].
-pub(crate) fn held(body: impl FnOnce(Python<'_>) -> *mut ffi::PyObject) -> *mut ffi::PyObject {
+/// calls code of users, or drops what they gave, is called through [`registered`].
+pub(crate) fn enter_unregistered(
+    body: impl FnOnce(Python<'_>) -> *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
     // SAFETY: as above.
     caught(unsafe { Python::assume_attached() }, body)
 }
@@ -74,8 +76,8 @@ fn caught(
     })
 }
 
-/// Runs a step of [`held`] that is not for every call, with PyO3 knowing.
-pub(crate) fn known<R>(_py: Python<'_>, body: impl FnOnce() -> R) -> R {
+/// Runs a step of [`enter_unregistered`] that is not for every call, with PyO3 knowing.
+pub(crate) fn registered<R>(_py: Python<'_>, body: impl FnOnce() -> R) -> R {
     // SAFETY: the token says that the lock is held.
     unsafe { Python::attach_unchecked(|_| body()) }
 }

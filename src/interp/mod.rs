@@ -8,18 +8,18 @@
 //! | `interpreter` | whether this is the main one |
 //! | `monotonic`   | the monotonic clock, for Python code |
 //! | `pool`        | objects of ended calls, to be used again |
-//! | `raised`      | the exception in flight, set aside and put back |
+//! | `exceptions`      | the exception in flight, set aside and put back |
 //! | `stack`       | how much C stack a thread has left |
-//! | `strand`      | who runs: a thread, or one of its greenlets |
+//! | `execution_id`      | who runs: a thread, or one of its greenlets |
 //! | `user_code`   | calls of what users wrote, on threads that the end may take |
 
 pub(crate) mod entry;
+pub(crate) mod exceptions;
+pub(crate) mod execution_id;
 pub(crate) mod garbage;
 pub(crate) mod gil_cell;
 pub(crate) mod interpreter;
 pub(crate) mod monotonic;
 pub(crate) mod pool;
-pub(crate) mod raised;
 pub(crate) mod stack;
-pub(crate) mod strand;
 pub(crate) mod user_code;

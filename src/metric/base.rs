@@ -11,16 +11,16 @@ use pyo3::types::{PyList, PySet};
 use phanos_core::path::Path;
 use phanos_core::record::ERROR_RAISED;
 
+use crate::interp::execution_id::{self, ExecutionId};
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::GilCell;
-use crate::interp::strand::{self, Strand};
-use crate::metric::ambient::{Ambient, Ambients};
-use crate::metric::cell::{Columns, LabelCell, MethodCell, Operation, ValueCell};
-use crate::metric::head::HeadCell;
+use crate::metric::columns::{Columns, Operation, RecordLabels, RecordMethod, RecordValue};
 use crate::metric::lists::{ColumnIndex, Lengths};
+use crate::metric::metadata::MetadataCell;
 use crate::metric::operation::{self, Stored};
+use crate::metric::operation_defaults::{OperationDefaults, ScopedDefaults};
 use crate::metric::record_dict::Template;
-use crate::metric::store::Store;
+use crate::metric::waiting_records::WaitingRecords;
 use crate::tree::call_tree::CallTree;
 use crate::tree::node::Node;
 
@@ -35,18 +35,18 @@ pub(crate) enum PlainLabels {
 
 #[pyclass(name = "MetricStore", module = "phanos._phanos", subclass, frozen, weakref)]
 pub(crate) struct Metric {
-    store: GilCell<Store>,
+    store: GilCell<WaitingRecords>,
     /// Room of a batch that is gone, for the next one.
     spare: GilCell<Option<Columns>>,
-    pub(crate) head: HeadCell,
+    pub(crate) metadata: MetadataCell,
     /// The tree of the profiler that the metric was added to.
     owner: GilCell<Option<Py<CallTree>>>,
-    pub(crate) ambients: Ambients,
+    pub(crate) defaults: ScopedDefaults,
     /// Tells metrics apart in what is logged once; names are used again.
     pub(crate) serial: u64,
 }
 
-impl_traverse!(Metric { owner, head, store, ambients });
+impl_traverse!(Metric { owner, metadata, store, defaults });
 
 impl Metric {
     pub(crate) fn with_columns<R>(
@@ -59,8 +59,8 @@ impl Metric {
             None => Err(body),
         });
         done.unwrap_or_else(|body| {
-            let strand = Strand::current(py);
-            self.store.with(py, |store| body(store.columns(strand)))
+            let execution = ExecutionId::current(py);
+            self.store.with(py, |store| body(store.columns(execution)))
         })
     }
 
@@ -83,9 +83,9 @@ impl Metric {
     pub(crate) fn push(
         &self,
         py: Python<'_>,
-        value: ValueCell,
-        labels: LabelCell,
-        method: MethodCell,
+        value: RecordValue,
+        labels: RecordLabels,
+        method: RecordMethod,
     ) {
         self.change(py, |columns| columns.push(value, labels, method));
     }
@@ -102,11 +102,15 @@ impl Metric {
         self.with_columns(py, |columns| {
             // Made in place: a cell passed in would be copied with the processor waiting for
             // its bytes (20 ns).
-            let value = ValueCell::Number(Operation::Observe, number);
+            let value = RecordValue::Number(Operation::Observe, number);
             match error_raised {
-                None => columns.push(value, LabelCell::None, MethodCell::Path(path)),
+                None => columns.push(value, RecordLabels::None, RecordMethod::Path(path)),
                 Some(raised) => {
-                    columns.push(value, LabelCell::ErrorRaised(raised), MethodCell::Path(path));
+                    columns.push(
+                        value,
+                        RecordLabels::ErrorRaised(raised),
+                        RecordMethod::Path(path),
+                    );
                 }
             }
         });
@@ -155,17 +159,17 @@ impl Metric {
         self.with_columns(py, |columns| columns.len())
     }
 
-    /// Moves the waiting records to this strand alone until [`Self::reclaim`]. They stay
+    /// Moves the waiting records to this execution alone until [`Self::restore`]. They stay
     /// counted as waiting.
-    pub(crate) fn lend(&self, py: Python<'_>) {
-        let strand = Strand::current(py);
-        self.store.with(py, |store| store.lend(strand));
+    pub(crate) fn checkout(&self, py: Python<'_>) {
+        let execution = ExecutionId::current(py);
+        self.store.with(py, |store| store.checkout(execution));
     }
 
-    /// Ends [`Self::lend`]: what the strand left of its rows waits again.
-    pub(crate) fn reclaim(&self, py: Python<'_>) {
-        let strand = Strand::current(py);
-        self.store.with(py, |store| store.reclaim(strand));
+    /// Ends [`Self::checkout`]: what the execution left of its rows waits again.
+    pub(crate) fn restore(&self, py: Python<'_>) {
+        let execution = ExecutionId::current(py);
+        self.store.with(py, |store| store.restore(execution));
     }
 
     /// The waiting records once more: the store must not be open while they are converted.
@@ -178,11 +182,11 @@ impl Metric {
     }
 
     pub(crate) fn name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.head.attribute(py, |head| &head.name)
+        self.metadata.attribute(py, |head| &head.name)
     }
 
     pub(crate) fn label_names(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.head.attribute(py, |head| &head.label_names)
+        self.metadata.attribute(py, |head| &head.label_names)
     }
 }
 
@@ -192,7 +196,7 @@ pub(crate) fn record_dicts<'py>(
     metric: &Metric,
     columns: &Columns,
 ) -> PyResult<Bound<'py, PyList>> {
-    let template = metric.head.template(py)?;
+    let template = metric.metadata.template(py)?;
     let records = PyList::empty(py);
     let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
     for ((value, labels), method) in rows {
@@ -207,11 +211,11 @@ impl Metric {
     #[pyo3(signature = (*_args, **_kwargs))]
     fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
         Self {
-            store: GilCell::new(Store::default()),
+            store: GilCell::new(WaitingRecords::default()),
             spare: GilCell::new(None),
-            head: HeadCell::new(),
+            metadata: MetadataCell::new(),
             owner: GilCell::new(None),
-            ambients: Ambients::new(),
+            defaults: ScopedDefaults::new(),
             serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
         }
     }
@@ -223,37 +227,37 @@ impl Metric {
 
     #[setter(name)]
     fn set_name(&self, py: Python<'_>, name: Py<PyAny>) {
-        self.head.set_attribute(py, name, |head| &mut head.name);
+        self.metadata.set_attribute(py, name, |head| &mut head.name);
     }
 
     #[getter]
     fn get_units(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.head.attribute(py, |head| &head.units)
+        self.metadata.attribute(py, |head| &head.units)
     }
 
     #[setter]
     fn set_units(&self, py: Python<'_>, units: Py<PyAny>) {
-        self.head.set_attribute(py, units, |head| &mut head.units);
+        self.metadata.set_attribute(py, units, |head| &mut head.units);
     }
 
     #[getter]
     fn get_job(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.head.attribute(py, |head| &head.job)
+        self.metadata.attribute(py, |head| &head.job)
     }
 
     #[setter]
     fn set_job(&self, py: Python<'_>, job: Py<PyAny>) {
-        self.head.set_attribute(py, job, |head| &mut head.job);
+        self.metadata.set_attribute(py, job, |head| &mut head.job);
     }
 
     #[getter]
     fn get_metric(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.head.attribute(py, |head| &head.kind)
+        self.metadata.attribute(py, |head| &head.kind)
     }
 
     #[setter]
     fn set_metric(&self, py: Python<'_>, kind: Py<PyAny>) {
-        self.head.set_attribute(py, kind, |head| &mut head.kind);
+        self.metadata.set_attribute(py, kind, |head| &mut head.kind);
     }
 
     #[getter(label_names)]
@@ -267,7 +271,7 @@ impl Metric {
             Ok(names) => names.clone(),
             Err(_) => PySet::new(py, names.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
         };
-        self.head.set_attribute(py, names.into_any().unbind(), |head| &mut head.label_names);
+        self.metadata.set_attribute(py, names.into_any().unbind(), |head| &mut head.label_names);
         Ok(())
     }
 
@@ -281,7 +285,7 @@ impl Metric {
             &slf.getattr(intern!(py, "job"))?,
         )?;
         if !metric.with_columns(py, |columns| columns.is_even()) {
-            operation::complain(
+            operation::log_rate_limited(
                 slf,
                 "incomplete",
                 "values, label_values and method differ in length; only complete records go out",
@@ -325,12 +329,12 @@ impl Metric {
     /// Moves the waiting records to this thread or greenlet alone until `_restore`, so that
     /// it can change one column after the other.
     fn _checkout(&self, py: Python<'_>) {
-        self.lend(py);
+        self.checkout(py);
     }
 
     /// Ends `_checkout`: the records wait again, before those that came in meanwhile.
     fn _restore(&self, py: Python<'_>) {
-        self.reclaim(py);
+        self.restore(py);
     }
 
     /// Lengths of the three columns.
@@ -345,7 +349,7 @@ impl Metric {
 
     /// In a forked child: drops all records, those of threads that are gone included.
     fn _forget_inherited(&self, py: Python<'_>) {
-        let taken = self.store.with(py, |store| store.take_all(strand::thread()));
+        let taken = self.store.with(py, |store| store.take_all(execution_id::current_thread()));
         if let Some(owner) = self.owner.object(py) {
             owner.get().count_waiting(py, 0, taken.iter().map(Columns::len).sum());
         }
@@ -380,12 +384,12 @@ impl Metric {
         method: Option<Py<PyAny>>,
         labels: Option<Py<PyAny>>,
     ) {
-        self.ambients.set(py, Ambient { method, labels });
+        self.defaults.set(py, OperationDefaults { method, labels });
     }
 
     /// Logs an error of `kind` unless one was logged within the last minute.
     fn _log_rate_limited(slf: &Bound<'_, Self>, kind: &str, message: &str) -> PyResult<()> {
-        operation::complain(slf, kind, message)
+        operation::log_rate_limited(slf, kind, message)
     }
 
     /// Makes the profiler of `tree` the owner: whose current node is used and whose records are
@@ -474,7 +478,7 @@ impl Metric {
 
     fn __clear__(&self, py: Python<'_>) {
         drop(self.owner.replace(py, None));
-        drop(self.store.replace(py, Store::default()));
-        self.ambients.clear(py);
+        drop(self.store.replace(py, WaitingRecords::default()));
+        self.defaults.clear(py);
     }
 }

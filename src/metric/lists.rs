@@ -7,7 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::metric::base::Metric;
-use crate::metric::cell::{Columns, LabelCell, MethodCell, ValueCell};
+use crate::metric::columns::{Columns, RecordLabels, RecordMethod, RecordValue};
 use crate::tree::node::Node;
 
 /// Of values, labels and methods.
@@ -77,17 +77,17 @@ impl Metric {
         let items = items.try_iter()?.collect::<PyResult<Vec<_>>>()?;
         match column {
             ColumnIndex::Values => {
-                let cells = items.into_iter().map(ValueCell::from_item).collect();
+                let cells = items.into_iter().map(RecordValue::from_item).collect();
                 drop(self.change(py, |columns| std::mem::replace(&mut columns.values, cells)));
             }
             ColumnIndex::Labels => {
                 let cells =
-                    items.into_iter().map(|item| LabelCell::Object(item.unbind())).collect();
+                    items.into_iter().map(|item| RecordLabels::Object(item.unbind())).collect();
                 drop(self.change(py, |columns| std::mem::replace(&mut columns.labels, cells)));
             }
             ColumnIndex::Methods => {
                 let cells =
-                    items.into_iter().map(|item| MethodCell::Object(item.unbind())).collect();
+                    items.into_iter().map(|item| RecordMethod::Object(item.unbind())).collect();
                 drop(self.change(py, |columns| std::mem::replace(&mut columns.methods, cells)));
             }
         }
@@ -120,12 +120,12 @@ impl Metric {
         let path = method.cast::<Node>().ok().map(|node| node.get().path(py));
         self.with_columns(py, |columns| {
             while columns.labels.len() < columns.values.len() {
-                columns.labels.push(LabelCell::Object(labels.clone().unbind()));
+                columns.labels.push(RecordLabels::Object(labels.clone().unbind()));
             }
             while columns.methods.len() < columns.values.len() {
                 columns.methods.push(match &path {
-                    Some(path) => MethodCell::Path(Rc::clone(path)),
-                    None => MethodCell::Object(method.clone().unbind()),
+                    Some(path) => RecordMethod::Path(Rc::clone(path)),
+                    None => RecordMethod::Object(method.clone().unbind()),
                 });
             }
         });

@@ -3,19 +3,19 @@
 //! | module        | concept |
 //! |---------------|---------|
 //! | `base`        | the base class of the metric classes |
-//! | `store`       | waiting records, shared or lent to one strand |
-//! | `head`        | the attributes that every record repeats |
+//! | `waiting_records`       | waiting records, shared or lent to one execution |
+//! | `metadata`        | the attributes that every record repeats |
 //! | `lists`       | the columns as the lists that users see and edit |
-//! | `ambient`     | what `store_operation` lends to the operations called from it |
+//! | `operation_defaults`     | what `store_operation` lends to the operations called from it |
 //! | `operation`   | which values and labels an operation takes |
-//! | `cell`        | what columns hold, and its conversions |
+//! | `columns`        | what columns hold, and its conversions |
 //! | `record_dict` | records as dicts |
 
-pub(crate) mod ambient;
 pub(crate) mod base;
-pub(crate) mod cell;
-pub(crate) mod head;
+pub(crate) mod columns;
 pub(crate) mod lists;
+pub(crate) mod metadata;
 pub(crate) mod operation;
+pub(crate) mod operation_defaults;
 pub(crate) mod record_dict;
-pub(crate) mod store;
+pub(crate) mod waiting_records;

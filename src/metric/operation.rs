@@ -10,17 +10,21 @@ use phanos_core::record::ERROR_RAISED;
 
 use crate::convert::rate_limit::if_due;
 use crate::convert::text::{class_name, text_of};
-use crate::interp::raised;
+use crate::interp::exceptions;
 use crate::interp::user_code;
 use crate::metric::base::Metric;
-use crate::metric::cell::{LabelCell, MethodCell, Operation, ValueCell};
+use crate::metric::columns::{Operation, RecordLabels, RecordMethod, RecordValue};
 use crate::tree::call_tree::CallTree;
 use crate::tree::node::Node;
 
 /// Logs an error about `metric` unless one of this `kind` was logged within a minute.
 ///
 /// Errors: only what must not be swallowed, such as `KeyboardInterrupt`.
-pub(crate) fn complain(metric: &Bound<'_, Metric>, kind: &str, message: &str) -> PyResult<()> {
+pub(crate) fn log_rate_limited(
+    metric: &Bound<'_, Metric>,
+    kind: &str,
+    message: &str,
+) -> PyResult<()> {
     let py = metric.py();
     let name = metric.getattr(intern!(py, "name")).map(|name| text_of(&name)).unwrap_or_default();
     let kind = format!("{}|{kind}", metric.get().serial);
@@ -31,7 +35,7 @@ pub(crate) fn complain(metric: &Bound<'_, Metric>, kind: &str, message: &str) ->
     };
     let line = PyString::new(py, &line);
     let told = user_code::call_method(metric, intern!(py, "error"), &[intern!(py, "%s"), &line]);
-    raised::swallow(py, told)?;
+    exceptions::swallow(py, told)?;
     Ok(())
 }
 
@@ -58,7 +62,7 @@ fn accepted(
     metric: &Bound<'_, Metric>,
     stored: Stored,
     value: &Bound<'_, PyAny>,
-) -> PyResult<Result<ValueCell, String>> {
+) -> PyResult<Result<RecordValue, String>> {
     let py = metric.py();
     let expected = |what: &str| {
         let shown = value.repr().map_or_else(|_| "a value".to_owned(), |text| text.to_string());
@@ -88,14 +92,14 @@ fn accepted(
             if matches!(operation, Operation::Inc | Operation::Dec) && number < 0.0 {
                 return Ok(Err(expected("real numbers >= 0")));
             }
-            Ok(Ok(ValueCell::Number(operation, number)))
+            Ok(Ok(RecordValue::Number(operation, number)))
         }
     }
 }
 
-fn pair(py: Python<'_>, operation: &str, value: Bound<'_, PyAny>) -> PyResult<ValueCell> {
+fn pair(py: Python<'_>, operation: &str, value: Bound<'_, PyAny>) -> PyResult<RecordValue> {
     let operation = PyString::intern(py, operation).into_any();
-    Ok(ValueCell::Object(PyTuple::new(py, [operation, value])?.into_any().unbind()))
+    Ok(RecordValue::Object(PyTuple::new(py, [operation, value])?.into_any().unbind()))
 }
 
 /// The value as a float, if it is a real number at all.
@@ -123,7 +127,7 @@ pub(crate) fn label_cell(
     metric: &Bound<'_, Metric>,
     labels: Option<Bound<'_, PyAny>>,
     operation: &str,
-) -> PyResult<Option<LabelCell>> {
+) -> PyResult<Option<RecordLabels>> {
     let py = metric.py();
     let names = metric.getattr(intern!(py, "label_names"))?;
     let names = match names.cast_into::<PySet>() {
@@ -144,7 +148,7 @@ pub(crate) fn label_cell(
                 let class = other.into_inner().get_type();
                 let message =
                     format!("operation '{operation}' expects label_values as a dict, got {class}");
-                complain(metric, "label_values type", &message)?;
+                log_rate_limited(metric, "label_values type", &message)?;
                 return Ok(None);
             }
         },
@@ -175,15 +179,15 @@ pub(crate) fn label_cell(
         mismatch(metric, operation, &names, None, wants_error)?;
         return Ok(None);
     }
-    let raised = wants_error.then(|| raised::in_flight(py));
+    let raised = wants_error.then(|| exceptions::in_flight(py));
     Ok(Some(match (given, raised) {
-        (None, None) => LabelCell::None,
-        (None, Some(raised)) => LabelCell::ErrorRaised(raised),
+        (None, None) => RecordLabels::None,
+        (None, Some(raised)) => RecordLabels::ErrorRaised(raised),
         (Some(labels), raised) => {
             if let Some(raised) = raised {
                 labels.set_item(error_raised, PyBool::new(py, raised))?;
             }
-            LabelCell::Object(labels.into_any().unbind())
+            RecordLabels::Object(labels.into_any().unbind())
         }
     }))
 }
@@ -211,7 +215,7 @@ fn mismatch(
         Ok(()) => "label names must be strings".to_owned(),
     };
     let message = format!("operation '{operation}': {why}");
-    complain(metric, &format!("labels of {operation}"), &message)
+    log_rate_limited(metric, &format!("labels of {operation}"), &message)
 }
 
 /// The node an operation without one belongs to: the current one of the profiler that the
@@ -242,7 +246,7 @@ pub(crate) fn store(
 ) -> PyResult<()> {
     let py = metric.py();
     let operation = stored.name();
-    let ambient = metric.get().ambients.current(py);
+    let defaults = metric.get().defaults.current(py);
     let (node, labels) = match node {
         Some(node) if node.is_none() => (None, labels),
         Some(node) => match node.cast_into::<Node>() {
@@ -257,20 +261,20 @@ pub(crate) fn store(
         },
         None => (None, labels),
     };
-    let labels = labels.or_else(|| ambient.labels.map(|labels| labels.into_bound(py)));
+    let labels = labels.or_else(|| defaults.labels.map(|labels| labels.into_bound(py)));
     let Some(labels) = label_cell(metric, labels, operation)? else {
         return Ok(());
     };
     let value = match accepted(metric, stored, value)? {
         Ok(value) => value,
         Err(why) => {
-            return complain(metric, &format!("value of {operation}"), &why);
+            return log_rate_limited(metric, &format!("value of {operation}"), &why);
         }
     };
-    let method = match (node, ambient.method) {
-        (Some(node), _) => MethodCell::Path(node.get().path(py)),
-        (None, Some(method)) => MethodCell::Object(method),
-        (None, None) => MethodCell::Path(current_node(metric)?.get().path(py)),
+    let method = match (node, defaults.method) {
+        (Some(node), _) => RecordMethod::Path(node.get().path(py)),
+        (None, Some(method)) => RecordMethod::Object(method),
+        (None, None) => RecordMethod::Path(current_node(metric)?.get().path(py)),
     };
     metric.get().push(py, value, labels, method);
     Ok(())

@@ -7,7 +7,7 @@ use pyo3::types::{PyDict, PyString};
 use phanos_core::path::item_of;
 
 use crate::convert::text::text_of;
-use crate::metric::cell::{LabelCell, MethodCell, ValueCell};
+use crate::metric::columns::{RecordLabels, RecordMethod, RecordValue};
 use crate::tree::path_strings;
 
 /// What every record of a metric repeats, in a dict of all keys.
@@ -36,18 +36,18 @@ impl<'py> Template<'py> {
 
     pub(crate) fn record(
         &self,
-        value: &ValueCell,
-        labels: &LabelCell,
-        method: &MethodCell,
+        value: &RecordValue,
+        labels: &RecordLabels,
+        method: &RecordMethod,
     ) -> PyResult<Bound<'py, PyDict>> {
         let py = self.0.py();
         let record = self.0.copy()?;
         let (item, method) = match method {
-            MethodCell::Path(path) => {
+            RecordMethod::Path(path) => {
                 let (item, method) = path_strings::of(py, path);
                 (item, method.into_any())
             }
-            MethodCell::Object(object) => {
+            RecordMethod::Object(object) => {
                 let text = text_of(object.bind(py));
                 (PyString::new(py, item_of(&text)), object.bind(py).clone())
             }

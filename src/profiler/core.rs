@@ -10,14 +10,14 @@ use pyo3::types::PyString;
 use phanos_core::clock;
 use phanos_core::path::Path;
 
+use crate::interp::execution_id;
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::{GilCell, GilValue};
-use crate::interp::strand;
 use crate::metric::base::Metric;
+use crate::profiler::function_info::FunctionInfo;
 use crate::profiler::handover::{self, Outcome};
 use crate::profiler::plan::{MetricEntry, Plan};
 use crate::profiler::report;
-use crate::profiler::site::Site;
 use crate::tree::call_tree::CallTree;
 use crate::tree::node::Node;
 
@@ -55,7 +55,7 @@ impl ProfilerCore {
     ///
     /// Threads alone do not tell: greenlets share one. Each has its own line of nodes.
     pub(crate) fn is_handing_over(&self, py: Python<'_>, node: &Bound<'_, Node>) -> bool {
-        let thread = strand::thread();
+        let thread = execution_id::current_thread();
         let here: Vec<usize> = self.handing_over.with(py, |under_way| {
             under_way.iter().filter(|one| one.thread == thread).map(|one| one.node).collect()
         });
@@ -76,7 +76,7 @@ impl ProfilerCore {
         node: &Bound<'_, Node>,
         body: impl FnOnce() -> R,
     ) -> R {
-        let this = HandOver { thread: strand::thread(), node: node.as_ptr().addr() };
+        let this = HandOver { thread: execution_id::current_thread(), node: node.as_ptr().addr() };
         self.handing_over.with(py, |under_way| under_way.push(this));
         let result = body();
         self.handing_over.with(py, |under_way| {
@@ -88,13 +88,13 @@ impl ProfilerCore {
         result
     }
 
-    /// The path of a call of `site` under `caller`.
-    pub(crate) fn path(&self, py: Python<'_>, site: &Site, caller: &Rc<Path>) -> Rc<Path> {
+    /// The path of a call of `function_info` under `caller`.
+    pub(crate) fn path(&self, py: Python<'_>, info: &FunctionInfo, caller: &Rc<Path>) -> Rc<Path> {
         let paths = &self.tree.get().paths;
         if caller.is_empty() {
-            site.root_path(py, paths)
+            info.root_path(py, paths)
         } else {
-            site.path_under(py, caller, paths)
+            info.path_under(py, caller, paths)
         }
     }
 }
@@ -216,7 +216,7 @@ impl ProfilerCore {
 
     /// In a forked child: hand-overs of threads that are gone.
     fn forget_inherited(&self, py: Python<'_>) {
-        let thread = strand::thread();
+        let thread = execution_id::current_thread();
         self.handing_over.with(py, |under_way| under_way.retain(|one| one.thread == thread));
     }
 

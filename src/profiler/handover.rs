@@ -6,12 +6,12 @@ use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
 
 use phanos_core::lines::Lines;
 
-use crate::convert::refused::Refused;
 use crate::convert::text::{class_name, text_of};
+use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::user_code;
 use crate::metric::base::{Metric, record_dicts};
-use crate::metric::cell::{Columns, add_line, dict_to_text};
-use crate::metric::operation::complain;
+use crate::metric::columns::{Columns, add_line, dict_to_text};
+use crate::metric::operation::log_rate_limited;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::plan::{HandlerEntry, HandlerKind, MetricEntry, Plan};
 use crate::profiler::report::failure;
@@ -23,7 +23,7 @@ const DEBUG: u8 = 10;
 
 /// What is left to do after a hand-over.
 ///
-/// Passed on in a box, or not at all: by value its eight words would be copied three times
+/// VectorcallArgs on in a box, or not at all: by value its eight words would be copied three times
 /// per call, for nothing nearly always (15 ns).
 #[derive(Default)]
 pub(crate) struct Outcome<'py> {
@@ -111,7 +111,7 @@ fn limit(py: Python<'_>, core: &ProfilerCore, plan: &Plan, outcome: &mut Outcome
         let report = plan.profiler.bind(py);
         let dropped = PyInt::new(py, dropped);
         let reported = user_code::call_method(report, intern!(py, "_report_dropped"), &[&dropped]);
-        note(outcome, crate::interp::raised::swallow(py, reported).err());
+        note(outcome, crate::interp::exceptions::swallow(py, reported).err());
     }
 }
 
@@ -135,7 +135,7 @@ fn take<'a, 'py>(
     } else {
         let columns = metric.take(py);
         if !columns.is_even() {
-            let told = complain(
+            let told = log_rate_limited(
                 entry.metric.bind(py),
                 "incomplete",
                 "values, label_values and method differ in length; only complete records go out",
@@ -160,7 +160,7 @@ fn overridden_rows<'py>(
     let metric = entry.metric.get();
     let bound = entry.metric.bind(py);
     let name = text_of(name);
-    metric.lend(py);
+    metric.checkout(py);
     let given = user_code::call_method(bound, intern!(py, "to_records"), &[]);
     let rows = match given.and_then(|given| listed(bound, &given)) {
         Ok(Some(records)) => (!records.is_empty()).then_some(Rows::Dicts(records)),
@@ -178,7 +178,7 @@ fn overridden_rows<'py>(
         drop(metric.take(py));
     }
     // A cleanup that keeps records keeps them.
-    metric.reclaim(py);
+    metric.restore(py);
     rows
 }
 
@@ -212,7 +212,7 @@ fn listed<'py>(
                  its records go out as they are stored",
                 class_name(given)
             );
-            complain(metric, "to_records", &message)?;
+            log_rate_limited(metric, "to_records", &message)?;
             Ok(None)
         }
     }
@@ -268,10 +268,10 @@ fn deliver<'py>(
         user_code::call_method(handler, intern!(py, "_enqueue"), &[&records, &batch.name])?;
         return Ok(());
     };
-    let mut refused = Refused::default();
-    let taken = delivery.push_columns(py, batch.metric.get(), columns, &mut refused)?;
-    if !refused.is_empty() {
-        refused.log(py, Some(&handler.getattr(intern!(py, "logger"))?))?;
+    let mut unserializable = UnserializableKinds::default();
+    let taken = delivery.push_columns(py, batch.metric.get(), columns, &mut unserializable)?;
+    if !unserializable.is_empty() {
+        unserializable.log(py, Some(&handler.getattr(intern!(py, "logger"))?))?;
     }
     if taken.raised {
         let logger = handler.getattr(intern!(py, "logger"))?;
@@ -318,7 +318,8 @@ impl<'py> Taken<'_, 'py> {
         let mut text = match &self.rows {
             Rows::Columns(columns) => {
                 // Text can hold everything.
-                let metric = self.metric.get().head.written(py, &mut Refused::default())?;
+                let metric =
+                    self.metric.get().metadata.written(py, &mut UnserializableKinds::default())?;
                 let mut lines = Lines::new(&metric, columns.len());
                 let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
                 for ((value, labels), method) in rows {

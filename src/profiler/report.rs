@@ -5,7 +5,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
-use crate::interp::raised::swallow;
+use crate::interp::exceptions::swallow;
 use crate::interp::user_code;
 use crate::profiler::plan::Plan;
 

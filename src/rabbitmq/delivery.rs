@@ -11,22 +11,22 @@ use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use phanos_delivery::runtime::{Passing, passing, wait_for_end};
+use phanos_delivery::runtime::{SharedRuntime, shared_runtime, wait_for_shutdown};
 use phanos_delivery::{
-    Failure, Level, Probe, Reason, Secret, Sender, Settings, SpoolSettings, TcpOptions, Tls,
-    TlsFiles, exit, fork::Ours,
+    AmqpSettings, DropReason, LogLevel, Probe, Secret, Sender, Settings, SpoolSettings, TcpOptions,
+    Tls, TlsFiles, exit, fork::ProcessLocal,
 };
 
-use crate::convert::refused::Refused;
+use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::gil_cell::GilCell;
 use crate::metric::base::Metric;
-use crate::metric::cell::Columns;
-use crate::rabbitmq::answer::{Answer, ProbeAnswer};
-use crate::rabbitmq::outgoing::{self, Taken};
+use crate::metric::columns::Columns;
+use crate::rabbitmq::enqueue::{self, Taken};
+use crate::rabbitmq::pending_result::{PendingProbe, PendingResult};
 
 /// The runtime of all deliveries, there while any of them is at work. Not the one of awaited
 /// futures, whose tasks may wait for the interpreter: nothing that delivers ever does.
-static RUNTIME: GilCell<Passing> = GilCell::new(None);
+static RUNTIME: GilCell<SharedRuntime> = GilCell::new(None);
 
 /// Set at the end of the interpreter: nothing is started any more.
 static ENDED: AtomicBool = AtomicBool::new(false);
@@ -41,12 +41,12 @@ struct Working {
 #[pyclass(module = "phanos._phanos", frozen)]
 pub(crate) struct Delivery {
     settings: Settings,
-    working: GilCell<Ours<Working>>,
+    working: GilCell<ProcessLocal<Working>>,
 }
 
 impl Working {
-    fn new(sender: Arc<Sender>) -> Ours<Self> {
-        Ours::new(Self { sender, started: Cell::new(false) })
+    fn new(sender: Arc<Sender>) -> ProcessLocal<Self> {
+        ProcessLocal::new(Self { sender, started: Cell::new(false) })
     }
 }
 
@@ -82,7 +82,7 @@ impl Delivery {
     fn start_or_give_up(&self, py: Python<'_>, sender: &Sender) -> PyResult<()> {
         match self.started(py) {
             Err(_) if ENDED.load(Ordering::Relaxed) => {
-                sender.give_up_late();
+                sender.drop_late_records();
                 Ok(())
             }
             started => started.map(drop),
@@ -95,15 +95,15 @@ impl Delivery {
         py: Python<'_>,
         metric: &Metric,
         columns: &Columns,
-        refused: &mut Refused,
+        unserializable: &mut UnserializableKinds,
     ) -> PyResult<Taken> {
-        let plain = outgoing::are_plain(columns);
+        let plain = enqueue::are_plain(columns);
         if plain && let Some(taken) = self.push_at_once(py, metric, columns) {
             return Ok(taken);
         }
-        let head = metric.head.written(py, refused)?;
+        let head = metric.metadata.written(py, unserializable)?;
         let sender = self.sender(py);
-        let taken = outgoing::push_converted(py, &sender, &head, columns, refused);
+        let taken = enqueue::push_converted(py, &sender, &head, columns, unserializable);
         self.start_or_give_up(py, &sender)?;
         Ok(taken)
     }
@@ -111,10 +111,10 @@ impl Delivery {
     /// The same for rows that need no conversion, once everything is at work: without the
     /// counts that shared things take (40 ns).
     fn push_at_once(&self, py: Python<'_>, metric: &Metric, columns: &Columns) -> Option<Taken> {
-        metric.head.with_written(py, |head| {
+        metric.metadata.with_written(py, |head| {
             self.working.with(py, |working| {
                 let ready = working.get().filter(|working| working.started.get())?;
-                Some(outgoing::push_plain(&ready.sender, head, columns))
+                Some(enqueue::push_plain(&ready.sender, head, columns))
             })
         })?
     }
@@ -126,7 +126,7 @@ fn start(py: Python<'_>, sender: &Sender) -> PyResult<()> {
         if ENDED.load(Ordering::Relaxed) {
             return Err(std::io::Error::other("the interpreter is ending"));
         }
-        RUNTIME.with(py, passing).map(|used| (used.handle.clone(), used))
+        RUNTIME.with(py, shared_runtime).map(|used| (used.handle.clone(), used))
     });
     started.map_err(|error| {
         PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
@@ -181,11 +181,11 @@ impl Delivery {
         let tls = tls.transpose().map_err(|error| {
             PyValueError::new_err(format!("ssl_options cannot be honoured: {error}"))
         })?;
-        let adopt_every = seconds("spool_adopt_s", settings.spool_adopt_s)?;
+        let adopt_interval = seconds("spool_adopt_s", settings.spool_adopt_s)?;
         let spool = settings.spool_directory.map(|directory| SpoolSettings {
             directory,
             max_bytes: settings.spool_bytes,
-            adopt_every,
+            adopt_interval,
         });
         let tcp = |name| settings.tcp_options.get(name).copied();
         let tcp_duration = |name, unit: fn(u64) -> Duration| tcp(name).map(|n| unit(n.into()));
@@ -195,7 +195,8 @@ impl Delivery {
             keep_interval: tcp_duration("TCP_KEEPINTVL", Duration::from_secs),
             keep_count: tcp("TCP_KEEPCNT"),
         };
-        let settings = Settings {
+        let stack_timeout = seconds("stack_timeout", settings.stack_timeout)?;
+        let connector = AmqpSettings {
             host: settings.host,
             port: settings.port,
             user: settings.user,
@@ -203,18 +204,22 @@ impl Delivery {
             virtual_host: settings.virtual_host,
             exchange: settings.exchange_name,
             exchange_type: settings.exchange_type,
-            heartbeat: settings.heartbeat,
-            blocked_timeout: seconds("timeout", settings.blocked_connection_timeout)?,
-            attempts: settings.connection_attempts,
-            retry_delay: seconds("retry_delay", settings.retry_delay)?,
+            heartbeat_s: settings.heartbeat,
             socket_timeout: seconds("socket_timeout", settings.socket_timeout)?,
-            stack_timeout: seconds("stack_timeout", settings.stack_timeout)?,
+            stack_timeout,
             channel_max: settings.channel_max,
             frame_max: settings.frame_max,
             locale: settings.locale,
             client_properties: settings.client_properties.into_iter().collect(),
             tcp,
             tls,
+        };
+        let settings = Settings {
+            connector: Arc::new(connector),
+            blocked_timeout: seconds("timeout", settings.blocked_connection_timeout)?,
+            answer_timeout: stack_timeout,
+            attempts: settings.connection_attempts,
+            retry_delay: seconds("retry_delay", settings.retry_delay)?,
             buffer_bytes: settings.buffer_bytes,
             spool,
         };
@@ -223,10 +228,10 @@ impl Delivery {
     }
 
     /// Tries the connection out, on threads that are gone afterwards.
-    fn probe(&self, py: Python<'_>) -> PyResult<ProbeAnswer> {
+    fn probe(&self, py: Python<'_>) -> PyResult<PendingProbe> {
         let settings = self.settings.clone();
         let probe = py.detach(|| Probe::start(settings));
-        probe.map(ProbeAnswer::new).map_err(|error| {
+        probe.map(PendingProbe::new).map_err(|error| {
             PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
         })
     }
@@ -240,10 +245,10 @@ impl Delivery {
         logger: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let sender = self.sender(py);
-        let mut refused = Refused::default();
-        outgoing::push_dicts(&sender, name, records, &mut refused)?;
+        let mut unserializable = UnserializableKinds::default();
+        enqueue::push_dicts(&sender, name, records, &mut unserializable)?;
         self.start_or_give_up(py, &sender)?;
-        refused.log(py, Some(logger))
+        unserializable.log(py, Some(logger))
     }
 
     /// Sends the records as one message. `unsent_s`: how long they may wait for a
@@ -255,40 +260,41 @@ impl Delivery {
         logger: &Bound<'_, PyAny>,
         unsent_s: f64,
         sent_s: f64,
-    ) -> PyResult<Answer> {
-        let mut refused = Refused::default();
-        let message = outgoing::Message::of_dicts(records, &mut refused)?;
-        refused.log(py, Some(logger))?;
+    ) -> PyResult<PendingResult> {
+        let mut unserializable = UnserializableKinds::default();
+        let message = enqueue::Message::of_dicts(records, &mut unserializable)?;
+        unserializable.log(py, Some(logger))?;
         let sender = self.started(py)?;
         let now = Instant::now();
         let unsent = now + seconds("unsent_s", unsent_s)?;
         let sent = now + seconds("sent_s", sent_s)?;
         let answer =
             sender.publish(&message.routing_key, message.records, message.body, unsent, sent);
-        Ok(Answer::new(answer))
+        Ok(PendingResult::new(answer))
     }
 
-    /// Starts the network side, if it is not at work.
-    fn start(&self, py: Python<'_>) -> PyResult<()> {
-        self.started(py).map(drop)
+    /// Starts the network side, if it is not at work; the result is True when it is connected, and
+    /// False when an attempt to connect has failed.
+    fn connect(&self, py: Python<'_>) -> PyResult<PendingResult> {
+        Ok(PendingResult::new(self.started(py)?.connected()))
     }
 
     /// The answer is True when nothing handed over so far waits any longer.
-    fn flush(&self, py: Python<'_>) -> PyResult<Answer> {
+    fn flush(&self, py: Python<'_>) -> PyResult<PendingResult> {
         let sender = self.sender(py);
         if !sender.is_started() && sender.is_buffer_empty() {
-            return Ok(Answer::given(true));
+            return Ok(PendingResult::known(true));
         }
         start(py, &sender)?;
-        Ok(Answer::new(sender.flush()))
+        Ok(PendingResult::new(sender.flush()))
     }
 
     /// Ends the network side; the answer comes when that is done.
-    fn stop(&self, py: Python<'_>) -> Answer {
+    fn stop(&self, py: Python<'_>) -> PendingResult {
         self.note_started(py, false);
         self.sender(py)
             .stop()
-            .map_or_else(|| Answer::given(true), |answer| Answer::new(Some(answer)))
+            .map_or_else(|| PendingResult::known(true), |answer| PendingResult::new(Some(answer)))
     }
 
     /// What became of the records.
@@ -296,7 +302,7 @@ impl Delivery {
         let stats = self.sender(py).stats();
         let dropped = PyDict::new(py);
         for (reason, records) in stats.dropped {
-            dropped.set_item(Reason::name(reason), records)?;
+            dropped.set_item(DropReason::name(reason), records)?;
         }
         let dict = PyDict::new(py);
         dict.set_item("state", stats.state.name())?;
@@ -306,7 +312,7 @@ impl Delivery {
         dict.set_item("messages", stats.messages)?;
         dict.set_item("returned", stats.returned)?;
         dict.set_item("retried", stats.retried)?;
-        dict.set_item("nacked", stats.nacked)?;
+        dict.set_item("nacked", stats.rejected)?;
         dict.set_item("adopted", stats.adopted)?;
         dict.set_item("spooled", stats.spooled)?;
         dict.set_item("dropped", dropped)?;
@@ -324,18 +330,12 @@ impl Delivery {
     /// Lines to log: `(level of logging, text)`.
     fn take_notices(&self, py: Python<'_>) -> Vec<(u8, String)> {
         let level = |level| match level {
-            Level::Info => 20,
-            Level::Warning => 30,
-            Level::Error => 40,
+            LogLevel::Info => 20,
+            LogLevel::Warning => 30,
         };
-        let notices = self.sender(py).take_notices();
+        let notices = self.sender(py).take_log_lines();
         notices.into_iter().map(|notice| (level(notice.level), notice.text)).collect()
     }
-}
-
-/// What a probe failed with, for Python: whether the broker itself said no, and the text.
-pub(crate) fn told(failure: Failure) -> (bool, String) {
-    (matches!(failure, Failure::Refused(_)), failure.to_string())
 }
 
 /// From now on no delivery is started: records that come for one are given up and counted.
@@ -350,6 +350,6 @@ pub(crate) fn refuse_deliveries() {
 pub(crate) fn end_deliveries(py: Python<'_>, timeout_s: f64) {
     let runtime = RUNTIME.replace(py, None);
     let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
-    py.detach(|| wait_for_end(runtime, patience));
-    exit::seen_to();
+    py.detach(|| wait_for_shutdown(runtime, patience));
+    exit::mark_delivered();
 }

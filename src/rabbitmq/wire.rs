@@ -3,9 +3,9 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::convert::refused::Refused;
+use crate::convert::unserializable::UnserializableKinds;
 use crate::metric::base::Metric;
-use crate::rabbitmq::outgoing::{body_of_columns, body_of_dicts};
+use crate::rabbitmq::enqueue::{body_of_columns, body_of_dicts};
 
 /// The wire form of records that are dicts; keys stay in the order of each dict. What JSON
 /// cannot hold is told to `logger`.
@@ -18,9 +18,9 @@ pub(crate) fn records_to_json<'py>(
     logger: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let py = records.py();
-    let mut refused = Refused::default();
-    let (_, body) = body_of_dicts(records, &mut refused)?;
-    refused.log(py, logger)?;
+    let mut unserializable = UnserializableKinds::default();
+    let (_, body) = body_of_dicts(records, &mut unserializable)?;
+    unserializable.log(py, logger)?;
     Ok(PyBytes::new(py, &body))
 }
 
@@ -30,9 +30,9 @@ pub(crate) fn records_to_json<'py>(
 pub(crate) fn waiting_to_json<'py>(metric: &Bound<'py, Metric>) -> PyResult<Bound<'py, PyBytes>> {
     let py = metric.py();
     let columns = metric.get().copied(py);
-    let mut refused = Refused::default();
-    let head = metric.get().head.written(py, &mut refused)?;
-    let body = body_of_columns(py, &head, &columns, &mut refused);
-    refused.log(py, Some(metric.as_any()))?;
+    let mut unserializable = UnserializableKinds::default();
+    let head = metric.get().metadata.written(py, &mut unserializable)?;
+    let body = body_of_columns(py, &head, &columns, &mut unserializable);
+    unserializable.log(py, Some(metric.as_any()))?;
     Ok(PyBytes::new(py, &body))
 }

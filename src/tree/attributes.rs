@@ -1,6 +1,6 @@
 //! Attributes that users set on nodes and contexts.
 //!
-//! Kept in a dict made for the first of them: a `dict` slot would cost every call 40 ns on
+//! StoredArgs in a dict made for the first of them: a `dict` slot would cost every call 40 ns on
 //! CPython 3.11 and 3.12, which fill it at once.
 
 #![allow(unsafe_code)]

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 
 use phanos_core::path::PathCache;
 
-use crate::interp::entry::known;
+use crate::interp::entry::registered;
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::{GilCell, GilValue};
 use crate::tree::current::{ContextToken, CurrentNode};
@@ -109,7 +109,7 @@ impl CallTree {
     #[inline]
     pub(crate) fn leave(&self, node: &Bound<'_, Node>, token: &ContextToken) {
         if !self.current.leave(node, token) {
-            known(node.py(), || self.leave_elsewhere(node));
+            registered(node.py(), || self.leave_elsewhere(node));
         }
     }
 

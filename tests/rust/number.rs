@@ -1,11 +1,12 @@
 //! Numbers as text.
 
-use phanos_core::number::{milliseconds, write_python};
+use phanos_core::number::milliseconds;
+use phanos_core::value::Value;
 use proptest::prelude::*;
 
 fn python(number: f64) -> String {
     let mut out = String::new();
-    write_python(number, &mut out);
+    Value::Float(number).write_text(&mut out);
     out
 }
 

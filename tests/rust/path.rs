@@ -21,7 +21,6 @@ fn the_text_joins_names_with_dots() {
     let leaf = root.child(name("load")).child(name("query"));
     assert_eq!(leaf.text(), "A:root.load.query");
     assert_eq!(leaf.to_string(), "A:root.load.query");
-    assert_eq!(&**leaf.name(), "query");
 }
 
 #[test]
@@ -55,7 +54,7 @@ fn the_cache_gives_the_same_path_for_the_same_parent_and_name() {
     let elsewhere = child(&mut cache, &other_root, "leaf");
     assert!(!Rc::ptr_eq(&first, &elsewhere));
     assert_eq!(elsewhere.text(), "B:root.leaf");
-    assert_eq!(cache.len(), 4);
+    assert!(Rc::ptr_eq(&elsewhere, &child(&mut cache, &other_root, "leaf")));
 }
 
 #[test]
@@ -75,7 +74,8 @@ fn a_full_cache_starts_anew_and_old_paths_stay_what_they_were() {
     let root = cache.root(&name("A:root"));
     let kept: Vec<_> =
         (0..1000).map(|index| child(&mut cache, &root, &format!("leaf{index}"))).collect();
-    assert!(cache.len() <= 10, "{} paths cached", cache.len());
+    let cached = kept.iter().filter(|path| Rc::strong_count(path) > 1).count();
+    assert!((1..=10).contains(&cached), "{cached} paths cached");
     for (index, path) in kept.iter().enumerate() {
         assert_eq!(path.text(), format!("A:root.leaf{index}"));
     }

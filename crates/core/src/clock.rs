@@ -1,8 +1,8 @@
 //! The clock that calls are timed with.
 //!
-//! The processor's time stamp counter where it is steady, the system's monotonic clock
-//! elsewhere: quanta finds out, and takes half a millisecond to calibrate when it is first
-//! asked. Two readings cost 16 ns, those of `Instant` 42.
+//! It reads the processor's time stamp counter where that is steady, and the system's monotonic
+//! clock elsewhere: quanta decides, and takes half a millisecond to calibrate when it is first
+//! read. Two readings cost 16 ns; those of `Instant` cost 42.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use quanta::Clock;
 
 static CLOCK: LazyLock<Clock> = LazyLock::new(Clock::new);
 
-/// A moment, for [`Start::elapsed_ns`] alone.
+/// The moment at which something began; good for [`Start::elapsed_ns`] alone.
 #[derive(Clone, Copy, Default)]
 pub struct Start(u64);
 
@@ -26,7 +26,7 @@ impl Start {
     }
 }
 
-/// Calibrates, so that no call has to.
+/// Calibrates the clock, so that no profiled call has to wait for it.
 pub fn prepare() {
     LazyLock::force(&CLOCK);
 }

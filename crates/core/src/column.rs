@@ -4,7 +4,7 @@
 //! `method`) and may append to, clear or assign each on its own. Columns that no longer
 //! match are cut to the rows that are complete.
 
-/// The waiting records of one metric; the binding layer chooses what a cell holds.
+/// The waiting records of one metric; the extension chooses what a cell holds.
 #[derive(Debug)]
 pub struct Columns<V, L, M> {
     pub values: Vec<V>,
@@ -18,8 +18,8 @@ impl<V, L, M> Default for Columns<V, L, M> {
     }
 }
 
-/// Rows for which room is kept when a batch is taken.
-const KEPT_ROOM: usize = 128;
+/// The largest capacity, in rows, that columns keep from one batch to the next.
+const KEPT_ROWS: usize = 128;
 
 impl<V, L, M> Columns<V, L, M> {
     // Passed by value, cells are written to memory in parts and read back whole, which the
@@ -32,7 +32,7 @@ impl<V, L, M> Columns<V, L, M> {
         self.methods.push(method);
     }
 
-    /// Records waiting: values, whether or not the other columns keep up.
+    /// The number of waiting values, even if the other columns are shorter or longer.
     pub fn len(&self) -> usize {
         self.values.len()
     }
@@ -42,7 +42,7 @@ impl<V, L, M> Columns<V, L, M> {
         self.values.is_empty() && self.labels.is_empty() && self.methods.is_empty()
     }
 
-    /// Rows present in all three columns.
+    /// The number of rows that are present in all three columns.
     pub fn complete(&self) -> usize {
         self.values.len().min(self.labels.len()).min(self.methods.len())
     }
@@ -52,32 +52,32 @@ impl<V, L, M> Columns<V, L, M> {
         self.values.len() == self.labels.len() && self.values.len() == self.methods.len()
     }
 
-    /// Takes everything, leaving `spare`, which is empty, or else empty columns with room for
-    /// as much again: the next batch is likely to be as large, and growing step by step would
-    /// copy it six times.
+    /// Takes all rows. What stays is `spare`, which must be empty, or else new columns with a
+    /// capacity for as many rows: the next batch is likely to be as large, and growing step by
+    /// step would copy it six times.
     #[must_use]
     pub fn take(&mut self, spare: Option<Self>) -> Self {
         let empty = spare.unwrap_or_else(|| {
-            let room = self.values.len().min(KEPT_ROOM);
+            let capacity = self.values.len().min(KEPT_ROWS);
             Self {
-                values: Vec::with_capacity(room),
-                labels: Vec::with_capacity(room),
-                methods: Vec::with_capacity(room),
+                values: Vec::with_capacity(capacity),
+                labels: Vec::with_capacity(capacity),
+                methods: Vec::with_capacity(capacity),
             }
         });
         std::mem::replace(self, empty)
     }
 
-    /// Drops everything but the memory; false if that is more than is worth keeping.
+    /// Drops all rows and keeps the memory; false if there is more memory than is worth keeping.
     pub fn clear(&mut self) -> bool {
         self.values.clear();
         self.labels.clear();
         self.methods.clear();
-        let room = self.values.capacity().max(self.labels.capacity());
-        room.max(self.methods.capacity()) <= KEPT_ROOM
+        let capacity = self.values.capacity().max(self.labels.capacity());
+        capacity.max(self.methods.capacity()) <= KEPT_ROWS
     }
 
-    /// Puts older records back in front of the ones that came since.
+    /// Puts records back that were taken, in front of the ones that came since.
     pub fn put_back(&mut self, mut older: Self) {
         older.values.append(&mut self.values);
         older.labels.append(&mut self.labels);
@@ -94,14 +94,5 @@ impl<V, L, M> Columns<V, L, M> {
             labels: self.labels.drain(..excess(self.labels.len())).collect(),
             methods: self.methods.drain(..excess(self.methods.len())).collect(),
         }
-    }
-
-    /// The complete rows, in order.
-    pub fn into_rows(self) -> impl Iterator<Item = (V, L, M)> {
-        self.values
-            .into_iter()
-            .zip(self.labels)
-            .zip(self.methods)
-            .map(|((value, label), method)| (value, label, method))
     }
 }

@@ -1,11 +1,11 @@
-//! Which calls are live and under which other call: an arena of linked nodes.
+//! The tree of live calls: an arena of linked nodes.
 //!
 //! Adding and removing touch a fixed number of neighbours, whatever the width or depth of
 //! the tree, so overlapping tasks cost what sequential calls cost. A node that is removed
 //! hands its children up to its parent, as a call that outlives its caller expects.
 
-/// Names a node; stays invalid for ever once the node is removed, since serials are
-/// never reused.
+/// The name of a node. Serials are never reused, so the id of a removed node never names
+/// another one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NodeId {
     index: u32,
@@ -15,13 +15,13 @@ pub struct NodeId {
 const NONE: u32 = u32::MAX;
 
 struct Slot<T> {
-    /// Of the node in here, or of the last one that was.
+    /// The serial of the node in this slot; in a free slot, of the node that was in it last.
     serial: u64,
     parent: u32,
     first_child: u32,
     last_child: u32,
     previous: u32,
-    /// In a free slot: the free slot after it.
+    /// The next sibling; in a free slot, the next free slot.
     next: u32,
     /// `None` in free slots only.
     value: Option<T>,
@@ -41,7 +41,7 @@ impl<T> Default for Forest<T> {
     }
 }
 
-/// An arena that grew beyond this many slots is given back once it is empty.
+/// An empty arena with more slots than this gives its memory back.
 const KEPT_SLOTS: usize = 1024;
 
 impl<T> Forest<T> {
@@ -49,7 +49,7 @@ impl<T> Forest<T> {
         Self::default()
     }
 
-    /// How many nodes are live.
+    /// The number of live nodes.
     pub fn len(&self) -> usize {
         self.live
     }
@@ -103,12 +103,12 @@ impl<T> Forest<T> {
         if !self.contains(parent) || !self.contains(child) {
             return false;
         }
-        let mut above = parent.index;
-        while above != NONE {
-            if above == child.index {
+        let mut ancestor = parent.index;
+        while ancestor != NONE {
+            if ancestor == child.index {
                 return false;
             }
-            above = self.slots[above as usize].parent;
+            ancestor = self.slots[ancestor as usize].parent;
         }
         self.unlink(child.index);
         self.link(parent.index, child.index);
@@ -137,7 +137,7 @@ impl<T> Forest<T> {
         let value = slot.value.take();
         slot.next = std::mem::replace(&mut self.first_free, id.index);
         self.live -= 1;
-        self.give_back();
+        self.shrink_if_empty();
         value
     }
 
@@ -146,7 +146,7 @@ impl<T> Forest<T> {
         self.parent(id).and_then(|_| self.remove(id))
     }
 
-    /// Takes a node with all that hangs below it out of the forest.
+    /// Removes a node with all its descendants.
     pub fn remove_tree(&mut self, id: NodeId) -> Vec<T> {
         let mut values = Vec::new();
         let mut waiting = vec![id];
@@ -231,8 +231,8 @@ impl<T> Forest<T> {
         (slot.parent, slot.previous, slot.next) = (NONE, NONE, NONE);
     }
 
-    /// After a burst of live tasks the arena shrinks again.
-    fn give_back(&mut self) {
+    /// Gives the memory back that a burst of live calls has taken.
+    fn shrink_if_empty(&mut self) {
         if self.slots.len() > KEPT_SLOTS && self.is_empty() {
             self.slots = Vec::new();
             self.first_free = NONE;

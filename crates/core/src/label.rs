@@ -1,4 +1,4 @@
-//! Which label names a metric expects.
+//! Which label names a metric expects, and the text of a mismatch.
 
 use std::fmt;
 

@@ -1,19 +1,22 @@
-//! The core of `phanos`: the name of a call, its place in the tree, its record as text and as
-//! JSON. Knows neither Python nor the network.
+//! The core of `phanos`: the name of a call, its place in the tree of live calls, its record, and
+//! the record as text and as JSON. Knows neither Python nor the network.
 //!
-//! | module   | concept |
-//! |----------|---------|
-//! | `clock`  | the clock that calls are timed with |
-//! | `path`   | dotted context of a call (`Owner:root.leaf`), interned per parent and name |
-//! | `forest` | which calls are live, under which other: an arena with constant-time removal |
-//! | `value`  | a label's or an operation's value, free of the interpreter |
-//! | `number` | floats the way Python and orjson print them; milliseconds from nanoseconds |
-//! | `json`   | JSON as orjson writes it; the wire form of a record |
-//! | `label`  | which label names a metric expects, and how a mismatch is told |
-//! | `column` | a metric's records while they wait, as three columns that users may edit |
-//! | `record` | metric, operation and labels of a record |
-//! | `lines`  | the text form of a batch |
-//! | `pace`   | when a repeated log line may be written again |
+//! Modules, lowest first: each uses only those above it in this table.
+//!
+//! | module         | concept |
+//! |----------------|---------|
+//! | `clock`        | the clock that calls are timed with |
+//! | `rate_limiter` | when a log line that repeats may be written again |
+//! | `label`        | which label names a metric expects, and the text of a mismatch |
+//! | `column`       | a metric's waiting records: three columns that users may edit |
+//! | `forest`       | the tree of live calls: an arena with removal in constant time |
+//! | `path`         | dotted context of a call (`Owner:root.leaf`), interned per parent and name |
+//! | `json`         | JSON strings and numbers as orjson writes them |
+//! | `number`       | floats as Python and orjson print them; milliseconds of nanoseconds |
+//! | `value`        | the value of a label or an operation, free of the interpreter |
+//! | `record`       | what a record has beside context and value: metric, operation, labels |
+//! | `record_json`  | the wire form of a record |
+//! | `lines`        | the text form of a batch |
 
 pub mod clock;
 pub mod column;
@@ -22,7 +25,8 @@ pub mod json;
 pub mod label;
 pub mod lines;
 pub mod number;
-pub mod pace;
 pub mod path;
+pub mod rate_limiter;
 pub mod record;
+pub mod record_json;
 pub mod value;

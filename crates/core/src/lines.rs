@@ -2,22 +2,22 @@
 
 use std::ops::Range;
 
-use super::number;
-use super::path::Path;
-use super::record::{Labels, Metric};
-use super::value::{Value, write_on_one_line};
+use crate::number;
+use crate::path::Path;
+use crate::record::{Labels, Metric};
+use crate::value::{Value, write_on_one_line};
 
 /// Writes the text form of one metric's records: a line each, joined by line breaks.
 pub struct Lines<'a> {
     metric: &'a Metric,
     /// The lines so far; no line break at the end.
     pub text: String,
-    /// Key of the last context, and where everything up to the value stands for it: calls
-    /// of one function often follow each other, and one copy is cheaper than four.
-    last: Option<(u64, Range<usize>)>,
+    /// Id of the last path, and where the text of its line up to the value is: records of one
+    /// function often follow each other, and one copy is cheaper than four.
+    last_start: Option<(u64, Range<usize>)>,
 }
 
-/// The labels of one line.
+/// Writes the labels of one line.
 pub struct LabelText<'a> {
     separator: &'static str,
     out: &'a mut String,
@@ -45,7 +45,7 @@ impl LabelText<'_> {
 impl<'a> Lines<'a> {
     /// For about `records` records of `metric`.
     pub fn new(metric: &'a Metric, records: usize) -> Self {
-        Self { metric, text: String::with_capacity(records * 96), last: None }
+        Self { metric, text: String::with_capacity(records * 96), last_start: None }
     }
 
     pub fn add(&mut self, method: &Path, value: &Value, labels: &Labels) {
@@ -61,7 +61,7 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The same for a number and the labels that the profiler itself sets.
+    /// As [`Self::add`], for a number and the one label that the profiler itself sets.
     pub fn add_number(&mut self, method: &Path, number: f64, error_raised: Option<bool>) {
         self.begin(method);
         number::write_python(number, &mut self.text);
@@ -71,31 +71,32 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// The same with labels that `give` gives one by one. If it cannot give all of them, or
-    /// there are none, it says false: the line is then not written.
+    /// As [`Self::add`], for a number and the labels that `add_labels` adds one by one. It
+    /// returns false if it could not add all of them or there are none: the line is then taken
+    /// back, and so does this function.
     pub fn add_number_labelled(
         &mut self,
         method: &Path,
         number: f64,
-        give: impl FnOnce(&mut LabelText<'_>) -> bool,
+        add_labels: impl FnOnce(&mut LabelText<'_>) -> bool,
     ) -> bool {
         let start = self.text.len();
         self.add_number(method, number, None);
-        let given = give(&mut LabelText { separator: ", labels: ", out: &mut self.text });
-        if !given {
+        let added = add_labels(&mut LabelText { separator: ", labels: ", out: &mut self.text });
+        if !added {
             self.text.truncate(start);
-            self.last = None;
+            self.last_start = None;
         }
-        given
+        added
     }
 
     fn begin(&mut self, method: &Path) {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
-        // Of a text in which nothing can break a line.
+        // A text that needs no escaping is copied as it is.
         let key = method.is_plain().then(|| method.id());
-        if let (Some(key), Some((known, range))) = (key, &self.last)
+        if let (Some(key), Some((known, range))) = (key, &self.last_start)
             && key == *known
         {
             self.text.extend_from_within(range.clone());
@@ -109,7 +110,7 @@ impl<'a> Lines<'a> {
             write_on_one_line(&method.text(), &mut self.text);
         }
         self.text.push_str(", value: ");
-        self.last = key.map(|key| (key, start..self.text.len()));
+        self.last_start = key.map(|key| (key, start..self.text.len()));
     }
 
     fn end(&mut self, raised: bool) {

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::json;
+use crate::json;
 
 /// Appends what Python's `repr(float)` writes: the shortest digits that read back as the
 /// same number, positional from 1e-4 up to 1e16.
-pub fn write_python(number: f64, out: &mut String) {
+pub(crate) fn write_python(number: f64, out: &mut String) {
     if number.is_nan() {
         out.push_str("nan");
         return;
@@ -53,7 +53,7 @@ pub fn write_json(number: f64, out: &mut Vec<u8>) {
 
 /// The magnitude in hundredths, if the number has two decimals at most.
 ///
-/// Times have: as an integer count of hundredths they print in 10 ns, where the search for
+/// Times have two: as an integer count of hundredths they print in 10 ns, where the search for
 /// the shortest digits takes 60. Up to 15 digits are always the shortest.
 fn hundredths_of(number: f64) -> Option<i64> {
     let magnitude = number.abs();
@@ -67,7 +67,7 @@ fn hundredths_of(number: f64) -> Option<i64> {
     None
 }
 
-/// Gives the digits to `write`.
+/// Calls `write` with the decimal digits of a number of hundredths.
 fn write_hundredths(negative: bool, hundredths: i64, write: impl FnOnce(&[u8])) {
     let digit = |number: i64| b'0' + u8::try_from(number % 10).unwrap_or(0);
     let mut text = *b"00000000000000000.00";

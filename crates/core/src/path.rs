@@ -4,8 +4,8 @@
 //! text is written only where a record leaves the process. [`PathCache`] interns paths per
 //! (parent, name), so a call that was seen before costs one look-up.
 //!
-//! Counted by `Rc`, not `Arc`: an atomic count costs 20 to 30 ns a change, and a call
-//! changes it four times. What goes to another thread takes the text along.
+//! Paths are counted by `Rc`, not `Arc`: an atomic count costs 20 to 30 ns a change, and a call
+//! changes it four times. Records that go to another thread carry the text instead.
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -18,21 +18,22 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Identities are never reused, so a stale cache entry can never match a new path.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// One context. Equal texts may belong to different paths; a cache makes that rare.
+/// One context. Two paths may have the same text; interning by [`PathCache`] makes that rare.
 pub struct Path {
     id: u64,
     name: Arc<str>,
     parent: Option<Rc<Path>>,
     depth: u32,
-    /// All printable ASCII: nothing in the text can break a line.
+    /// The whole text is printable ASCII: nothing in it can break a line.
     plain: bool,
-    /// Where the text was last put down.
+    /// Where a table of texts keeps the text.
     slot: Cell<TextSlot>,
-    /// Where it is as strings of another language.
+    /// Where a table of the extension keeps the text as Python strings.
     string_slot: Cell<TextSlot>,
 }
 
-/// Where a table of texts keeps a path's text; each table has a serial number from 1.
+/// Where a table of texts keeps a path's text. Each table has a serial number from 1, so the
+/// default slot is in none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TextSlot {
     pub table: u64,
@@ -42,16 +43,15 @@ pub struct TextSlot {
 impl Path {
     /// A path whose text is `text`; `""` is the context of a tree's root.
     pub fn literal(text: &str) -> Rc<Self> {
-        Self::first(text.into())
+        Self::without_parent(text.into())
     }
 
-    /// The same for a name that is shared already.
-    pub fn first(name: Arc<str>) -> Rc<Self> {
+    fn without_parent(name: Arc<str>) -> Rc<Self> {
         Self::new(name, None, 1, true)
     }
 
-    fn new(name: Arc<str>, parent: Option<Rc<Self>>, depth: u32, plain_above: bool) -> Rc<Self> {
-        let plain = plain_above && name.bytes().all(|byte| (b' '..0x7f).contains(&byte));
+    fn new(name: Arc<str>, parent: Option<Rc<Self>>, depth: u32, parent_plain: bool) -> Rc<Self> {
+        let plain = parent_plain && name.bytes().all(|byte| (b' '..0x7f).contains(&byte));
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Rc::new(Self {
             id,
@@ -68,7 +68,7 @@ impl Path {
     /// name stands alone.
     pub fn child(self: &Rc<Self>, name: Arc<str>) -> Rc<Self> {
         if self.is_empty() {
-            return Self::first(name);
+            return Self::without_parent(name);
         }
         Self::new(name, Some(Rc::clone(self)), self.depth.saturating_add(1), self.plain)
     }
@@ -78,23 +78,19 @@ impl Path {
         self.id
     }
 
-    /// The last part of the context.
-    pub fn name(&self) -> &Arc<str> {
-        &self.name
-    }
-
-    /// Where the text was last put down: who puts it down again and again need not copy it.
+    /// Where the table of texts that last took this path keeps the text, so that the next record
+    /// with this path need not copy it.
     pub fn slot(&self) -> &Cell<TextSlot> {
         &self.slot
     }
 
-    /// The same for strings that a binding makes of it.
+    /// The same for the extension's table of Python strings.
     pub fn string_slot(&self) -> &Cell<TextSlot> {
         &self.string_slot
     }
 
     /// True if the text is printable ASCII throughout.
-    pub fn is_plain(&self) -> bool {
+    pub(crate) fn is_plain(&self) -> bool {
         self.plain
     }
 
@@ -112,11 +108,11 @@ impl Path {
         // Not recursive: recursion in the profiled program makes paths as deep as its stack.
         let mut names = Vec::with_capacity(self.depth as usize);
         names.push(&*self.name);
-        let mut above = parent;
+        let mut ancestor = parent;
         loop {
-            names.push(&above.name);
-            match &above.parent {
-                Some(next) => above = next,
+            names.push(&ancestor.name);
+            match &ancestor.parent {
+                Some(next) => ancestor = next,
                 None => break,
             }
         }
@@ -139,9 +135,9 @@ impl Path {
 impl Drop for Path {
     fn drop(&mut self) {
         // Dropping a long chain link by link would recurse as deep as the chain.
-        let mut above = self.parent.take();
-        while let Some(path) = above {
-            above = Rc::into_inner(path).and_then(|mut owned| owned.parent.take());
+        let mut ancestor = self.parent.take();
+        while let Some(path) = ancestor {
+            ancestor = Rc::into_inner(path).and_then(|mut owned| owned.parent.take());
         }
     }
 }
@@ -163,34 +159,26 @@ pub fn item_of(context: &str) -> &str {
     context.split_once(':').map_or(context, |(item, _)| item)
 }
 
-/// Paths by (parent, name). Bounded: when full it starts anew, so a program that keeps
-/// inventing names costs some re-interning and never memory.
+/// Paths by (parent, name). Bounded: a full cache forgets all of them, so a program that keeps
+/// making new names costs some re-interning, and no memory.
 pub struct PathCache {
     paths: HashMap<(u64, u64), Rc<Path>, BuildHasherDefault<KeyHasher>>,
     limit: usize,
 }
 
 impl PathCache {
+    /// At most `limit` paths are remembered.
     pub fn new(limit: usize) -> Self {
         Self { paths: HashMap::default(), limit }
     }
 
-    /// How many paths are known.
-    pub fn len(&self) -> usize {
-        self.paths.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.paths.is_empty()
-    }
-
     /// The path of a root call named `text`.
     pub fn root(&mut self, text: &Arc<str>) -> Rc<Path> {
-        let nothing = Path::literal("");
-        self.child(&nothing, text, hash_name(text))
+        let empty = Path::literal("");
+        self.child(&empty, text, hash_name(text))
     }
 
-    /// The path of `name` under `parent`; `hash` is [`hash_name`]`(name)`, kept by the caller.
+    /// The path of `name` under `parent`. `hash` is [`hash_name`]`(name)`; the caller keeps it.
     pub fn child(&mut self, parent: &Rc<Path>, name: &Arc<str>, hash: u64) -> Rc<Path> {
         // All empty contexts are one parent: each tree has a root of its own.
         let parent_id = if parent.is_empty() { 0 } else { parent.id };
@@ -220,7 +208,7 @@ pub fn hash_name(name: &str) -> u64 {
 
 /// Keys are an id and a hash already: one multiplication mixes them well enough.
 #[derive(Default)]
-pub struct KeyHasher(u64);
+struct KeyHasher(u64);
 
 impl Hasher for KeyHasher {
     fn finish(&self) -> u64 {

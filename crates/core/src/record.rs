@@ -1,21 +1,21 @@
 //! What a record has beside its context and value: its metric, operation and labels.
 
-use super::json;
-use super::value::{Value, write_on_one_line};
+use crate::json;
+use crate::value::{Value, write_on_one_line};
 
 /// What all records of a metric share.
 #[derive(Clone, Debug)]
 pub struct Metric {
     name: Box<str>,
-    /// The job; of one that is no string, the text form.
+    /// The job; of a job that is no string, the text form.
     job: Box<str>,
-    /// A line of text up to the context.
-    pub(super) line_head: Box<str>,
-    /// What follows the value, by the labels that the profiler itself sets: none, or
-    /// whether the call failed.
-    pub(super) line_tails: [Box<str>; 3],
-    /// JSON of a record between its `item` and its `method`.
-    pub(super) json_middle: Box<[u8]>,
+    /// The beginning of a line of text, up to the context.
+    pub(crate) line_head: Box<str>,
+    /// What follows the value in a line of text: without labels, with `error_raised=False`, with
+    /// `error_raised=True`.
+    pub(crate) line_tails: [Box<str>; 3],
+    /// The JSON of a record from after its `item` to before its `method`.
+    pub(crate) json_middle: Box<[u8]>,
 }
 
 impl Metric {
@@ -26,8 +26,8 @@ impl Metric {
         Self::with_values(name, units, &kind, &units_value, &job)
     }
 
-    /// The same where JSON may get other values than strings; `units_text` is the text form
-    /// of `units`.
+    /// As [`Self::new`], for `kind`, `units` and `job` that need not be strings in JSON;
+    /// `units_text` is the text form of `units`.
     pub fn with_values(
         name: &str,
         units_text: &str,
@@ -67,12 +67,12 @@ impl Metric {
         }
     }
 
-    /// Under which handlers get the batch.
+    /// The name under which handlers get the batch.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The job, by which messages are routed; of one that is no string, the text form.
+    /// The job, by which messages are routed; of a job that is no string, the text form.
     pub fn job(&self) -> &str {
         &self.job
     }
@@ -106,15 +106,15 @@ pub enum Labels {
     /// The one label that the profiler itself sets.
     ErrorRaised(bool),
     Listed(Box<[(Box<str>, Value)]>),
-    /// Something else that a user put in their place: none in the text form.
+    /// What a user put in place of labels: written to JSON, left out of the text form.
     Other(Value),
 }
 
 pub const ERROR_RAISED: &str = "error_raised";
 
 impl Labels {
-    /// Appends the text form, what separates it from the value included.
-    pub(super) fn write_text(&self, out: &mut String) {
+    /// Appends the text form, beginning with what separates it from the value.
+    pub(crate) fn write_text(&self, out: &mut String) {
         match self {
             Self::None | Self::Other(_) => {}
             Self::ErrorRaised(true) => out.push_str(", labels: error_raised=True"),
@@ -133,7 +133,7 @@ impl Labels {
     }
 
     /// Appends the JSON form.
-    pub(super) fn write_json(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write_json(&self, out: &mut Vec<u8>) {
         match self {
             Self::None => out.extend_from_slice(b"{}"),
             Self::ErrorRaised(true) => out.extend_from_slice(b"{\"error_raised\":true}"),
@@ -156,7 +156,7 @@ impl Labels {
         }
     }
 
-    /// True if the record belongs to a call that failed.
+    /// True if the record belongs to a call that raised an exception.
     pub fn error_raised(&self) -> bool {
         match self {
             Self::None | Self::Other(_) => false,

@@ -1,12 +1,11 @@
-//! A value on its way out of the process: what a label or an operation carries, free of
-//! the interpreter.
+//! The value of a label or an operation on its way out of the process, free of the interpreter.
 
 use std::fmt::Write as _;
 
-use super::{json, number};
+use crate::{json, number};
 
-/// One value, in the form that was asked for: whatever is more than a scalar is text or
-/// JSON already, since only Python knows how Python shows it.
+/// One value. What is more than a scalar is text or JSON already, whichever was asked for, since
+/// only Python knows how Python shows it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
     None,
@@ -16,7 +15,7 @@ pub enum Value {
     Unsigned(u64),
     Float(f64),
     Text(Box<str>),
-    /// Written JSON, for the wire form alone.
+    /// JSON text, for the wire form alone.
     Json(Box<str>),
 }
 
@@ -56,7 +55,7 @@ impl Value {
 
 /// Appends `text` with every character at which a line could break written as an escape
 /// (the ones `str.splitlines` breaks at).
-pub fn write_on_one_line(text: &str, out: &mut String) {
+pub(crate) fn write_on_one_line(text: &str, out: &mut String) {
     let breaks = |c: char| {
         matches!(
             c,

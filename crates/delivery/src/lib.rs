@@ -1,70 +1,54 @@
-//! Delivery to RabbitMQ: from a handler's bounded buffer to a broker that has confirmed.
-//! Knows no Python.
+//! Delivery: from a handler's bounded buffer to a receiver that has confirmed. Knows no Python.
 //!
-//! A caller puts records into the `buffer` and is done. One task per handler, the `engine`,
-//! takes them out, makes them messages, and keeps each until the broker has confirmed it.
+//! A caller puts records into the buffer and goes on. One task per handler, the engine, takes them
+//! out, makes messages of them, and keeps each until the receiver has confirmed it. How messages
+//! get to a receiver is the business of a link; RabbitMQ's is in `amqp`.
+//!
+//! Modules and folders, lowest first: each uses only those above it in this table.
 //!
 //! | module     | concept |
 //! |------------|---------|
-//! | `settings` | where to, and how patient |
-//! | `tls`      | certificates |
-//! | `sender`   | the caller's side: hand over, flush, stop, count |
-//! | `probe`    | whether a broker is there, tried out once |
-//! | `chunk`    | records on their way to the network side |
-//! | `buffer`   | where they wait, bounded |
-//! | `encode`   | from chunks to messages |
-//! | `message`  | one AMQP message |
-//! | `ticket`   | somebody waits for one message |
-//! | `engine`   | the network side |
-//! | `outbox`   | messages to be sent or confirmed |
-//! | `link`     | one connection |
-//! | `kit`      | the runtime under it |
-//! | `failure`  | what goes wrong with it, in words |
-//! | `backoff`  | pauses between attempts |
-//! | `routing`  | whether anybody receives what is sent |
-//! | `spool`    | messages on disk, and `store`, one file of them |
-//! | `locked_file` | a file that one process holds |
-//! | `stats`    | what became of all records |
-//! | `notices`  | what there is to log |
-//! | `shared`   | what both sides see |
-//! | `fork`     | which process this is |
-//! | `exit`     | a process that ends without its interpreter's end |
+//! | `process`  | what belongs to one process: forks, its end, locked files, runtimes |
+//! | `records`  | records until they are encoded: chunk, encode, buffer |
+//! | `report`   | counts and log lines for callers to see |
+//! | `link`     | how messages get to a receiver that confirms them: traits and failures |
+//! | `settings` | how a handler delivers, whatever its link |
+//! | `amqp`     | the link to RabbitMQ; knows lapin, and no other folder does |
+//! | `messages` | messages until they are confirmed: waiter, message, outbox |
+//! | `disk`     | messages on disk |
+//! | `shared`   | what callers and the engine share |
+//! | `engine`   | the network side: one task per handler |
+//! | `probe`    | whether a receiver is there, tried out once |
+//! | `sender`   | the caller's side: hand over, flush, publish, stop, statistics |
 
-mod backoff;
-mod buffer;
-mod chunk;
-mod encode;
+mod amqp;
+mod disk;
 mod engine;
-pub mod exit;
-mod failure;
-pub mod fork;
-mod kit;
 mod link;
-mod locked_file;
-mod message;
-mod notices;
-mod outbox;
+mod messages;
 mod probe;
-mod routing;
-pub mod runtime;
+mod process;
+mod records;
+mod report;
 mod sender;
 mod settings;
 mod shared;
-mod spool;
-mod stats;
-mod store;
-mod ticket;
-mod tls;
 
 #[cfg(test)]
 mod tests;
 
-pub use chunk::{Chunk, Content, Other};
-pub use encode::{Encoded, encode, join};
-pub use failure::Failure;
-pub use notices::{Level, Notice};
+pub use amqp::settings::{AmqpSettings, Secret, TcpOptions};
+pub use amqp::tls::{Tls, TlsFiles};
+/// The channels of replies.
+pub use flume;
+pub use link::envelope::Envelope;
+pub use link::failure::Failure;
+pub use link::{Answer, Connector, Link, LinkEvent, LinkFuture, Outcome, ReturnedMessage, Wording};
 pub use probe::Probe;
-pub use sender::{LOOK_EVERY, Sender};
-pub use settings::{Secret, Settings, SpoolSettings, TcpOptions};
-pub use stats::{Reason, State, Stats};
-pub use tls::{Tls, TlsFiles};
+pub use process::{exit, fork, runtime};
+pub use records::chunk::{Chunk, Content, Converted};
+pub use records::encode::{Encoded, encode, join};
+pub use report::log_queue::{LogLevel, LogLine};
+pub use report::stats::{ConnectionState, DropReason, Stats};
+pub use sender::Sender;
+pub use settings::{Settings, SpoolSettings};

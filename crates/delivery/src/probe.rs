@@ -1,72 +1,77 @@
-//! Whether a broker is there and takes what a handler will send: tried out and taken down
-//! again, so that nothing is running afterwards that a fork could trip over.
+//! Whether a receiver is there and takes what a handler will send: a link is opened and closed
+//! again, so that afterwards no thread is running that a fork could break.
 
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Runtime};
+use flume::{Receiver, RecvTimeoutError};
+use tokio::runtime::{Handle, Runtime};
 use tokio::time::sleep;
 
-use super::failure::Failure;
-use super::link::Link;
-use super::settings::Settings;
+use crate::link::failure::Failure;
+use crate::process::runtime;
+use crate::settings::Settings;
 
-/// For taking down what was tried out.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// How long closing the link, and then its threads, may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A probe under way, on threads of its own.
+/// A probe under way, on threads of its own, which end when it is dropped.
 pub struct Probe {
     runtime: Option<Runtime>,
-    answer: Receiver<Result<(), Failure>>,
+    result: Receiver<Result<(), Failure>>,
 }
 
 impl Probe {
-    /// Tries as often as the settings say; a broker that says no is not asked again.
+    /// Tries as often as `settings.attempts` says, but only once if the receiver refuses.
     ///
     /// # Errors
     /// The system refuses a thread.
     pub fn start(settings: Settings) -> std::io::Result<Self> {
-        let runtime = Builder::new_multi_thread()
-            .worker_threads(1)
-            .thread_name("phanos-probe")
-            .enable_all()
-            .build()?;
-        let (sender, answer) = sync_channel(1);
+        let runtime = runtime::build("phanos-probe")?;
+        let (sender, result) = flume::bounded(1);
         runtime.spawn(async move {
             let _ = sender.try_send(attempt(&settings).await);
         });
-        Ok(Self { runtime: Some(runtime), answer })
+        Ok(Self { runtime: Some(runtime), result })
     }
 
-    /// The answer, if there is one within `patience`.
-    pub fn wait(&self, patience: Duration) -> Option<Result<(), Failure>> {
-        use std::sync::mpsc::RecvTimeoutError;
-
-        match self.answer.recv_timeout(patience) {
-            Ok(answer) => Some(answer),
+    /// The result, if it comes within `timeout`.
+    pub fn wait(&self, timeout: Duration) -> Option<Result<(), Failure>> {
+        match self.result.recv_timeout(timeout) {
+            Ok(result) => Some(result),
             Err(RecvTimeoutError::Timeout) => None,
-            Err(RecvTimeoutError::Disconnected) => {
-                Some(Err(Failure::Lost("the probe was given up".into())))
-            }
+            Err(RecvTimeoutError::Disconnected) => Some(Err(given_up())),
         }
+    }
+
+    /// The result, when it comes. Each result is given once, by this or by [`Self::wait`].
+    pub async fn result(&self) -> Result<(), Failure> {
+        self.result.recv_async().await.unwrap_or_else(|_| Err(given_up()))
     }
 }
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_timeout(PATIENCE);
+        let Some(runtime) = self.runtime.take() else { return };
+        let shut_down = move || runtime.shutdown_timeout(CLOSE_TIMEOUT);
+        // A task must not wait for threads itself.
+        match Handle::try_current() {
+            Ok(handle) => drop(handle.spawn_blocking(shut_down)),
+            Err(_) => shut_down(),
         }
     }
+}
+
+fn given_up() -> Failure {
+    Failure::Lost("the probe was given up".into())
 }
 
 async fn attempt(settings: &Settings) -> Result<(), Failure> {
     let mut left = settings.attempts.max(1);
     loop {
         left -= 1;
-        match Link::open(settings).await {
+        match settings.connector.open().await {
             Ok(link) => {
-                link.close_and_join(PATIENCE).await;
+                link.close_and_join(CLOSE_TIMEOUT).await;
                 return Ok(());
             }
             Err(failure @ Failure::Refused(_)) => return Err(failure),

@@ -1,43 +1,48 @@
-//! A handler's way to its broker: the caller's side.
+//! The caller's side of a handler: hands records over and asks the engine for flushes, single
+//! messages and its end.
 
 use std::io;
-use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use flume::Receiver;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::chunk::Chunk;
-use super::engine::{Command, Engine};
-use super::message::Envelope;
-use super::notices::{Level, Notice};
-use super::settings::Settings;
-use super::shared::Shared;
-use super::stats::{Reason, State, Stats};
-use super::ticket::Ticket;
+use crate::engine::{Command, Engine};
+use crate::link::envelope::Envelope;
+use crate::messages::confirm_waiter::ConfirmWaiter;
+use crate::records::chunk::Chunk;
+use crate::report::log_queue::{LogLevel, LogLine};
+use crate::report::stats::{ConnectionState, DropReason, Stats};
+use crate::settings::Settings;
+use crate::shared::Shared;
 
 /// Hands records over and never waits for the network.
 ///
-/// Belongs to one process: in a forked child a new one is made, and the inherited one is
-/// left alone, not even dropped. Dropping the last handle ends the network side, which
-/// delivers what it can before.
+/// Replies come through a [`Receiver`], for which a thread can wait with a timeout
+/// (`recv_timeout`) and a task without polling (`into_recv_async`). It can be dropped at any time;
+/// it is disconnected if the engine ends without a reply.
+///
+/// A sender belongs to one process: a forked child makes a new one and leaves the inherited one
+/// alone, without dropping it. Dropping the last handle ends the engine, which delivers what it
+/// can before.
 pub struct Sender {
     shared: Arc<Shared>,
     commands: Mutex<Option<UnboundedSender<Command>>>,
 }
 
 impl Sender {
-    /// Nothing is started yet.
+    /// Starts nothing yet.
     pub fn new(settings: Settings) -> Self {
         Self { shared: Arc::new(Shared::new(settings)), commands: Mutex::new(None) }
     }
 
-    /// Starts the network side on the runtime of `runtime`, unless it runs. What comes with
-    /// the runtime is kept until the network side has ended.
+    /// Starts the engine on a runtime, unless it is running. `runtime` gives the runtime's handle
+    /// and a value to keep until the engine has ended; it is not called if the engine is running.
     ///
     /// # Errors
-    /// Those of `runtime`, which is not asked if the network side runs.
+    /// Those of `runtime`.
     pub fn start<K: Send + 'static>(
         &self,
         runtime: impl FnOnce() -> io::Result<(Handle, K)>,
@@ -48,7 +53,7 @@ impl Sender {
         }
         let (handle, kept) = runtime()?;
         let (sender, receiver) = unbounded_channel();
-        self.shared.counters.set_state(State::Connecting);
+        self.shared.counters.set_state(ConnectionState::Connecting);
         let engine = Engine::new(Arc::clone(&self.shared), receiver);
         handle.spawn(async move {
             engine.run().await;
@@ -58,39 +63,40 @@ impl Sender {
         Ok(())
     }
 
-    /// True if the network side was started and not stopped.
+    /// True if the engine was started and not stopped.
     pub fn is_started(&self) -> bool {
         let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         commands.as_ref().is_some_and(|commands| !commands.is_closed())
     }
 
-    /// Lets `fill` put records down.
+    /// Lets `fill` add records.
     pub fn push(&self, fill: impl FnOnce(&mut Chunk)) {
         let dropped = self.shared.buffer.push(fill);
-        self.shared.give_up(Reason::Full, dropped);
+        self.shared.count_dropped(DropReason::Full, dropped);
     }
 
-    /// Gives up what nobody will deliver any more.
-    pub fn give_up_late(&self) {
+    /// Drops the records in the buffer, which came too late to be delivered.
+    pub fn drop_late_records(&self) {
         let mut records = 0;
         while let Some((chunk, _)) = self.shared.buffer.take() {
             records += chunk.len() as u64;
         }
-        self.shared.counters.drop(Reason::Closed, records);
+        self.shared.counters.add_dropped(DropReason::Closed, records);
         let text = format!("{records} records dropped: they came while the interpreter was ending");
-        self.shared.notices.tell(Level::Info, "late", &text);
+        self.shared.log_queue.push(LogLevel::Info, "late", &text);
     }
 
-    /// Sends one message of `records` records, a JSON array, on its own; the receiver gets
-    /// whether the broker has it. It is taken back if it was not sent by `unsent`, and given
-    /// up if the broker does not answer by `sent`. `None` if the network side is not started.
+    /// Sends a message on its own: `body` is a JSON array of `records` records. The reply is
+    /// whether the receiver confirmed it. It is withdrawn if it was not sent by `send_deadline`;
+    /// the reply is false if it was not confirmed by `confirm_deadline`. `None` if the engine is
+    /// not running.
     pub fn publish(
         &self,
         routing_key: &str,
         records: u32,
         body: Vec<u8>,
-        unsent: Instant,
-        sent: Instant,
+        send_deadline: Instant,
+        confirm_deadline: Instant,
     ) -> Option<Receiver<bool>> {
         let envelope = Envelope {
             id: "".into(),
@@ -99,36 +105,40 @@ impl Sender {
             worker: self.shared.worker.clone(),
             records,
         };
-        let (ticket, answer) = Ticket::new(unsent, sent);
-        self.command(Command::Publish { envelope, body, ticket }).then_some(answer)
+        let (waiter, reply) = ConfirmWaiter::new(send_deadline, confirm_deadline);
+        self.command(Command::Publish { envelope, body, waiter }).then_some(reply)
     }
 
-    /// The receiver gets true when nothing handed over so far waits any longer, and false if
-    /// it waits for consumers to come back. `None` if the network side is not started.
+    /// The reply is true when every record handed over so far is confirmed or dropped, and false
+    /// if records wait for consumers to come back. `None` if the engine is not running.
     pub fn flush(&self) -> Option<Receiver<bool>> {
-        let (answer, answered) = sync_channel(1);
-        self.command(Command::Flush { answer }).then_some(answered)
+        let (reply, receiver) = flume::bounded(1);
+        self.command(Command::Flush { reply }).then_some(receiver)
     }
 
-    /// Ends the network side; the receiver gets word when that is done: true if nothing had
-    /// to be given up.
+    /// The reply is true when a link is up, and false when the attempt to open one has failed.
+    /// `None` if the engine is not running.
+    pub fn connected(&self) -> Option<Receiver<bool>> {
+        let (reply, receiver) = flume::bounded(1);
+        self.command(Command::Connect { reply }).then_some(receiver)
+    }
+
+    /// Ends the engine. The reply comes when it has ended: true if no record had to be dropped.
+    /// `None` if the engine is not running.
     pub fn stop(&self) -> Option<Receiver<bool>> {
-        let (answer, answered) = sync_channel(1);
-        let stopping = self.command(Command::Stop { answer });
+        let (reply, receiver) = flume::bounded(1);
+        let stopping = self.command(Command::Stop { reply });
         *self.commands.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        stopping.then_some(answered)
+        stopping.then_some(receiver)
     }
 
+    /// False if the engine is not running.
     fn command(&self, command: Command) -> bool {
         let commands = self.commands.lock().unwrap_or_else(PoisonError::into_inner);
         commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
     }
 
-    pub fn settings(&self) -> &Settings {
-        &self.shared.settings
-    }
-
-    /// True if nothing is buffered that the network side has not seen.
+    /// True if the engine has taken all records out of the buffer.
     pub fn is_buffer_empty(&self) -> bool {
         self.shared.buffer.records() == 0
     }
@@ -138,26 +148,17 @@ impl Sender {
         self.shared.counters.snapshot(self.shared.buffer.records(), age)
     }
 
-    /// How the connection stands.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> ConnectionState {
         self.shared.counters.state()
     }
 
-    /// Notes something to be logged.
-    pub fn tell(&self, kind: &str, text: &str) {
-        self.shared.notices.tell(Level::Warning, kind, text);
+    /// True if there are lines to log.
+    pub fn has_log_lines(&self) -> bool {
+        self.shared.log_queue.is_filled()
     }
 
-    /// True if there is something to log.
-    pub fn has_notices(&self) -> bool {
-        self.shared.notices.waiting()
-    }
-
-    /// Lines to log.
-    pub fn take_notices(&self) -> Vec<Notice> {
-        self.shared.notices.take()
+    /// The lines to log, oldest first.
+    pub fn take_log_lines(&self) -> Vec<LogLine> {
+        self.shared.log_queue.take()
     }
 }
-
-/// How often whoever waits for the network looks whether it should stop waiting.
-pub const LOOK_EVERY: Duration = Duration::from_millis(20);

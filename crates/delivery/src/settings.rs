@@ -1,90 +1,36 @@
-//! Where a handler delivers to, and how patient it is.
+//! How a handler delivers, whatever its link.
 
-use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::tls::Tls;
+use crate::link::Connector;
 
-/// A password: no form of printing shows it.
-#[derive(Clone)]
-pub struct Secret(String);
-
-impl Secret {
-    pub fn new(text: String) -> Self {
-        Self(text)
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("***")
-    }
-}
-
-/// Keep-alive of the TCP connection, as pika's `tcp_options` name it; `None` leaves the
-/// system's own.
-#[derive(Clone, Debug, Default)]
-pub struct TcpOptions {
-    pub user_timeout: Option<Duration>,
-    pub keep_idle: Option<Duration>,
-    pub keep_interval: Option<Duration>,
-    pub keep_count: Option<u32>,
-}
-
-/// Everything needed to deliver, checked before it gets here.
+/// Everything needed to deliver; values were checked before they get here.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub host: String,
-    pub port: u16,
-    pub user: String,
-    pub password: Secret,
-    pub virtual_host: String,
-    pub exchange: String,
-    /// Exchange type: fanout, topic, ...
-    pub exchange_type: String,
-    /// Seconds; 0 turns heartbeats off.
-    pub heartbeat: u16,
-    /// How long the broker may block a connection before it is given up.
+    /// Where to, and by which kind of link.
+    pub connector: Arc<dyn Connector>,
+    /// How long the receiver may take no messages before the link is replaced.
     pub blocked_timeout: Duration,
-    /// Attempts of a probe, and of a publisher.
+    /// How long the receiver may leave sent messages without any answer before the link is
+    /// replaced; also how long the disk may take at the end.
+    pub answer_timeout: Duration,
+    /// How often a probe tries to open a link.
     pub attempts: u32,
-    /// Between two attempts; also where backing off begins.
+    /// Between two attempts of a probe; also the first pause before the engine opens another link.
     pub retry_delay: Duration,
-    /// For the TCP connection.
-    pub socket_timeout: Duration,
-    /// For TLS and AMQP handshakes together, and for a sign of life of messages sent.
-    pub stack_timeout: Duration,
-    pub channel_max: Option<u16>,
-    pub frame_max: Option<u32>,
-    pub locale: String,
-    /// What the client tells the broker of itself.
-    pub client_properties: Vec<(String, String)>,
-    pub tcp: TcpOptions,
-    pub tls: Option<Tls>,
-    /// Memory for records that wait.
+    /// Memory for waiting records.
     pub buffer_bytes: usize,
     pub spool: Option<SpoolSettings>,
 }
 
-/// Where records wait that memory should not, or must not, hold.
+/// Messages on disk.
 #[derive(Clone, Debug)]
 pub struct SpoolSettings {
     pub directory: PathBuf,
-    /// Of all bodies; the file takes up to half as much again.
+    /// Of all bodies together; the file takes up to half as much again.
     pub max_bytes: u64,
-    /// How often files of dead processes are looked for.
-    pub adopt_every: Duration,
-}
-
-impl Settings {
-    /// The broker, as errors and logs name it.
-    pub fn target(&self) -> String {
-        let scheme = if self.tls.is_some() { "amqps" } else { "amqp" };
-        format!("{scheme}://{}:{}", self.host, self.port)
-    }
+    /// The interval at which files of dead processes are looked for.
+    pub adopt_interval: Duration,
 }

@@ -1,76 +1,75 @@
-//! What callers and the network side of one handler share.
+//! What callers and the engine of one handler share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use super::buffer::Buffer;
-use super::notices::{Level, Notices};
-use super::settings::Settings;
-use super::stats::{Counters, Reason};
+use crate::records::buffer::Buffer;
+use crate::report::log_queue::{LogLevel, LogQueue};
+use crate::report::stats::{Counters, DropReason};
+use crate::settings::Settings;
 
-pub(super) struct Shared {
-    pub(super) settings: Settings,
+pub(crate) struct Shared {
+    pub(crate) settings: Settings,
     /// Names this process and handler in messages.
-    pub(super) worker: Box<str>,
-    pub(super) buffer: Buffer,
-    pub(super) counters: Counters,
-    pub(super) notices: Notices,
+    pub(crate) worker: Box<str>,
+    pub(crate) buffer: Buffer,
+    pub(crate) counters: Counters,
+    pub(crate) log_queue: LogQueue,
     last_id: AtomicU64,
 }
 
 impl Shared {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         Self {
             worker: worker_id(),
             buffer: Buffer::new(settings.buffer_bytes),
             settings,
             counters: Counters::default(),
-            notices: Notices::default(),
+            log_queue: LogQueue::default(),
             last_id: AtomicU64::new(0),
         }
     }
 
-    /// A name that nothing else has, in this process or another.
-    pub(super) fn unique_id(&self) -> Box<str> {
+    /// A name that no other message or file has, in this process or another.
+    pub(crate) fn unique_id(&self) -> Box<str> {
         let number = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         format!("{}-{number}", self.worker).into()
     }
 
-    /// Counts records that are given up, and has it told.
-    pub(super) fn give_up(&self, reason: Reason, records: u64) {
+    /// Counts and logs records that are dropped.
+    pub(crate) fn count_dropped(&self, reason: DropReason, records: u64) {
         if records == 0 {
             return;
         }
-        self.counters.drop(reason, records);
+        self.counters.add_dropped(reason, records);
+        let wording = self.settings.connector.wording();
         let why = match reason {
-            Reason::Full => "the buffer is full, the oldest went (buffer_bytes)",
-            Reason::Unroutable => {
-                "the broker took them and no queue got them: nobody consumes from the exchange"
-            }
-            Reason::Refused => "the broker closes the channel over them",
-            Reason::Failed => "a mistake in phanos; please report it",
-            Reason::Spool => "the spool is full or cannot be read",
-            // Whoever withdrew or closed knows.
-            Reason::Withdrawn => return,
-            Reason::Closed => "the handler was closed before they could be delivered",
+            DropReason::Full => "the buffer is full, the oldest went (buffer_bytes)",
+            DropReason::Unroutable => wording.unroutable,
+            DropReason::Refused => wording.blamed,
+            DropReason::Failed => "a mistake in phanos; please report it",
+            DropReason::Spool => "the spool is full or cannot be read",
+            // The caller learns it from the reply.
+            DropReason::Withdrawn => return,
+            DropReason::Closed => "the handler was closed before they could be delivered",
         };
-        // Most lines of a kind are left out, so each tells all that came before it.
+        // Most lines of a kind are left out, so each gives the total.
         let text = format!("{} records dropped: {why}", self.counters.dropped(reason));
-        self.notices.tell(Level::Warning, reason.name(), &text);
+        self.log_queue.push(LogLevel::Warning, reason.name(), &text);
     }
 
-    /// Notes what went wrong with the connection.
-    pub(super) fn failed(&self, kind: &str, text: &str) {
+    /// Notes and logs what went wrong. Of one `kind` at most one line a minute is logged.
+    pub(crate) fn log_error(&self, kind: &str, text: &str) {
         self.counters.set_last_error(text);
-        self.notices.tell(Level::Warning, kind, text);
+        self.log_queue.push(LogLevel::Warning, kind, text);
     }
 
-    /// How long the oldest record waits that the broker has not got.
-    pub(super) fn oldest_age(&self) -> Duration {
+    /// The age of the oldest record that is neither confirmed nor dropped.
+    pub(crate) fn oldest_age(&self) -> Duration {
         let now = Instant::now();
-        let buffered = self.buffer.age(now).unwrap_or_default();
-        let sending = self.counters.oldest().map(|since| now.saturating_duration_since(since));
-        buffered.max(sending.unwrap_or_default())
+        let in_buffer = self.buffer.age(now).unwrap_or_default();
+        let in_outbox = self.counters.oldest().map(|since| now.saturating_duration_since(since));
+        in_buffer.max(in_outbox.unwrap_or_default())
     }
 }
 

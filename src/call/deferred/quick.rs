@@ -11,10 +11,10 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::DeferredCall;
-use super::turns::{conclude, open};
+use super::steps::{conclude, open};
 use crate::call::arguments::Lent;
 use crate::call::function::ProfiledFunction;
-use crate::interp::entry::{Definition, held, known};
+use crate::interp::entry::{Definition, enter_unregistered, registered};
 
 /// `begin_coroutine()`: begins the call and returns what the function returns.
 static START: Definition = Definition::none(c"begin_coroutine", start);
@@ -41,7 +41,7 @@ pub(crate) fn complete(py: Python<'_>) -> PyResult<()> {
 /// What `start` calls once the call has begun.
 #[derive(Default)]
 struct Target {
-    /// Kept alive by the call; `None` if that has not begun.
+    /// StoredArgs alive by the call; `None` if that has not begun.
     function: Option<NonNull<ffi::PyObject>>,
     arguments: Lent,
 }
@@ -63,16 +63,16 @@ unsafe extern "C" fn start(
 /// Fills `target` in, or leaves it with an exception raised.
 #[inline(never)]
 extern "C" fn begin(call: *mut ffi::PyObject, target: &mut Target) {
-    held(|py| {
+    enter_unregistered(|py| {
         // SAFETY: the descriptor has checked what it is called on, which lives for the call.
         let call = unsafe { Bound::ref_from_ptr(py, &call).cast_unchecked::<DeferredCall>() };
         match open(call) {
             Ok(callable) => {
-                call.get().lend_arguments(py, &mut target.arguments);
-                let function = &ProfiledFunction::site_of(&callable).function;
+                call.get().copy_arguments(py, &mut target.arguments);
+                let function = &ProfiledFunction::info_of(&callable).function;
                 target.function = NonNull::new(function.as_ptr());
             }
-            Err(error) => known(py, || error.restore(py)),
+            Err(error) => registered(py, || error.restore(py)),
         }
         ptr::null_mut()
     });
@@ -82,7 +82,7 @@ unsafe extern "C" fn finish(
     call: *mut ffi::PyObject,
     result: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
-    held(|py| {
+    enter_unregistered(|py| {
         // SAFETY: as above.
         let (call, result) = unsafe {
             let call = Bound::ref_from_ptr(py, &call).cast_unchecked::<DeferredCall>();
@@ -93,7 +93,7 @@ unsafe extern "C" fn finish(
             Ok(left) => unsafe {
                 ffi::Py_NewRef(if left { ffi::Py_True() } else { ffi::Py_False() })
             },
-            Err(error) => known(py, || {
+            Err(error) => registered(py, || {
                 error.restore(py);
                 ptr::null_mut()
             }),

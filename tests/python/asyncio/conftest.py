@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from phanos import _phanos
 
 
 class Comparison:
@@ -15,7 +14,7 @@ class Comparison:
 
     def __call__(self, *_):
         node = self.profiler.curr_node.get()
-        assert _phanos.current_node(self.profiler._core) is node
+        assert self.profiler._core.current() is node
         self.paths.append(str(node.ctx))
         return str(node.ctx)
 

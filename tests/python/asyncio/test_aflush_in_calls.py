@@ -211,11 +211,10 @@ def test_aflush_works_in_a_forked_child() -> None:
         """
         import asyncio, os, sys, warnings
         warnings.simplefilter("ignore", DeprecationWarning)
-        from phanos import _phanos
         from support import CollectingHandler, make_profiler
 
         def look(records, name):
-            assert _phanos.current_node(profiler._core) is profiler.curr_node.get()
+            assert profiler._core.current() is profiler.curr_node.get()
 
         handler = CollectingHandler(on_handle=look)
         profiler = make_profiler(handler)

@@ -1,4 +1,4 @@
-//! The bounded buffer: what is in it, what goes, and what is counted.
+//! The bounded buffer: what it holds, drops and counts.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 
 use super::fixtures::{metric, put};
-use crate::buffer::Buffer;
-use crate::chunk::{Chunk, Content};
+use crate::records::buffer::Buffer;
+use crate::records::chunk::{Chunk, Content};
 
 fn push(buffer: &Buffer, value: f64) -> u64 {
     let metric = metric("time_profiler");
@@ -17,7 +17,7 @@ fn push(buffer: &Buffer, value: f64) -> u64 {
 fn numbers(chunk: &Chunk) -> Vec<f64> {
     let number = |content: &Content| match content {
         Content::Number { number, .. } => *number,
-        Content::Other(_) => panic!("no number"),
+        Content::Converted(_) => panic!("no number"),
     };
     chunk.entries.iter().map(|entry| number(&entry.content)).collect()
 }

@@ -1,13 +1,15 @@
-//! What tests of delivery are made of.
+//! Values that several tests use.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::chunk::{Chunk, Content};
-use crate::message::{Body, Envelope, Message};
-use crate::settings::{Secret, Settings, SpoolSettings, TcpOptions};
+use crate::amqp::settings::{AmqpSettings, Secret, TcpOptions};
+use crate::link::envelope::Envelope;
+use crate::messages::message::{Body, Message};
+use crate::records::chunk::{Chunk, Content};
+use crate::settings::SpoolSettings;
 use phanos_core::path::TextSlot;
 use phanos_core::record::{Metric, Operation};
 
@@ -19,7 +21,7 @@ pub(super) fn number(number: f64) -> Content {
     Content::Number { operation: Operation::Observe, error_raised: Some(false), number }
 }
 
-/// Puts a number down, in context `A:root`.
+/// Adds a number with context `A:root`.
 pub(super) fn put(chunk: &mut Chunk, metric: &Arc<Metric>, value: f64) {
     let metric = chunk.metric(metric);
     let slot = chunk.text(TextSlot::default(), |text| text.push_str("A:root"));
@@ -42,18 +44,26 @@ pub(super) fn message(sequence: u64) -> Message {
         sequence,
         envelope: Arc::new(envelope(&format!("worker-{sequence}"), 1)),
         body: Body::Memory(Arc::new(format!("[{sequence}]").into_bytes())),
-        number: Some(sequence),
+        record_number: Some(sequence),
         since: Instant::now(),
         attempts: 0,
-        refusals: 0,
+        blames: 0,
         open: true,
         spooled: None,
-        ticket: None,
+        waiter: None,
     }
 }
 
-pub(super) fn settings(directory: &Path) -> Settings {
-    Settings {
+pub(super) fn spool_settings(directory: &Path) -> SpoolSettings {
+    SpoolSettings {
+        directory: directory.to_owned(),
+        max_bytes: 1024 * 1024,
+        adopt_interval: Duration::from_secs(10),
+    }
+}
+
+pub(super) fn amqp_settings() -> AmqpSettings {
+    AmqpSettings {
         host: "127.0.0.1".into(),
         port: 5672,
         user: "guest".into(),
@@ -61,10 +71,7 @@ pub(super) fn settings(directory: &Path) -> Settings {
         virtual_host: "/".into(),
         exchange: "profiling".into(),
         exchange_type: "fanout".into(),
-        heartbeat: 47,
-        blocked_timeout: Duration::from_secs(23),
-        attempts: 3,
-        retry_delay: Duration::from_millis(137),
+        heartbeat_s: 47,
         socket_timeout: Duration::from_secs(10),
         stack_timeout: Duration::from_secs(15),
         channel_max: None,
@@ -73,12 +80,6 @@ pub(super) fn settings(directory: &Path) -> Settings {
         client_properties: Vec::new(),
         tcp: TcpOptions::default(),
         tls: None,
-        buffer_bytes: 1024 * 1024,
-        spool: Some(SpoolSettings {
-            directory: directory.to_owned(),
-            max_bytes: 1024 * 1024,
-            adopt_every: Duration::from_secs(10),
-        }),
     }
 }
 
@@ -86,7 +87,7 @@ pub(super) fn settings(directory: &Path) -> Settings {
 pub(super) struct Directory(PathBuf);
 
 impl Directory {
-    /// It is not made.
+    /// A path that nothing is at yet.
     pub(super) fn new() -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);

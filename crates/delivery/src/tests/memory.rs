@@ -1,9 +1,9 @@
-//! What waiting records take.
+//! The memory that waiting records take.
 
 use std::fs;
 
 use super::fixtures::{metric, number};
-use crate::buffer::Buffer;
+use crate::records::buffer::Buffer;
 use phanos_core::path::{Path, TextSlot};
 
 const RECORDS: usize = 1_000_000;
@@ -16,8 +16,7 @@ fn resident() -> usize {
     resident * 4096
 }
 
-/// A profiled call's record, as a profiler puts it down: 24 bytes, and its context's text once
-/// per chunk.
+/// Records as a profiler adds them: 24 bytes each, and the context's text once per chunk.
 #[test]
 fn a_million_records_take_less_than_40_megabytes() {
     let buffer = Buffer::new(usize::MAX / 2);

@@ -1,10 +1,8 @@
-//! Delivery without a broker: part of the library when it is tested, since what is tested here
-//! is nobody's business outside.
+//! Tests of what the crate does not export. Those of its public API are in `tests/rust`.
 
 mod buffer;
-mod encode;
 mod fixtures;
 mod memory;
 mod outbox;
 mod spool;
-mod store;
+mod spool_file;

@@ -1,13 +1,13 @@
-//! Messages that wait or are under way: their order, and what they take.
+//! Messages that wait or are in flight: their order and their memory.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::fixtures::message;
-use crate::encode::BODY_BYTES;
-use crate::message::{Body, Message, Spooled};
-use crate::outbox::Outbox;
-use crate::ticket::Ticket;
+use crate::messages::confirm_waiter::ConfirmWaiter;
+use crate::messages::message::{Body, Message, Spooled};
+use crate::messages::outbox::Outbox;
+use crate::records::encode::BODY_BYTES;
 
 fn filled(count: u64) -> Outbox {
     let mut outbox = Outbox::default();
@@ -21,7 +21,7 @@ fn filled(count: u64) -> Outbox {
 fn send_next(outbox: &mut Outbox) -> u64 {
     let message = outbox.take_next().expect("a message");
     let sequence = message.sequence;
-    outbox.sent(message, Instant::now());
+    outbox.add_sent(message, Instant::now());
     sequence
 }
 
@@ -29,13 +29,13 @@ fn waiting(outbox: &mut Outbox) -> Vec<u64> {
     std::iter::from_fn(|| outbox.take_next()).map(|message| message.sequence).collect()
 }
 
-/// A message with a body of that many bytes; on disk too, if `durable`.
-fn large(sequence: u64, bytes: usize, durable: bool) -> Message {
+/// A message with a body of that many bytes; on disk too, if `on_disk`.
+fn large(sequence: u64, bytes: usize, on_disk: bool) -> Message {
     let spooled = Spooled {
-        store: 0,
+        file: 0,
         number: sequence,
         pieces: 1,
-        written: u32::from(durable),
+        written: u32::from(on_disk),
         bytes: bytes - 1,
         records: 1,
         counted: 0,
@@ -48,7 +48,7 @@ fn large(sequence: u64, bytes: usize, durable: bool) -> Message {
 }
 
 fn in_memory(outbox: &Outbox) -> usize {
-    outbox.messages().map(Message::memory).sum()
+    outbox.messages().map(Message::memory_bytes).sum()
 }
 
 #[test]
@@ -57,9 +57,9 @@ fn what_is_put_back_is_where_it_was() {
     for _ in 0..3 {
         send_next(&mut outbox);
     }
-    let second = outbox.answered(2).expect("under way");
+    let second = outbox.take_sent(2).expect("in flight");
     outbox.put_back(second);
-    assert_eq!(outbox.answered(2).map(|message| message.sequence), None);
+    assert_eq!(outbox.take_sent(2).map(|message| message.sequence), None);
     outbox.put_all_back();
     assert_eq!((outbox.in_flight(), outbox.in_flight_records()), (0, 0));
     assert_eq!(waiting(&mut outbox), [1, 2, 3, 4, 5]);
@@ -71,8 +71,8 @@ fn what_was_answered_is_gone() {
     assert_eq!(send_next(&mut outbox), 1);
     assert_eq!(outbox.in_flight_records(), 1);
     assert_eq!(outbox.find_sent("worker-1").map(|message| message.sequence), Some(1));
-    assert!(outbox.answered(1).is_some());
-    assert!(outbox.answered(1).is_none());
+    assert!(outbox.take_sent(1).is_some());
+    assert!(outbox.take_sent(1).is_none());
     outbox.put_all_back();
     assert_eq!(waiting(&mut outbox), [2, 3]);
 }
@@ -86,7 +86,7 @@ fn no_more_is_under_way_than_the_window_allows() {
         sent += 1;
     }
     assert_eq!((sent, outbox.in_flight()), (256, 256));
-    outbox.answered(1);
+    outbox.take_sent(1);
     assert!(outbox.window_open());
 }
 
@@ -117,15 +117,15 @@ fn records_join_the_newest_message_of_their_metric() {
 fn nothing_joins_what_was_sent_before_or_is_waited_for() {
     let mut outbox = filled(1);
     send_next(&mut outbox);
-    let mut sent = outbox.answered(1).expect("under way");
+    let mut sent = outbox.take_sent(1).expect("in flight");
     sent.attempts = 1;
     outbox.put_back(sent);
     assert_eq!(outbox.extend("time_profiler", "JOB", b"[9]", 1), None);
 
     let mut outbox = Outbox::default();
     let soon = Instant::now() + Duration::from_secs(60);
-    let (ticket, _answer) = Ticket::new(soon, soon);
-    outbox.add(Message { ticket: Some(ticket), ..message(1) });
+    let (waiter, _reply) = ConfirmWaiter::new(soon, soon);
+    outbox.add(Message { waiter: Some(waiter), ..message(1) });
     assert_eq!(outbox.extend("time_profiler", "JOB", b"[9]", 1), None);
 }
 
@@ -146,7 +146,7 @@ fn bodies_that_are_on_disk_leave_memory_when_it_is_full() {
         outbox.add(Message { open, ..large(sequence, 256 * 1024, sequence % 2 == 0) });
     }
     assert!(outbox.is_full());
-    outbox.shed();
+    outbox.evict_spooled();
     let kept: Vec<u64> = outbox
         .messages()
         .filter(|message| matches!(message.body, Body::Memory(_)))
@@ -164,7 +164,7 @@ fn the_newest_leave_memory_first_but_for_those_that_may_grow() {
         let open = sequence == 20;
         outbox.add(Message { open, ..large(sequence, 256 * 1024, true) });
     }
-    outbox.shed();
+    outbox.evict_spooled();
     assert!(!outbox.is_full());
     assert!(in_memory(&outbox) >= 3 * 1024 * 1024, "no more than has to");
     let first = outbox.messages().next().expect("a message");

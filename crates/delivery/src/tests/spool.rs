@@ -7,26 +7,25 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::time::timeout;
 
-use super::fixtures::{Directory, message, settings};
-use crate::encode::join;
-use crate::message::{Body, Message};
-use crate::spool::{Done, Spool};
-use crate::store::{PIECE_BYTES, Stored};
+use super::fixtures::{Directory, message, spool_settings};
+use crate::disk::spool::{Spool, SpoolEvent};
+use crate::disk::spool_file::{PIECE_BYTES, StoredMessage};
+use crate::messages::message::{Body, Message};
+use crate::records::encode::join;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
 fn spool(directory: &Directory, name: &str) -> Spool {
-    let settings = settings(directory.path());
-    Spool::new(&settings, settings.spool.as_ref().expect("given"), name)
+    Spool::new(&spool_settings(directory.path()), "destination", name)
 }
 
-/// Runs a test that waits for the disk.
+/// Runs a test that waits for the disk, with a deadline.
 fn waiting(test: impl Future<Output = ()>) {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { timeout(DEADLINE, test).await.expect("in time") });
 }
 
-/// Lets the disk work until it has nothing to do; returns the pieces that were written.
+/// Lets the spool work until everything is written; returns the pieces.
 async fn write(spool: &mut Spool) -> Vec<(u64, u32)> {
     let mut pieces = Vec::new();
     loop {
@@ -34,20 +33,20 @@ async fn write(spool: &mut Spool) -> Vec<(u64, u32)> {
         if !spool.is_behind() {
             return pieces;
         }
-        match spool.done().await {
-            Done::Written(written) => pieces.extend(written),
-            Done::Failed(error) => panic!("{error}"),
-            Done::Loaded(_) | Done::Looked { .. } => {}
+        match spool.event().await {
+            SpoolEvent::Written(written) => pieces.extend(written),
+            SpoolEvent::Failed(error) => panic!("{error}"),
+            SpoolEvent::Loaded(_) | SpoolEvent::Adopted { .. } => {}
         }
     }
 }
 
-async fn adopted(spool: &mut Spool) -> Vec<Stored> {
+async fn adopted(spool: &mut Spool) -> Vec<StoredMessage> {
     spool.advance(Instant::now());
     loop {
-        if let Done::Looked { adopted, refused } = spool.done().await {
-            assert_eq!(refused, Vec::<String>::new());
-            return adopted.into_iter().map(|(_, stored)| stored).collect();
+        if let SpoolEvent::Adopted { messages, unreadable } = spool.event().await {
+            assert_eq!(unreadable, Vec::<String>::new());
+            return messages.into_iter().map(|(_, stored)| stored).collect();
         }
     }
 }
@@ -55,7 +54,7 @@ async fn adopted(spool: &mut Spool) -> Vec<Stored> {
 async fn loaded(spool: &mut Spool, message: &Message) -> Vec<u8> {
     spool.load(vec![(message.sequence, message.spooled.expect("in the spool"))]);
     loop {
-        if let Done::Loaded(mut loaded) = spool.done().await {
+        if let SpoolEvent::Loaded(mut loaded) = spool.event().await {
             let (sequence, body) = loaded.pop().expect("one");
             assert_eq!(sequence, message.sequence);
             return body.expect("read");
@@ -137,13 +136,13 @@ fn an_adopted_file_goes_when_everything_in_it_was_delivered() {
         drop(first);
         let mut second = spool(&directory, "second");
         second.advance(Instant::now());
-        let Done::Looked { adopted, .. } = second.done().await else { panic!("looked") };
-        let [(spooled, _)] = adopted[..] else { panic!("one message") };
+        let SpoolEvent::Adopted { messages, .. } = second.event().await else { panic!("adopted") };
+        let [(spooled, _)] = messages[..] else { panic!("one message") };
         second.remove(spooled);
         write(&mut second).await;
         second.finish();
         let mut third = spool(&directory, "third");
-        assert!(self::adopted(&mut third).await.is_empty());
+        assert!(adopted(&mut third).await.is_empty());
     });
 }
 
@@ -174,10 +173,10 @@ fn what_the_disk_refused_is_written_when_it_is_well_again() {
         spool.put(&mut one);
         spool.advance(Instant::now());
         let error = loop {
-            match spool.done().await {
-                Done::Failed(error) => break error,
-                Done::Looked { .. } => {}
-                Done::Written(_) | Done::Loaded(_) => panic!("it cannot"),
+            match spool.event().await {
+                SpoolEvent::Failed(error) => break error,
+                SpoolEvent::Adopted { .. } => {}
+                SpoolEvent::Written(_) | SpoolEvent::Loaded(_) => panic!("it cannot"),
             }
         };
         assert!(error.contains("cannot be made"), "{error}");

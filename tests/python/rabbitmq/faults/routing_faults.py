@@ -58,7 +58,7 @@ def nobody_there(scene: Scene) -> Outcome:
     outcome = scene.settle("no consumer, ever")
     assert outcome.received == 0
     for handler in ("thread", "loop"):
-        assert scene.logged(f"{handler} handler - .*nobody consumes") == 1
+        assert scene.logged(f"{handler} handler - .*no consumer reads") == 1
     return outcome
 
 

@@ -1,0 +1,17 @@
+//! The link to RabbitMQ: the only folder that knows AMQP and lapin.
+//!
+//! | module          | concept |
+//! |-----------------|---------|
+//! | `tls`           | certificates |
+//! | `settings`      | where the broker is, and how it is spoken to |
+//! | `failure`       | errors of AMQP and TLS in words |
+//! | `properties`    | what a message looks like in AMQP |
+//! | `lapin_runtime` | the runtime that lapin works on |
+//! | `link`          | one connection with one channel |
+
+mod failure;
+mod lapin_runtime;
+mod link;
+mod properties;
+pub(crate) mod settings;
+pub(crate) mod tls;

@@ -1,0 +1,48 @@
+//! The end of the engine.
+
+use std::time::{Duration, Instant};
+
+use tokio::task::spawn_blocking;
+
+use crate::engine::connection::Connection;
+use crate::engine::state::{Answers, Engine};
+use crate::messages::message::Message;
+use crate::report::stats::{ConnectionState, DropReason, subtract};
+
+/// How long closing the link may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+impl Engine {
+    /// True if no record had to be dropped.
+    pub(super) async fn stop(mut self) -> bool {
+        self.answers = Answers::new();
+        let now = Instant::now();
+        self.outbox.put_all_back();
+        self.save_everything(now + self.shared.settings.answer_timeout).await;
+        let lost = self.outbox.remove_waiting(|message| !message.is_on_disk());
+        let mut records = lost.iter().map(Message::records).sum();
+        for message in lost {
+            self.end_message(message, false);
+        }
+        while let Some((chunk, _)) = self.shared.buffer.take() {
+            records += chunk.len() as u64;
+        }
+        self.shared.count_dropped(DropReason::Closed, records);
+        for message in self.outbox.remove_waiting(|_| true) {
+            subtract(&self.shared.counters.outstanding, message.records());
+        }
+        if let Some(spool) = self.spool.take() {
+            let _ = spawn_blocking(move || spool.finish()).await;
+        }
+        self.update_stats();
+        self.shared.counters.set_state(ConnectionState::Closed);
+        for waiter in self.flush_waiters.drain(..) {
+            let _ = waiter.reply.try_send(false);
+        }
+        // Last, since the process may end while the receiver does not answer.
+        if let Connection::Up(link) = self.connection {
+            link.close(CLOSE_TIMEOUT).await;
+        }
+        records == 0
+    }
+}

@@ -1,0 +1,22 @@
+//! Why there is no link, or no longer one, in words that a user can act on. No text contains a
+//! password.
+
+use std::fmt;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing answers at the address, or the answer does not come in time.
+    Unreachable(String),
+    /// The receiver answers and says no; trying again is of no use until its configuration or
+    /// the settings change.
+    Refused(String),
+    /// The link worked and is broken.
+    Lost(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (Self::Unreachable(text) | Self::Refused(text) | Self::Lost(text)) = self;
+        formatter.write_str(text)
+    }
+}

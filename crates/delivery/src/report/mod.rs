@@ -1,0 +1,9 @@
+//! What becomes of the records of one handler, for callers to see.
+//!
+//! | module      | concept |
+//! |-------------|---------|
+//! | `stats`     | counts |
+//! | `log_queue` | log lines of the network side, until a Python thread logs them |
+
+pub(crate) mod log_queue;
+pub(crate) mod stats;

@@ -1,0 +1,259 @@
+//! From records to what the network side takes: rows of a metric as they are, dicts as the
+//! JSON that they will be.
+
+use std::borrow::Borrow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use pyo3::exceptions::PyTypeError;
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::PyString;
+
+use phanos_core::path::{Path, TextSlot, item_of};
+use phanos_core::record;
+use phanos_core::record_json::{write_head, write_value};
+use phanos_delivery::{Chunk, Content, Converted, Sender, encode, join};
+
+use crate::convert::json_value::{self, IN_BATCH, IN_RECORD, Writer};
+use crate::convert::text::{string_of, text_of};
+use crate::convert::unserializable::UnserializableKinds;
+use crate::metric::columns::{Columns, RecordLabels, RecordMethod, RecordValue};
+
+/// A row on its way: what it was made in, and what it measured.
+type Row = (Rc<Path>, Content);
+
+/// What came of handing rows over.
+pub(crate) struct Taken {
+    /// A call that made one of them failed.
+    pub(crate) raised: bool,
+    /// There is something to log.
+    pub(crate) notices: bool,
+}
+
+/// True if no row needs Python to be converted.
+pub(crate) fn are_plain(columns: &Columns) -> bool {
+    rows_of(columns).all(|row| plain(row).is_some())
+}
+
+/// Takes rows that need no conversion; calls no Python.
+pub(crate) fn push_plain(
+    sender: &Sender,
+    metric: &Arc<record::Metric>,
+    columns: &Columns,
+) -> Taken {
+    push_rows(sender, metric, rows_of(columns).filter_map(plain))
+}
+
+/// Takes rows of any kind.
+pub(crate) fn push_converted(
+    py: Python<'_>,
+    sender: &Sender,
+    metric: &Arc<record::Metric>,
+    columns: &Columns,
+    unserializable: &mut UnserializableKinds,
+) -> Taken {
+    push_rows(sender, metric, converted_rows(py, metric, columns, unserializable).into_iter())
+}
+
+fn push_rows<P: Borrow<Rc<Path>>>(
+    sender: &Sender,
+    metric: &Arc<record::Metric>,
+    rows: impl Iterator<Item = (P, Content)>,
+) -> Taken {
+    let mut raised = false;
+    sender.push(|chunk| raised = put_rows(chunk, metric, rows));
+    Taken { raised, notices: sender.has_log_lines() }
+}
+
+/// The wire form of rows of any kind: what a broker gets of them.
+pub(crate) fn body_of_columns(
+    py: Python<'_>,
+    metric: &Arc<record::Metric>,
+    columns: &Columns,
+    unserializable: &mut UnserializableKinds,
+) -> Vec<u8> {
+    let mut chunk = Chunk::default();
+    put_rows(&mut chunk, metric, converted_rows(py, metric, columns, unserializable).into_iter());
+    let mut body = Vec::new();
+    encode(&chunk, |message| {
+        if body.is_empty() {
+            body = message.body;
+        } else {
+            join(&mut body, &message.body);
+        }
+    });
+    if body.is_empty() { b"[]".into() } else { body }
+}
+
+type Cells<'a> = (&'a RecordValue, &'a RecordLabels, &'a RecordMethod);
+
+fn rows_of(columns: &Columns) -> impl Iterator<Item = Cells<'_>> {
+    let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
+    rows.map(|((value, labels), method)| (value, labels, method))
+}
+
+/// Rows apart from their cells: conversions call into Python, which must not happen while the
+/// buffer is open.
+fn converted_rows(
+    py: Python<'_>,
+    metric: &record::Metric,
+    columns: &Columns,
+    unserializable: &mut UnserializableKinds,
+) -> Vec<Row> {
+    rows_of(columns).map(|row| converted(py, metric, row, unserializable)).collect()
+}
+
+/// Puts rows down; true if a call that made one of them failed.
+fn put_rows<P: Borrow<Rc<Path>>>(
+    chunk: &mut Chunk,
+    metric: &Arc<record::Metric>,
+    rows: impl Iterator<Item = (P, Content)>,
+) -> bool {
+    let number = chunk.metric(metric);
+    let mut raised = false;
+    for (path, content) in rows {
+        raised |= content.error_raised();
+        put(chunk, number, path.borrow(), content);
+    }
+    raised
+}
+
+fn put(chunk: &mut Chunk, metric: u32, path: &Rc<Path>, content: Content) {
+    let slot = chunk.text(path.slot().get(), |text| path.write_text(text));
+    path.slot().set(slot);
+    chunk.push(metric, slot, content);
+}
+
+/// A row that needs no conversion.
+fn plain((value, labels, method): Cells<'_>) -> Option<(&Rc<Path>, Content)> {
+    let error_raised = match labels {
+        RecordLabels::None => None,
+        RecordLabels::ErrorRaised(raised) => Some(*raised),
+        RecordLabels::Object(_) => return None,
+    };
+    match (value, method) {
+        (RecordValue::Number(operation, number), RecordMethod::Path(path)) => {
+            Some((path, Content::Number { operation: *operation, error_raised, number: *number }))
+        }
+        _ => None,
+    }
+}
+
+fn converted(
+    py: Python<'_>,
+    metric: &record::Metric,
+    (value, labels, method): Cells<'_>,
+    unserializable: &mut UnserializableKinds,
+) -> Row {
+    if let Some((path, content)) = plain((value, labels, method)) {
+        return (Rc::clone(path), content);
+    }
+    let (operation, value) = value.for_json(py, unserializable);
+    let labels = labels.for_json(py, unserializable);
+    let (path, other) = match method {
+        RecordMethod::Path(path) => {
+            (Rc::clone(path), Converted::Value { operation, value, labels })
+        }
+        // Whatever a user put in its place: its JSON need not be that of its text.
+        RecordMethod::Object(method) => {
+            let method = method.bind(py);
+            let text = text_of(method);
+            let json = json_value::value_of(method, IN_RECORD, unserializable);
+            let mut record = Vec::new();
+            let write_method = |out: &mut Vec<u8>| json.write_json(out);
+            write_head(metric, item_of(&text), write_method, &mut record);
+            write_value(&mut record, operation.as_deref(), &value, &labels);
+            let error_raised = labels.error_raised();
+            (Path::literal(""), Converted::Json { record: record.into(), error_raised })
+        }
+    };
+    (path, Content::Converted(Box::new(other)))
+}
+
+/// Takes records as Python handlers get them; the job of the first routes them all.
+///
+/// Errors: `KeyError` or `TypeError` if the first has no job; nothing is taken then.
+pub(crate) fn push_dicts(
+    sender: &Sender,
+    name: &str,
+    records: &Bound<'_, PyAny>,
+    unserializable: &mut UnserializableKinds,
+) -> PyResult<()> {
+    let mut job = None;
+    let mut rows = Vec::new();
+    for record in records.try_iter()? {
+        let record = record?;
+        if job.is_none() {
+            job = Some(job_of(&record)?);
+        }
+        rows.push(record_to_json(&record, unserializable));
+    }
+    let Some(job) = job else { return Ok(()) };
+    sender.push(|chunk| {
+        let number = chunk.metric_of_json(name, &job);
+        for record in rows {
+            let json = Converted::Json { record, error_raised: false };
+            chunk.push(number, TextSlot::default(), Content::Converted(Box::new(json)));
+        }
+    });
+    Ok(())
+}
+
+fn record_to_json(
+    record: &Bound<'_, PyAny>,
+    unserializable: &mut UnserializableKinds,
+) -> Box<[u8]> {
+    let mut writer = Writer::new(IN_BATCH, unserializable);
+    writer.write(record);
+    writer.out.into()
+}
+
+fn job_of(record: &Bound<'_, PyAny>) -> PyResult<String> {
+    let job = record.get_item(intern!(record.py(), "job"))?;
+    let text = job
+        .cast::<PyString>()
+        .map_err(|_| PyTypeError::new_err(format!("job of a record must be a str, got {job:?}")))?;
+    Ok(string_of(text))
+}
+
+/// One message's worth of records.
+pub(crate) struct Message {
+    pub(crate) routing_key: String,
+    pub(crate) records: u32,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Message {
+    /// Of records as Python handlers get them, at least one.
+    ///
+    /// Errors: `KeyError` or `TypeError` if the first has no job.
+    pub(crate) fn of_dicts(
+        records: &Bound<'_, PyAny>,
+        unserializable: &mut UnserializableKinds,
+    ) -> PyResult<Self> {
+        let (count, body) = body_of_dicts(records, unserializable)?;
+        Ok(Self { routing_key: job_of(&records.get_item(0)?)?, records: count, body })
+    }
+}
+
+/// How many records that are dicts there are, and their wire form; keys stay in the order of
+/// each dict.
+///
+/// Errors: what iterating raises.
+pub(crate) fn body_of_dicts(
+    records: &Bound<'_, PyAny>,
+    unserializable: &mut UnserializableKinds,
+) -> PyResult<(u32, Vec<u8>)> {
+    let mut body = vec![b'['];
+    let mut count = 0;
+    for record in records.try_iter()? {
+        if count > 0 {
+            body.push(b',');
+        }
+        body.extend_from_slice(&record_to_json(&record?, unserializable));
+        count += 1;
+    }
+    body.push(b']');
+    Ok((count, body))
+}
