@@ -268,15 +268,14 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 profile = $(if $(filter release-% demo,$(1)),release,dev)
 target = target/$(if $(filter unpooled-%,$(1)),unpooled,$(or $(filter $(SUPPORTED),$(call version_of,$(1))),$(DEFAULT)))
 flags = $(if $(filter unpooled-%,$(1)),RUSTFLAGS='--cfg pyo3_disable_reference_pool')
+copy_compiled = for compiled in target/$(DEFAULT)/debug target/debug; do \
+	if test ! -d $(1)/debug -a -d $$compiled; then mkdir -p $(1); cp -a $$compiled $(1)/debug; fi; \
+	done
 
 .venvs/%/.package: $(SOURCES) | .venvs/%/bin/python
 	@printf '==> pip install . into .venvs/%s\n' $*
 	@touch $@.started
-	@for compiled in target/$(DEFAULT)/debug target/debug; do \
-		if test ! -d $(call target,$*) -a -d $$compiled; then \
-			mkdir -p $(call target,$*); cp -a $$compiled $(call target,$*)/debug; \
-		fi; \
-	done
+	@$(if $(filter dev,$(call profile,$*)),$(if $(call flags,$*),:,$(call copy_compiled,$(call target,$*))),:)
 	@$(call flags,$*) CARGO_TARGET_DIR=$(CURDIR)/$(call target,$*) \
 		MATURIN_PEP517_ARGS='--profile $(call profile,$*)' \
 		.venvs/$*/bin/python $(PIP_INSTALL) --force-reinstall .
