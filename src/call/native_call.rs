@@ -309,7 +309,7 @@ extern "C" fn conclude(
         enter(|py| {
             let raised = PendingException::take(py);
             if let Some(error) = raised.handled(py, || end(py, arguments, recording, None)) {
-                raised.forget(py);
+                raised.discard(py);
                 raise(py, *error)
             } else {
                 raised.restore(py);

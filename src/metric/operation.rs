@@ -179,7 +179,7 @@ pub(crate) fn label_cell(
         mismatch(metric, operation, &names, None, wants_error)?;
         return Ok(None);
     }
-    let raised = wants_error.then(|| exceptions::in_flight(py));
+    let raised = wants_error.then(|| exceptions::is_handling(py));
     Ok(Some(match (given, raised) {
         (None, None) => RecordLabels::None,
         (None, Some(raised)) => RecordLabels::ErrorRaised(raised),

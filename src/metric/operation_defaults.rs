@@ -39,7 +39,7 @@ impl ScopedDefaults {
         }
         let execution = ExecutionId::current(py);
         self.lent.with(py, |lent| {
-            let own = lent.iter().find(|lent| lent.owner.is(execution));
+            let own = lent.iter().find(|lent| lent.owner.matches(execution));
             own.map_or_else(OperationDefaults::default, |Lent { defaults, .. }| OperationDefaults {
                 method: defaults.method.as_ref().map(|method| method.clone_ref(py)),
                 labels: defaults.labels.as_ref().map(|labels| labels.clone_ref(py)),
@@ -52,7 +52,7 @@ impl ScopedDefaults {
         let execution = ExecutionId::current(py);
         let given = defaults.method.is_some() || defaults.labels.is_some();
         let before = self.lent.with(py, |lent| {
-            let known = lent.iter().position(|lent| lent.owner.is(execution));
+            let known = lent.iter().position(|lent| lent.owner.matches(execution));
             let before = known.map(|known| lent.swap_remove(known));
             if given {
                 lent.push(Lent { owner: execution, defaults });

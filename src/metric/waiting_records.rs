@@ -54,7 +54,7 @@ impl WaitingRecords {
     }
 
     fn position(&self, execution: ExecutionId) -> Option<usize> {
-        self.lent.iter().rposition(|(owner, _)| owner.is(execution))
+        self.lent.iter().rposition(|(owner, _)| owner.matches(execution))
     }
 }
 

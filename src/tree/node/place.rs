@@ -178,8 +178,8 @@ pub(super) fn traverse_children(
     state: &GilCell<State>,
     visit: &PyVisit<'_>,
 ) -> Result<(), PyTraverseError> {
-    let Some(Some(place)) = state.visited(visit, |state| state.place) else { return Ok(()) };
-    let visited = FOREST.visited(visit, |forest| {
+    let Some(Some(place)) = state.read_for_gc(visit, |state| state.place) else { return Ok(()) };
+    let visited = FOREST.read_for_gc(visit, |forest| {
         let Some(forest) = forest else { return Ok(()) };
         forest.children(place).into_iter().try_for_each(|child| match forest.get(child) {
             Some(Holder::Child(node)) => visit.call(node),

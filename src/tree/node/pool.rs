@@ -6,7 +6,7 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{Node, State};
-use crate::interp::pool::{Pool, known_to};
+use crate::interp::pool::{Pool, has_at_most_references};
 
 static POOL: Pool<Node> = Pool::new();
 
@@ -14,7 +14,7 @@ impl Node {
     /// Keeps the node of an ended call for the next one, unless somebody else knows it.
     pub(crate) fn recycle(node: Bound<'_, Self>) {
         let py = node.py();
-        if !known_to(&node, 1) || is_pointed_at(&node) || is_looked_at(&node) {
+        if !has_at_most_references(&node, 1) || is_pointed_at(&node) || is_looked_at(&node) {
             return;
         }
         let taken = node.get().state.with(py, |state| (state.method.take(), state.caller.take()));
