@@ -7,8 +7,8 @@ use pyo3::exceptions::PyImportError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-const SUBINTERPRETER_MESSAGE: &str = "phanos works in the main interpreter of a process only, and this is a \
-    subinterpreter; under mod_wsgi, choose the main one by \
+const SUBINTERPRETER_MESSAGE: &str = "phanos works in the main interpreter of a process only, and \
+    this is a subinterpreter; under mod_wsgi, choose the main one by \
     WSGIApplicationGroup %{GLOBAL} or application-group=%{GLOBAL}";
 
 /// Errors: `ImportError` in a subinterpreter.

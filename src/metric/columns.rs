@@ -16,9 +16,8 @@ pub(crate) use phanos_core::record::Operation;
 use phanos_core::record::{ERROR_RAISED, Labels, Metric};
 use phanos_core::value::Value;
 
-use crate::convert::json_value::{self, IN_PAIR, IN_RECORD, entries};
-use crate::convert::scalar::scalar_of;
-use crate::convert::text::text_of;
+use crate::convert::json_value::{self, FIELD_DEPTH, VALUE_DEPTH, entries};
+use crate::convert::text::{text_of, text_value_of};
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::garbage::Traverse;
 
@@ -126,11 +125,6 @@ impl RecordMethod {
     }
 }
 
-/// A label's or operation's value in its text form.
-fn text_value_of(object: &Bound<'_, PyAny>) -> Value {
-    scalar_of(object).unwrap_or_else(|| Value::Text(text_of(object).into()))
-}
-
 /// The value in a values item, for the text form: the second of a pair, else the item.
 fn text_value_in(item: &Bound<'_, PyAny>) -> Value {
     // A tuple, or a list where a record came back from JSON.
@@ -153,10 +147,10 @@ fn json_value_in(
         && let Ok(operation) = operation.cast_exact::<PyString>()
         && let Ok(operation) = operation.to_str()
     {
-        let value = json_value::value_of(&value, IN_PAIR, unserializable);
+        let value = json_value::value_of(&value, VALUE_DEPTH, unserializable);
         return (Some(Cow::Owned(operation.to_owned())), value);
     }
-    (None, json_value::value_of(item, IN_RECORD, unserializable))
+    (None, json_value::value_of(item, FIELD_DEPTH, unserializable))
 }
 
 fn text_labels_of(item: &Bound<'_, PyAny>) -> Labels {
@@ -217,12 +211,12 @@ pub(crate) fn add_line(
 
 fn json_labels_of(item: &Bound<'_, PyAny>, unserializable: &mut UnserializableKinds) -> Labels {
     let Ok(labels) = item.cast::<PyDict>() else {
-        return Labels::Other(json_value::value_of(item, IN_RECORD, unserializable));
+        return Labels::Other(json_value::value_of(item, FIELD_DEPTH, unserializable));
     };
     let mut listed = Vec::with_capacity(labels.len());
     for (name, value) in entries(labels) {
         let name = json_value::key_of(&name, unserializable);
-        listed.push((name, json_value::value_of(&value, IN_PAIR, unserializable)));
+        listed.push((name, json_value::value_of(&value, VALUE_DEPTH, unserializable)));
     }
     Labels::Listed(listed.into())
 }

@@ -8,7 +8,7 @@ use pyo3::types::{PyDict, PyString};
 
 use phanos_core::record;
 
-use crate::convert::json_value::{IN_RECORD, value_of};
+use crate::convert::json_value::{FIELD_DEPTH, value_of};
 use crate::convert::text::text_of;
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::garbage::impl_traverse;
@@ -163,7 +163,7 @@ impl MetricMetadata {
     /// cannot hold.
     fn written(&self, py: Python<'_>, unserializable: &mut UnserializableKinds) -> record::Metric {
         let text = |value: &Py<PyAny>| text_of(value.bind(py));
-        let mut json = |value: &Py<PyAny>| value_of(value.bind(py), IN_RECORD, unserializable);
+        let mut json = |value: &Py<PyAny>| value_of(value.bind(py), FIELD_DEPTH, unserializable);
         record::Metric::with_values(
             &text(&self.name),
             &text(&self.units),

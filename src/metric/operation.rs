@@ -8,7 +8,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PySet, PyString, PyTuple};
 use phanos_core::label;
 use phanos_core::record::ERROR_RAISED;
 
-use crate::convert::rate_limit::if_due;
+use crate::convert::rate_limit::admit_line;
 use crate::convert::text::{class_name, text_of};
 use crate::interp::exceptions;
 use crate::interp::user_code;
@@ -30,7 +30,7 @@ pub(crate) fn log_rate_limited(
     let kind = format!("{}|{kind}", metric.get().serial);
     let class = class_name(metric);
     let line = || format!("'{class}': metric '{name}' {message}");
-    let Some(line) = if_due(py, &kind, line) else {
+    let Some(line) = admit_line(py, &kind, line) else {
         return Ok(());
     };
     let line = PyString::new(py, &line);
