@@ -198,7 +198,7 @@ fn record(
     arguments: &VectorcallArgs,
     step: &mut Step,
 ) -> Result<(), Box<PyErr>> {
-    let node = Node::waiting(py)?;
+    let node = Node::unstarted(py)?;
     *step = Step::Record(Recording {
         function: info.function.as_ptr(),
         info,

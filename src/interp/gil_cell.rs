@@ -45,15 +45,7 @@ impl<T> GilCell<T> {
     pub(crate) fn read_for_gc<R>(&self, _: &PyVisit<'_>, body: impl FnOnce(&T) -> R) -> Option<R> {
         self.0.try_borrow().ok().map(|value| body(&value))
     }
-}
 
-impl<T: Clone> GilCell<T> {
-    pub(crate) fn get(&self, py: Python<'_>) -> T {
-        self.with(py, |value| value.clone())
-    }
-}
-
-impl<T> GilCell<T> {
     /// Stores `value`; the old value is dropped after the cell is closed.
     pub(crate) fn set(&self, py: Python<'_>, value: T) {
         drop(self.replace(py, value));

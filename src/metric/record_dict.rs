@@ -44,7 +44,7 @@ impl<'py> Template<'py> {
         let record = self.0.copy()?;
         let (item, method) = match method {
             RecordMethod::Path(path) => {
-                let (item, method) = path_strings::of(py, path);
+                let (item, method) = path_strings::item_and_method(py, path);
                 (item, method.into_any())
             }
             RecordMethod::Object(object) => {
