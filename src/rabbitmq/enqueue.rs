@@ -18,7 +18,10 @@ use phanos_delivery::{Chunk, Content, Converted, Sender, encode, join};
 use crate::convert::json_value::{self, FIELD_DEPTH, RECORD_DEPTH, Writer};
 use crate::convert::text::{string_of, text_of};
 use crate::convert::unserializable::UnserializableKinds;
-use crate::metric::columns::{Columns, RecordLabels, RecordMethod, RecordValue};
+use crate::metric::columns::Columns;
+use crate::metric::record_labels::RecordLabels;
+use crate::metric::record_method::RecordMethod;
+use crate::metric::record_value::RecordValue;
 
 /// A row on its way: what it was made in, and what it measured.
 type Row = (Rc<Path>, Content);
