@@ -410,7 +410,7 @@ def due(kind: str) -> int | None:
     """
 
 def monotonic_ns() -> int:
-    """Return the nanoseconds of the clock that calls are timed with."""
+    """Return nanoseconds of the system's monotonic clock, counted from the first call."""
 
 def record_to_str(name: str, record: Record) -> str:
     """Write a record as `OutputFormatter.record_to_str` describes."""

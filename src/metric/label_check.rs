@@ -31,8 +31,8 @@ pub(crate) fn check_labels(
         }
     };
     let error_raised = intern!(py, ERROR_RAISED);
-    let wants_error = names.contains(error_raised)?;
-    let expected = names.len() - usize::from(wants_error);
+    let has_error_raised = names.contains(error_raised)?;
+    let expected = names.len() - usize::from(has_error_raised);
     let given = match labels {
         None => None,
         Some(labels) if labels.is_none() => None,
@@ -56,7 +56,7 @@ pub(crate) fn check_labels(
         let mut matching = 0;
         let mut unknown = false;
         for (name, _) in labels {
-            if wants_error && (name.is(error_raised) || name.eq(error_raised)?) {
+            if has_error_raised && (name.is(error_raised) || name.eq(error_raised)?) {
                 continue;
             }
             if names.contains(&name).unwrap_or(false) {
@@ -66,14 +66,14 @@ pub(crate) fn check_labels(
             }
         }
         if unknown || matching != expected {
-            log_mismatch(metric, operation, &names, Some(labels), wants_error)?;
+            log_mismatch(metric, operation, &names, Some(labels), has_error_raised)?;
             return Ok(None);
         }
     } else if expected != 0 {
-        log_mismatch(metric, operation, &names, None, wants_error)?;
+        log_mismatch(metric, operation, &names, None, has_error_raised)?;
         return Ok(None);
     }
-    let raised = wants_error.then(|| exceptions::is_handling(py));
+    let raised = has_error_raised.then(|| exceptions::is_handling(py));
     Ok(Some(match (given, raised) {
         (None, None) => RecordLabels::None,
         (None, Some(raised)) => RecordLabels::ErrorRaised(raised),
@@ -92,14 +92,14 @@ fn log_mismatch(
     operation: &str,
     names: &Bound<'_, PySet>,
     labels: Option<&Bound<'_, PyDict>>,
-    wants_error: bool,
+    has_error_raised: bool,
 ) -> PyResult<()> {
     let expected: Vec<String> = names.iter().map(|name| text_of(&name)).collect();
     let mut given: Vec<String> = match labels {
         Some(labels) => labels.keys().iter().map(|name| text_of(&name)).collect(),
         None => Vec::new(),
     };
-    if wants_error {
+    if has_error_raised {
         given.push(ERROR_RAISED.to_owned());
     }
     let checked =
