@@ -42,7 +42,7 @@ mod module {
     #[pymodule_export]
     use crate::call::manual::{began_as_root, close_node, open_node};
     #[pymodule_export]
-    use crate::convert::rate_limit::left_out;
+    use crate::convert::rate_limit::admit;
     #[pymodule_export]
     use crate::interp::exceptions::call_as;
     #[pymodule_export]

@@ -412,7 +412,7 @@ def admit_log_line(kind: str) -> int | None:
     """
 
 def monotonic_ns() -> int:
-    """Return the nanoseconds of the clock that calls are timed with."""
+    """Return nanoseconds of the system's monotonic clock, counted from the first call."""
 
 def record_to_str(name: str, record: Record) -> str:
     """Write a record as `OutputFormatter.record_to_str` describes."""

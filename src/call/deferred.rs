@@ -9,7 +9,7 @@ use crate::call::arguments::{Lent, PackedArgs, StoredArgs, VectorcallArgs};
 use crate::call::lifecycle::Level;
 use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilValue;
-use crate::interp::pool::{Pool, known_to};
+use crate::interp::pool::{Pool, has_at_most_references};
 use crate::interp::user_code;
 use crate::profiler::plan::Plan;
 use crate::tree::current::ContextToken;
@@ -75,7 +75,7 @@ impl DeferredCall {
     /// Keeps an ended call for the next one, unless somebody knows it beyond the `references`
     /// of those who ran it (this one included) and let go now.
     fn recycle(call: Bound<'_, Self>, references: isize) {
-        if known_to(&call, references) {
+        if has_at_most_references(&call, references) {
             POOL.put(call);
         }
     }

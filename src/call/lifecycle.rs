@@ -9,8 +9,8 @@ use crate::call::arguments::PackedArgs;
 use crate::interp::entry::registered;
 use crate::interp::exceptions::swallow;
 use crate::interp::user_code;
-use crate::metric::base::{Metric, PlainLabels};
-use crate::metric::operation;
+use crate::metric::base::Metric;
+use crate::metric::label_check::check_labels;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::function_info::FunctionInfo;
 use crate::profiler::handover::{self, Outcome};
@@ -217,23 +217,16 @@ fn record(
     call: &Call<'_>,
     failed: bool,
 ) -> Result<(), Box<PyErr>> {
-    let store = metric.get();
     let tree = &core.get().tree;
-    if !store.belongs_to(py, tree) {
+    let path = call.node.get().path(py);
+    if metric.get().push_measurement(py, tree, number, failed, path)
+        || !metric.get().belongs_to(py, tree)
+    {
         return Ok(());
     }
-    let path = call.node.get().path(py);
-    match store.plain_labels(py) {
-        Some(PlainLabels::None) => store.push_for(py, tree.get(), number, None, path),
-        Some(PlainLabels::ErrorRaised) => {
-            store.push_for(py, tree.get(), number, Some(failed), path);
-        }
-        // Label names that a user added and nobody gives: the operation logs that.
-        None => {
-            let told = registered(py, || operation::label_cell(metric.bind(py), None, "observe"));
-            swallow(py, told).map_err(Box::new)?;
-        }
-    }
+    // Label names that a user added, and for which there are no values: the check logs that.
+    let checked = registered(py, || check_labels(metric.bind(py), None, "observe"));
+    swallow(py, checked).map_err(Box::new)?;
     Ok(())
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn open_node<'py>(
     let caller = tree.current(py)?;
     let path = path_of(core.get(), callable, &caller.get().path(py))?;
     let method = ProfiledFunction::info(callable).map_or(callable, |info| info.function.bind(py));
-    let node = Node::waiting(py)?;
+    let node = Node::unstarted(py)?;
     Node::begin(&node, path, method, caller, || tree.root(py))?;
     tree.set_current(&node)?;
     Ok(node)

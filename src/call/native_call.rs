@@ -198,7 +198,7 @@ fn record(
     arguments: &VectorcallArgs,
     step: &mut Step,
 ) -> Result<(), Box<PyErr>> {
-    let node = Node::waiting(py)?;
+    let node = Node::unstarted(py)?;
     *step = Step::Record(Recording {
         function: info.function.as_ptr(),
         info,
@@ -309,7 +309,7 @@ extern "C" fn conclude(
         enter(|py| {
             let raised = PendingException::take(py);
             if let Some(error) = raised.handled(py, || end(py, arguments, recording, None)) {
-                raised.forget(py);
+                raised.discard(py);
                 raise(py, *error)
             } else {
                 raised.restore(py);

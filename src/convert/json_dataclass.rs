@@ -1,25 +1,25 @@
-//! Dataclass instances as JSON objects: what is in their `__dict__`, or their fields if the
+//! Dataclass instances as JSON objects: the entries of their `__dict__`, or their fields if the
 //! class has slots. Names that begin with `_` are left out, as orjson does.
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::convert::json_moment::loaded;
+use crate::convert::imported;
 use crate::convert::json_value::{Writer, entries};
 
-/// Appends `object` if its class is a dataclass itself (a subclass of one is not enough);
+/// Appends `object` if its class is itself a dataclass (being derived from one is not enough);
 /// else false.
 pub(crate) fn write<'py>(writer: &mut Writer<'_, 'py>, object: &Bound<'py, PyAny>) -> bool {
     let py = object.py();
     let class = object.get_type();
-    let Ok(own) = class.getattr(intern!(py, "__dict__")) else {
+    let Ok(namespace) = class.getattr(intern!(py, "__dict__")) else {
         return false;
     };
-    if !own.contains(intern!(py, "__dataclass_fields__")).unwrap_or(false) {
+    if !namespace.contains(intern!(py, "__dataclass_fields__")).unwrap_or(false) {
         return false;
     }
-    let has_slots = own.contains(intern!(py, "__slots__")).unwrap_or(false);
+    let has_slots = namespace.contains(intern!(py, "__slots__")).unwrap_or(false);
     let attributes = object.getattr(intern!(py, "__dict__"));
     let members = match attributes.map(Bound::cast_into::<PyDict>) {
         Ok(Ok(attributes)) if !has_slots => Some(entries(&attributes)),
@@ -56,8 +56,8 @@ fn is_private(name: &Bound<'_, PyAny>) -> bool {
 fn fields<'py>(object: &Bound<'py, PyAny>) -> Option<Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)>> {
     let py = object.py();
     let fields = object.getattr(intern!(py, "__dataclass_fields__")).ok()?;
-    // Marks what is no `ClassVar` or `InitVar`.
-    let regular = loaded(py, "dataclasses", "_FIELD")?;
+    // The mark of a field that is neither a `ClassVar` nor an `InitVar`.
+    let regular = imported::attribute(py, "dataclasses", "_FIELD")?;
     let mut members = Vec::new();
     for (name, field) in entries(fields.cast::<PyDict>().ok()?) {
         let kind = field.getattr(intern!(py, "_field_type"));

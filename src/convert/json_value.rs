@@ -1,5 +1,5 @@
-//! Python objects as JSON, byte for byte as orjson writes them without options. What orjson
-//! refuses becomes the text that `str()` gives, and is noted.
+//! Python objects as JSON, byte for byte as orjson writes them without options. Objects that
+//! orjson refuses are written as a string, the text of their `str()`, and their kind is noted.
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -9,54 +9,57 @@ use phanos_core::json::write_string;
 use phanos_core::number;
 use phanos_core::value::Value;
 
+use crate::convert::imported;
 use crate::convert::json_dataclass;
-use crate::convert::json_moment::{self, loaded};
+use crate::convert::json_datetime;
+use crate::convert::json_uuid;
 use crate::convert::scalar::{integer_of, scalar_of};
 use crate::convert::text::{full_class_name, placeholder, string_of, text_of};
 use crate::convert::unserializable::UnserializableKinds;
 
-/// Containers within one another that orjson writes.
-const DEEPEST: usize = 254;
+/// The number of nested containers up to which orjson writes.
+const MAX_DEPTH: usize = 254;
 
-/// Containers around the value of an operation or label: the batch, its record, and the
-/// pair or the dict.
-pub(crate) const IN_PAIR: usize = 3;
+/// Nesting depth of the value of an operation or label: inside the batch, the record, and the
+/// `(operation, value)` pair or the dict of labels.
+pub(crate) const VALUE_DEPTH: usize = 3;
 
-/// Containers around a member of a record.
-pub(crate) const IN_RECORD: usize = 2;
+/// Nesting depth of a field of a record: inside the batch and the record.
+pub(crate) const FIELD_DEPTH: usize = 2;
 
-/// Containers around a record.
-pub(crate) const IN_BATCH: usize = 1;
+/// Nesting depth of a record: inside the batch.
+pub(crate) const RECORD_DEPTH: usize = 1;
 
-/// What writing one value may take: a unit for each byte, [`MEMBER`] for each member and
-/// [`LEVEL`] for each level of what JSON refuses and `str()` would go through. Beyond it
-/// containers become placeholders. A few lists, each twice in the next, are exponentially long;
-/// more than this no broker takes.
+/// The largest cost of writing one value: 1 for each byte of JSON, and where `str()` would walk a
+/// container that JSON refuses, [`MEMBER_COST`] for each member and [`LEVEL_COST`] for each level.
+/// A container beyond the budget is written as a placeholder: a few lists, each of which is twice
+/// in the next, would be exponentially long. No broker takes a message of this many bytes.
 const BUDGET: usize = 128 << 20;
 
-/// One million members of refused containers take the whole budget.
-const MEMBER: usize = BUDGET / 1_000_000;
+/// One million members of refused containers use up the budget.
+const MEMBER_COST: usize = BUDGET / 1_000_000;
 
-/// One thousand levels take the whole budget; CPython gives up at its limit of recursion.
-const LEVEL: usize = BUDGET / 1_000;
+/// One thousand levels use up the budget; CPython gives up at its limit of recursion.
+const LEVEL_COST: usize = BUDGET / 1_000;
 
 const SURROGATES: &str = "str with lone surrogates";
 
-/// `object` with its JSON form, inside of `around` containers.
+/// The value of `object` for JSON, at a nesting depth of `depth`; kinds of objects that JSON
+/// cannot hold are added to `unserializable`.
 pub(crate) fn value_of(
     object: &Bound<'_, PyAny>,
-    around: usize,
+    depth: usize,
     unserializable: &mut UnserializableKinds,
 ) -> Value {
     scalar_of(object).unwrap_or_else(|| {
-        let mut writer = Writer::new(around, unserializable);
+        let mut writer = Writer::new(depth, unserializable);
         writer.write(object);
-        // Made of strings and of punctuation.
+        // Valid UTF-8 already: the writer appends strings and punctuation.
         Value::Json(String::from_utf8_lossy(&writer.out).into())
     })
 }
 
-/// The text of a key; of one that is no `str`, what `str()` gives.
+/// The text of a dict key: of one that is no `str`, that of its `str()`.
 pub(crate) fn key_of(key: &Bound<'_, PyAny>, unserializable: &mut UnserializableKinds) -> Box<str> {
     if let Ok(text) = key.cast_exact::<PyString>() {
         if let Ok(text) = text.to_str() {
@@ -69,49 +72,53 @@ pub(crate) fn key_of(key: &Bound<'_, PyAny>, unserializable: &mut Unserializable
     text_of(key).into()
 }
 
-/// Writes Python objects one behind the other.
+/// Appends the JSON of Python objects to `out`.
 pub(crate) struct Writer<'a, 'py> {
     pub(crate) out: Vec<u8>,
-    around: usize,
+    /// Nesting depth at which the objects will stand.
+    depth: usize,
     /// Containers being written, outermost first.
     open: Vec<Bound<'py, PyAny>>,
-    /// Where in `out` the value being written begins.
+    /// Index in `out` at which the current value begins.
     start: usize,
-    /// What looking through its refused containers took of the budget.
+    /// Part of the budget that walking refused containers of the current value has cost.
     spent: usize,
     unserializable: &'a mut UnserializableKinds,
 }
 
 impl<'a, 'py> Writer<'a, 'py> {
-    /// For values inside of `around` containers.
-    pub(crate) fn new(around: usize, unserializable: &'a mut UnserializableKinds) -> Self {
-        Self { out: Vec::new(), around, open: Vec::new(), start: 0, spent: 0, unserializable }
+    /// A writer of values that will stand at a nesting depth of `depth`.
+    pub(crate) fn new(depth: usize, unserializable: &'a mut UnserializableKinds) -> Self {
+        Self { out: Vec::new(), depth, open: Vec::new(), start: 0, spent: 0, unserializable }
     }
 
-    /// Appends `object`, whatever it is.
+    /// Appends any object.
     pub(crate) fn write(&mut self, object: &Bound<'py, PyAny>) {
         if self.open.is_empty() {
             self.start = self.out.len();
             self.spent = 0;
         }
-        if self.write_builtin(object) || json_moment::write(object, &mut self.out) {
+        if self.write_builtin(object)
+            || json_datetime::write(object, &mut self.out)
+            || json_uuid::write(object, &mut self.out)
+        {
             return;
         }
-        let Some(value) = value_of_enum(object) else {
-            return self.refuse(object, || kind_of(object));
+        let Some(value) = enum_value(object) else {
+            return self.write_as_text(object, || kind_of(object));
         };
-        // The value of a member is no member itself here, so this goes one level deep.
+        // `enum_value` returns no member that would come here again: this recurses once at most.
         if value.is(object) {
             if !json_dataclass::write(self, object) {
-                self.refuse(object, || kind_of(object));
+                self.write_as_text(object, || kind_of(object));
             }
         } else {
             self.write(&value);
         }
     }
 
-    /// Scalars and containers of the language; a subclass counts where orjson looks at the
-    /// object's layout instead of its class.
+    /// Appends `object` if it is a builtin scalar or container; else false. Instances of
+    /// subclasses are taken for those types for which orjson takes them.
     fn write_builtin(&mut self, object: &Bound<'py, PyAny>) -> bool {
         if let Ok(text) = object.cast::<PyString>() {
             self.write_str(text);
@@ -147,7 +154,7 @@ impl<'a, 'py> Writer<'a, 'py> {
     fn write_integer(&mut self, integer: &Bound<'py, PyInt>) {
         match integer_of(integer) {
             Some(number) => number.write_json(&mut self.out),
-            None => self.refuse(integer, || "int of more than 64 bits".into()),
+            None => self.write_as_text(integer, || "int of more than 64 bits".into()),
         }
     }
 
@@ -187,18 +194,18 @@ impl<'a, 'py> Writer<'a, 'py> {
         write_string(&key_of(key, self.unserializable), &mut self.out);
     }
 
-    /// Begins a container; false if it was written as text, being within itself, too deep
-    /// or too large.
+    /// Begins a container. False if it is inside itself, too deep or too large: it has been
+    /// written as a string then.
     pub(crate) fn enter(&mut self, container: &Bound<'py, PyAny>) -> bool {
         if self.out.len() - self.start > BUDGET {
             self.unserializable.note("values that are too large".into());
             write_string(&placeholder(container), &mut self.out);
             return false;
         }
-        let deep = self.around + self.open.len() >= DEEPEST;
-        if deep || self.open.iter().any(|open| open.is(container)) {
+        let is_too_deep = self.depth + self.open.len() >= MAX_DEPTH;
+        if is_too_deep || self.open.iter().any(|open| open.is(container)) {
             self.unserializable
-                .note(format!("containers within themselves or more than {DEEPEST} levels deep"));
+                .note(format!("containers within themselves or more than {MAX_DEPTH} levels deep"));
             self.write_text_of(container);
             return false;
         }
@@ -206,7 +213,8 @@ impl<'a, 'py> Writer<'a, 'py> {
         true
     }
 
-    /// Ends a container; `separator` is the first of `brackets` if nothing is in it.
+    /// Ends a container. `separator` is what would precede the next member: the opening bracket
+    /// if the container is empty.
     pub(crate) fn leave(&mut self, separator: u8, brackets: [u8; 2]) {
         self.open.pop();
         if separator == brackets[0] {
@@ -215,14 +223,15 @@ impl<'a, 'py> Writer<'a, 'py> {
         self.out.push(brackets[1]);
     }
 
-    fn refuse(&mut self, object: &Bound<'py, PyAny>, kind: impl FnOnce() -> String) {
+    /// Appends the text of an object that JSON cannot hold, and notes its kind.
+    fn write_as_text(&mut self, object: &Bound<'py, PyAny>, kind: impl FnOnce() -> String) {
         self.unserializable.note(kind());
         self.write_text_of(object);
     }
 
-    /// Appends `str()` of an object, unless it is a container that would take for ever.
+    /// Appends `str()` of an object, or a placeholder for a container beyond the budget.
     fn write_text_of(&mut self, object: &Bound<'py, PyAny>) {
-        let text = if is_short(object, &mut Vec::new(), &mut self.spent) {
+        let text = if str_is_within_budget(object, &mut Vec::new(), &mut self.spent) {
             text_of(object)
         } else {
             placeholder(object)
@@ -235,26 +244,27 @@ fn kind_of(object: &Bound<'_, PyAny>) -> String {
     format!("values of type {}", full_class_name(object))
 }
 
-/// The entries, apart from the dict: code that runs between two of them can change it.
+/// The entries as a copy: code that runs between two of them can change the dict.
 pub(crate) fn entries<'py>(
     dict: &Bound<'py, PyDict>,
 ) -> Vec<(Bound<'py, PyAny>, Bound<'py, PyAny>)> {
     dict.iter().collect()
 }
 
-/// What an enum member stands for, else the object itself. `None` if that cannot be told.
-fn value_of_enum<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+/// The value of an enum member; any other object itself. `None` if the value cannot be read, or
+/// the chain of members whose values are members is too long.
+fn enum_value<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
     let py = object.py();
-    let Some(base) = loaded(py, "enum", "Enum") else {
+    let Some(base) = imported::attribute(py, "enum", "Enum") else {
         return Some(object.clone());
     };
-    // Not `isinstance`, which asks the class.
+    // `isinstance` would run the code of a class that overrides `__class__`.
     let is_member =
         |object: &Bound<'py, PyAny>| object.get_type().mro().iter().any(|class| class.is(&base));
     let mut value = object.clone();
-    // A member whose value is a member, and so on.
-    for _ in 0..BUDGET / LEVEL {
-        // Members that are strings, numbers and so on are written as such.
+    // The value of a member may be a member again.
+    for _ in 0..BUDGET / LEVEL_COST {
+        // A member that is also a string, number, list or dict is written as that.
         if !is_member(&value) || is_builtin(&value) {
             return Some(value);
         }
@@ -270,9 +280,9 @@ fn is_builtin(object: &Bound<'_, PyAny>) -> bool {
         || object.is_instance_of::<PyDict>()
 }
 
-/// Walks a container as `str()` does, which stops at what it is inside of, and adds what that
-/// takes to `spent`. False if it takes more than the budget.
-fn is_short<'py>(
+/// Walks a container as `str()` would, which does not descend into a container that it is inside
+/// of, and adds the cost to `spent`. False if that exceeds the budget.
+fn str_is_within_budget<'py>(
     object: &Bound<'py, PyAny>,
     open: &mut Vec<Bound<'py, PyAny>>,
     spent: &mut usize,
@@ -289,21 +299,21 @@ fn is_short<'py>(
     if open.iter().any(|outer| outer.is(object)) {
         return true;
     }
-    *spent = spent.saturating_add(count.saturating_mul(MEMBER));
-    if open.len() * LEVEL + *spent > BUDGET {
+    *spent = spent.saturating_add(count.saturating_mul(MEMBER_COST));
+    if open.len() * LEVEL_COST + *spent > BUDGET {
         return false;
     }
     open.push(object.clone());
-    let mut short = |member: Bound<'py, PyAny>| is_short(&member, open, spent);
-    let all_short = if let Ok(list) = object.cast::<PyList>() {
-        list.iter().all(short)
+    let mut is_within = |member: Bound<'py, PyAny>| str_is_within_budget(&member, open, spent);
+    let all_within = if let Ok(list) = object.cast::<PyList>() {
+        list.iter().all(is_within)
     } else if let Ok(tuple) = object.cast::<PyTuple>() {
-        tuple.iter().all(short)
+        tuple.iter().all(is_within)
     } else if let Ok(dict) = object.cast::<PyDict>() {
-        dict.iter().all(|(_, value)| short(value))
+        dict.iter().all(|(_, value)| is_within(value))
     } else {
         true
     };
     open.pop();
-    all_short
+    all_within
 }

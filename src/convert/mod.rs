@@ -1,17 +1,21 @@
-//! Python values as text and as JSON, and log lines that repeat.
+//! Python objects as text and as JSON, and the rate limit of log lines.
 //!
 //! | module           | concept |
 //! |------------------|---------|
-//! | `text`           | text of any object, whatever its own methods do |
-//! | `scalar`         | values that look alike in text and in JSON |
-//! | `json_value`     | Python objects as JSON, made of the next two |
-//! | `json_dataclass` | dataclass instances |
-//! | `json_moment`    | dates, times, UUIDs |
-//! | `rate_limit`     | log lines that repeat, once a minute |
-//! | `unserializable`        | what JSON cannot hold, told once |
+//! | `scalar`         | scalars as values of the core, for text and JSON alike |
+//! | `text`           | text of any object, also if its own methods raise |
+//! | `rate_limit`     | log lines that repeat: one a minute of each kind |
+//! | `unserializable` | kinds of values that JSON cannot hold, to be logged |
+//! | `imported`       | attributes of modules that the program has imported |
+//! | `json_uuid`      | UUIDs as JSON |
+//! | `json_datetime`  | dates and times as JSON |
+//! | `json_value`     | any Python object as JSON |
+//! | `json_dataclass` | dataclass instances as JSON, a part of `json_value` |
 
+pub(crate) mod imported;
 pub(crate) mod json_dataclass;
-pub(crate) mod json_moment;
+pub(crate) mod json_datetime;
+pub(crate) mod json_uuid;
 pub(crate) mod json_value;
 pub(crate) mod rate_limit;
 pub(crate) mod scalar;

@@ -1,4 +1,5 @@
-//! Log lines that repeat: the first of a kind at once, then one a minute with a count.
+//! Rate limit of repeating log lines: the first of a kind at once, then one a minute that says
+//! how many were left out.
 
 use std::time::Instant;
 
@@ -10,17 +11,22 @@ use crate::interp::gil_cell::GilCell;
 
 static LIMITER: GilCell<Option<RateLimiter>> = GilCell::new(None);
 
-/// The number of log lines of `kind` that were left out since the last one, if another is due;
-/// `None` if it is not.
+/// Asks whether a line of `kind` may be logged now. Returns the number of lines of that kind left
+/// out since the last one, or `None` if this one is to be left out as well.
 #[pyfunction]
 #[pyo3(name = "admit_log_line")]
-pub(crate) fn left_out(py: Python<'_>, kind: &str) -> Option<u64> {
+pub(crate) fn admit(py: Python<'_>, kind: &str) -> Option<u64> {
     LIMITER.with(py, |limiter| limiter.get_or_insert_default().admit(kind, Instant::now()))
 }
 
-/// `line`, with the number of lines of its `kind` that were left out, if another is due.
-pub(crate) fn if_due(py: Python<'_>, kind: &str, line: impl FnOnce() -> String) -> Option<String> {
-    let left_out = left_out(py, kind)?;
+/// The text of a line of `kind` with the number of those left out; `None` if this one is to be
+/// left out as well.
+pub(crate) fn admit_line(
+    py: Python<'_>,
+    kind: &str,
+    line: impl FnOnce() -> String,
+) -> Option<String> {
+    let left_out = admit(py, kind)?;
     let line = line();
     Some(match left_out {
         0 => line,

@@ -1,19 +1,20 @@
-//! Values that look alike in text and in JSON: None, flags, numbers, strings.
+//! Python scalars as values of the core: `None`, `bool`, numbers, `str`.
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyFloat, PyInt, PyString};
 
 use phanos_core::value::Value;
 
-/// The value of what needs no more than its own bytes in either form: None, flags, numbers up
-/// to 64 bits and strings, all of exactly these classes.
+/// The value of a scalar, which needs no further conversion for text or for JSON: `None`, or an
+/// object of exactly the class `bool`, `float`, `int` (up to 64 bits) or `str` (without lone
+/// surrogates). `None` for any other object.
 pub(crate) fn scalar_of(object: &Bound<'_, PyAny>) -> Option<Value> {
     if let Ok(number) = object.cast_exact::<PyFloat>() {
         Some(Value::Float(number.value()))
     } else if let Ok(text) = object.cast_exact::<PyString>() {
         text.to_str().ok().map(|text| Value::Text(text.into()))
-    } else if let Ok(flag) = object.cast_exact::<PyBool>() {
-        Some(Value::Bool(flag.is_true()))
+    } else if let Ok(boolean) = object.cast_exact::<PyBool>() {
+        Some(Value::Bool(boolean.is_true()))
     } else if let Ok(number) = object.cast_exact::<PyInt>() {
         integer_of(number)
     } else {
@@ -21,7 +22,7 @@ pub(crate) fn scalar_of(object: &Bound<'_, PyAny>) -> Option<Value> {
     }
 }
 
-/// The number, unless it has more than 64 bits.
+/// The value of an integer; `None` if it has more than 64 bits.
 pub(crate) fn integer_of(integer: &Bound<'_, PyInt>) -> Option<Value> {
     match integer.extract::<i64>() {
         Ok(small) => Some(Value::Int(small)),

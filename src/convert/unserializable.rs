@@ -1,17 +1,17 @@
-//! What JSON cannot hold and was written as text instead, told once to whoever sends it.
+//! Kinds of values that JSON cannot hold, which are written as text and logged as warnings.
 
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use crate::convert::rate_limit::if_due;
+use crate::convert::rate_limit::admit_line;
 use crate::interp::exceptions;
 use crate::interp::user_code;
 
-/// Kinds remembered at most in one batch; more of them are written all the same.
-const KINDS: usize = 32;
+/// The largest number of kinds noted for one batch; values of further kinds are written as well.
+const MAX_KINDS: usize = 32;
 
-/// Kinds of values that JSON unserializable, each once.
+/// The kinds of values in one batch that JSON cannot hold, each once.
 #[derive(Default)]
 pub(crate) struct UnserializableKinds {
     kinds: Vec<String>,
@@ -22,27 +22,28 @@ impl UnserializableKinds {
         self.kinds.is_empty()
     }
 
-    /// Remembers a kind, such as `values of type set`.
+    /// Adds a kind, such as `values of type set`, if it is new.
     pub(crate) fn note(&mut self, kind: String) {
-        if self.kinds.len() < KINDS && !self.kinds.contains(&kind) {
+        if self.kinds.len() < MAX_KINDS && !self.kinds.contains(&kind) {
             self.kinds.push(kind);
         }
     }
 
+    /// Adds all kinds of `other`.
     pub(crate) fn append(&mut self, other: Self) {
         for kind in other.kinds {
             self.note(kind);
         }
     }
 
-    /// Logs a warning for each kind that had none within a minute. Without a `logger` it
-    /// goes to the one named `phanos`.
+    /// Logs a warning for each kind, at most one a minute of each, to `logger` or else to the
+    /// logger named `phanos`.
     ///
-    /// Errors: only what must not be swallowed, such as `KeyboardInterrupt`.
+    /// Errors: what the logger raises that is not an `Exception`, such as `KeyboardInterrupt`.
     pub(crate) fn log(&self, py: Python<'_>, logger: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
         for kind in &self.kinds {
             let line = || format!("JSON cannot hold {kind}: sent as text");
-            if let Some(line) = if_due(py, &format!("json|{kind}"), line) {
+            if let Some(line) = admit_line(py, &format!("json|{kind}"), line) {
                 exceptions::swallow(py, warn(py, logger, &line))?;
             }
         }

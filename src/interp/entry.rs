@@ -1,4 +1,4 @@
-//! Ways into Rust for functions that the interpreter calls by pointer.
+//! Entry points: what surrounds the body of a Rust function that CPython calls by pointer.
 
 #![allow(unsafe_code)]
 
@@ -10,20 +10,20 @@ use pyo3::ffi;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 
-/// The definition of a function, which the interpreter points to for ever.
-pub(crate) struct Definition(ffi::PyMethodDef);
+/// A `PyMethodDef` with static lifetime, which CPython keeps pointing to for ever.
+pub(crate) struct StaticMethodDef(ffi::PyMethodDef);
 
-// SAFETY: never changed; what it points to is static.
-unsafe impl Sync for Definition {}
+// SAFETY: it is never changed, and what it points to is static.
+unsafe impl Sync for StaticMethodDef {}
 
-impl Definition {
-    /// Of a method without arguments.
-    pub(crate) const fn none(name: &'static CStr, function: ffi::PyCFunction) -> Self {
+impl StaticMethodDef {
+    /// A method without arguments.
+    pub(crate) const fn no_args(name: &'static CStr, function: ffi::PyCFunction) -> Self {
         Self::new(name, function, ffi::METH_NOARGS)
     }
 
-    /// Of a method with one argument.
-    pub(crate) const fn one(name: &'static CStr, function: ffi::PyCFunction) -> Self {
+    /// A method with one argument.
+    pub(crate) const fn one_arg(name: &'static CStr, function: ffi::PyCFunction) -> Self {
         Self::new(name, function, ffi::METH_O)
     }
 
@@ -36,36 +36,35 @@ impl Definition {
         })
     }
 
-    /// As the interpreter takes it, which only reads it.
+    /// The pointer that CPython asks for; it is declared mutable and only read.
     pub(crate) fn as_ptr(&'static self) -> *mut ffi::PyMethodDef {
         (&raw const self.0).cast_mut()
     }
 }
 
-/// Runs the body of a function that the interpreter calls; a panic in it becomes an
-/// exception.
+/// Runs the body of a function that CPython calls; a panic in it becomes a `PanicException`.
 ///
-/// Not `Python::attach`: that one refuses while the interpreter is ending, when finalizers
-/// still call decorated functions.
+/// `Python::attach` would refuse while the interpreter is ending, when finalizers still call
+/// decorated functions.
 pub(crate) fn enter(body: impl FnOnce(Python<'_>) -> *mut ffi::PyObject) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls us with its lock held.
-    unsafe { Python::attach_unchecked(|py| caught(py, body)) }
+    // SAFETY: CPython calls this function with the interpreter lock held.
+    unsafe { Python::attach_unchecked(|py| catch_panic(py, body)) }
 }
 
-/// The same for the steps that every call takes, without telling PyO3 that this thread holds
-/// the lock, which costs 12 ns each time.
+/// [`enter`] for the steps that every call takes, without registering with PyO3 that this thread
+/// holds the interpreter lock: registering costs 12 ns each time.
 ///
-/// What PyO3 does not know it does not rely on: a `Py` that is dropped in here is put aside,
-/// and freed when PyO3 comes to know again. So what is dropped in here is a `Bound`; what
-/// calls code of users, or drops what they gave, is called through [`registered`].
+/// While a thread is unregistered, PyO3 defers the release of every `Py` that is dropped until
+/// it is registered again. So `body` drops `Bound` only, and goes through [`registered`] to call
+/// code of users or to drop objects of theirs.
 pub(crate) fn enter_unregistered(
     body: impl FnOnce(Python<'_>) -> *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     // SAFETY: as above.
-    caught(unsafe { Python::assume_attached() }, body)
+    catch_panic(unsafe { Python::assume_attached() }, body)
 }
 
-fn caught(
+fn catch_panic(
     py: Python<'_>,
     body: impl FnOnce(Python<'_>) -> *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
@@ -76,8 +75,8 @@ fn caught(
     })
 }
 
-/// Runs a step of [`enter_unregistered`] that is not for every call, with PyO3 knowing.
+/// Runs a rare step of an [`enter_unregistered`] body with the thread registered with PyO3.
 pub(crate) fn registered<R>(_py: Python<'_>, body: impl FnOnce() -> R) -> R {
-    // SAFETY: the token says that the lock is held.
+    // SAFETY: the token proves that the lock is held.
     unsafe { Python::attach_unchecked(|_| body()) }
 }

@@ -1,4 +1,7 @@
-//! The exception in flight: set aside while the exit of a call works, and put back.
+//! The exceptions of a thread, set aside while the end of a call is recorded, then restored.
+//!
+//! CPython knows two: the pending exception, which is on its way up the stack, and the handled
+//! one, which an `except` block is working on and `sys.exc_info()` shows.
 
 #![allow(unsafe_code)]
 
@@ -11,10 +14,10 @@ use pyo3::types::PyTuple;
 
 use crate::interp::user_code;
 
-/// An exception that was raised and not handled yet, taken off the thread.
+/// The pending exception, taken off the thread: raised, and not caught yet.
 ///
-/// PyO3's `PyErr` is not used here: taking one unwinds when it meets a Rust panic, and
-/// this must put back whatever it took.
+/// PyO3's `PyErr` is not used here: `PyErr::take` unwinds if the exception stands for a Rust
+/// panic, and whatever is taken here must be restored.
 pub(crate) struct PendingException {
     #[cfg(not(Py_3_12))]
     class: *mut ffi::PyObject,
@@ -24,7 +27,7 @@ pub(crate) struct PendingException {
 }
 
 impl PendingException {
-    /// Takes the raised exception; there must be one.
+    /// Takes the pending exception; there must be one.
     pub(crate) fn take(_py: Python<'_>) -> Self {
         #[cfg(Py_3_12)]
         // SAFETY: the interpreter lock is held; the pointer is owned or null.
@@ -49,7 +52,7 @@ impl PendingException {
         }
     }
 
-    /// Raises it again, unchanged.
+    /// Makes it pending again, unchanged.
     pub(crate) fn restore(self, _py: Python<'_>) {
         #[cfg(Py_3_12)]
         // SAFETY: ownership of the pointer goes to the interpreter.
@@ -63,8 +66,8 @@ impl PendingException {
         }
     }
 
-    /// Drops it: another exception goes on in its place.
-    pub(crate) fn forget(self, _py: Python<'_>) {
+    /// Drops it: another exception is raised in its place.
+    pub(crate) fn discard(self, _py: Python<'_>) {
         // SAFETY: all pointers are owned or null.
         unsafe {
             ffi::Py_XDECREF(self.value);
@@ -80,7 +83,7 @@ impl PendingException {
     /// `sys.exc_info()` shows it, and what `body` raises gets it as context.
     pub(crate) fn handled<R>(&self, py: Python<'_>, body: impl FnOnce() -> R) -> R {
         let outer = HandledException::take(py);
-        // SAFETY: Set takes owned references, made here.
+        // SAFETY: `PyErr_SetExcInfo` takes owned references, which are made here.
         unsafe {
             #[cfg(not(Py_3_12))]
             let (class, traceback) = (self.class, self.traceback);
@@ -93,55 +96,56 @@ impl PendingException {
             ffi::PyErr_SetExcInfo(class, self.value, traceback);
         }
         let result = body();
-        outer.put_back();
+        outer.restore();
         result
     }
 }
 
-/// What an `except` block around is handling, taken off the thread.
+/// The exception that an enclosing `except` block handles, taken off the thread.
 struct HandledException([*mut ffi::PyObject; 3]);
 
 impl HandledException {
     fn take(_py: Python<'_>) -> Self {
-        let (mut top, mut below) = ([ptr::null_mut(); 3], [ptr::null_mut(); 3]);
-        // SAFETY: Get hands out owned references or null, Set takes them.
+        let (mut handled, mut inherited) = ([ptr::null_mut(); 3], [ptr::null_mut(); 3]);
+        // SAFETY: `PyErr_GetExcInfo` hands out owned references or null, `PyErr_SetExcInfo`
+        // takes them.
         unsafe {
-            let [class, value, traceback] = &mut top;
+            let [class, value, traceback] = &mut handled;
             ffi::PyErr_GetExcInfo(class, value, traceback);
-            // Get looks further out than Set reaches, through the callers of a coroutine or
-            // generator. What is still there afterwards is theirs, and not to be put back
-            // here; unless the same exception is handled here as well, which only shows by
-            // the reference that Set gave up.
-            let held = references_to(top[1]);
+            // In a coroutine or generator, Get also finds what its callers handle, which Set does
+            // not reach. An exception that Get still finds after Set is the callers', and must
+            // not be set here; unless it is handled here as well, which only shows by the
+            // reference that Set released.
+            let references = reference_count(handled[1]);
             ffi::PyErr_SetExcInfo(ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
-            let given_up = references_to(top[1]) < held;
-            let [class, value, traceback] = &mut below;
+            let was_set_here = reference_count(handled[1]) < references;
+            let [class, value, traceback] = &mut inherited;
             ffi::PyErr_GetExcInfo(class, value, traceback);
-            let inherited = top[1] == below[1] && !given_up;
-            for reference in below {
+            let is_inherited = handled[1] == inherited[1] && !was_set_here;
+            for reference in inherited {
                 ffi::Py_XDECREF(reference);
             }
-            if inherited {
-                for reference in std::mem::replace(&mut top, [ptr::null_mut(); 3]) {
+            if is_inherited {
+                for reference in std::mem::replace(&mut handled, [ptr::null_mut(); 3]) {
                     ffi::Py_XDECREF(reference);
                 }
             }
         }
-        Self(top)
+        Self(handled)
     }
 
-    fn put_back(self) {
+    fn restore(self) {
         let [class, value, traceback] = self.0;
-        // SAFETY: owned references or null, which Set takes.
+        // SAFETY: owned references or null, which `PyErr_SetExcInfo` takes.
         unsafe { ffi::PyErr_SetExcInfo(class, value, traceback) };
     }
 }
 
-/// How many references there are to `object`; none to a null pointer.
+/// The reference count of `object`; 0 for a null pointer.
 ///
 /// # Safety
-/// Null or a valid object, with the interpreter lock held.
-unsafe fn references_to(object: *mut ffi::PyObject) -> isize {
+/// `object` is null or valid, and the interpreter lock is held.
+unsafe fn reference_count(object: *mut ffi::PyObject) -> isize {
     if object.is_null() {
         return 0;
     }
@@ -149,24 +153,26 @@ unsafe fn references_to(object: *mut ffi::PyObject) -> isize {
     unsafe { ffi::Py_REFCNT(object) }
 }
 
-/// True if an exception is being handled: what `sys.exc_info()` would show.
-pub(crate) fn in_flight(_py: Python<'_>) -> bool {
+/// True if an exception is being handled, so that `sys.exc_info()` would show it.
+pub(crate) fn is_handling(_py: Python<'_>) -> bool {
     let mut handled = [ptr::null_mut(); 3];
-    // SAFETY: the interpreter lock is held; the references handed out are given back.
+    // SAFETY: the interpreter lock is held; the references handed out are released.
     unsafe {
         let [class, value, traceback] = &mut handled;
         ffi::PyErr_GetExcInfo(class, value, traceback);
         let [class, value, traceback] = handled;
-        let raised = !value.is_null() && value != ffi::Py_None();
+        let is_handling = !value.is_null() && value != ffi::Py_None();
         ffi::Py_XDECREF(class);
         ffi::Py_XDECREF(value);
         ffi::Py_XDECREF(traceback);
-        raised
+        is_handling
     }
 }
 
-/// Leaves out an `Exception`; what is none (`KeyboardInterrupt`, `SystemExit`,
-/// `CancelledError`, ...) goes on.
+/// Turns an `Exception` into `Ok(None)`.
+///
+/// Errors: any other `BaseException`, such as `KeyboardInterrupt`, `SystemExit` and
+/// `CancelledError`.
 pub(crate) fn swallow<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -175,8 +181,8 @@ pub(crate) fn swallow<T>(py: Python<'_>, result: PyResult<T>) -> PyResult<Option
     }
 }
 
-/// Calls `function(*args)` at the end of a call that failed or did not: if not, what a
-/// caller further out is handling is hidden from it.
+/// Calls `function(*args)` at the end of a profiled call. If that call has not `failed`, the
+/// exception that an `except` block around it handles is hidden from `function`.
 #[pyfunction]
 #[pyo3(signature = (failed, function, *args))]
 pub(crate) fn call_as<'py>(
@@ -189,6 +195,6 @@ pub(crate) fn call_as<'py>(
     }
     let outer = HandledException::take(function.py());
     let result = user_code::call_packed(function, args, None);
-    outer.put_back();
+    outer.restore();
     result
 }

@@ -1,12 +1,12 @@
-//! What native objects show to the garbage collector.
+//! Support for the garbage collector: how native objects show it the Python objects they hold.
 
 use pyo3::Py;
 use pyo3::gc::{PyTraverseError, PyVisit};
 
-/// Shows the Python objects inside of a value to the garbage collector.
+/// A value that can show the Python objects inside it to the garbage collector.
 ///
-/// A [`PyVisit`] exists only while the collector runs, which holds the interpreter lock:
-/// having one is the proof that state guarded by the lock may be looked at.
+/// A [`PyVisit`] exists only while the collector runs, with the interpreter lock held: a
+/// reference to one proves that state guarded by the lock may be read.
 pub(crate) trait Traverse {
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError>;
 }
@@ -41,7 +41,7 @@ impl<T: Traverse, const N: usize> Traverse for [T; N] {
     }
 }
 
-/// Implements [`Traverse`] by the fields that hold Python objects.
+/// Implements [`Traverse`] for a struct by visiting the named fields.
 macro_rules! impl_traverse {
     ($name:ty { $($field:ident),+ $(,)? }) => {
         impl $crate::interp::garbage::Traverse for $name {

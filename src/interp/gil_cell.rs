@@ -1,4 +1,4 @@
-//! State that the interpreter lock guards.
+//! Cells whose content is guarded by the interpreter lock (GIL).
 
 #![allow(unsafe_code)]
 
@@ -14,17 +14,19 @@ use crate::interp::garbage::Traverse;
 
 /// A cell that only a thread attached to the interpreter can open.
 ///
-/// A mutex in its place costs 6 to 8 ns per access, three times per profiled call. The
-/// closure must not call into Python (an allocation can run the garbage collector, which
-/// comes back in) nor drop Python objects: take them out and drop them outside. Whoever
-/// breaks that rule gets a panic, not aliasing: the `RefCell` inside still counts.
+/// A mutex in its place would cost 6 to 8 ns per access.
+///
+/// The closure given to [`Self::with`] must neither call into Python, since any allocation can
+/// run the garbage collector and that can run code that opens the same cell, nor drop Python
+/// objects: take them out and drop them outside. A closure that breaks this rule panics at the
+/// second borrow; the `RefCell` inside prevents aliasing.
 #[derive(Default)]
 pub(crate) struct GilCell<T>(RefCell<T>);
 
 // SAFETY: `with` demands `Python<'_>`, which exists only while the calling thread holds the
-// interpreter lock, and the closure cannot give it up: it gets no token. What cannot be sent
-// to other threads (`Rc`) may be inside, since only the holder of the lock ever sees it;
-// cells are part of Python objects, which are also freed with the lock held, or statics.
+// interpreter lock, and the closure cannot release the lock, since it gets no token. A type that
+// is not `Send`, such as `Rc`, may be inside: only the holder of the lock ever accesses it.
+// Cells are statics or parts of Python objects, which are also freed with the lock held.
 unsafe impl<T> Sync for GilCell<T> {}
 // SAFETY: as above.
 unsafe impl<T> Send for GilCell<T> {}
@@ -34,51 +36,45 @@ impl<T> GilCell<T> {
         Self(RefCell::new(value))
     }
 
-    /// Opens the cell.
+    /// Opens the cell for `body`.
     pub(crate) fn with<R>(&self, _py: Python<'_>, body: impl FnOnce(&mut T) -> R) -> R {
         body(&mut self.0.borrow_mut())
     }
 
-    /// Looks at the value for the garbage collector, unless the cell is open.
-    pub(crate) fn visited<R>(&self, _: &PyVisit<'_>, body: impl FnOnce(&T) -> R) -> Option<R> {
+    /// Reads the value for the garbage collector; `None` if the cell is open.
+    pub(crate) fn read_for_gc<R>(&self, _: &PyVisit<'_>, body: impl FnOnce(&T) -> R) -> Option<R> {
         self.0.try_borrow().ok().map(|value| body(&value))
     }
-}
 
-impl<T: Clone> GilCell<T> {
-    pub(crate) fn get(&self, py: Python<'_>) -> T {
-        self.with(py, |value| value.clone())
-    }
-}
-
-impl<T> GilCell<T> {
-    /// Puts `value` in; the old value is dropped after the cell is closed.
+    /// Stores `value`; the old value is dropped after the cell is closed.
     pub(crate) fn set(&self, py: Python<'_>, value: T) {
         drop(self.replace(py, value));
     }
 
+    /// Stores `value` and returns the old one.
     pub(crate) fn replace(&self, py: Python<'_>, value: T) -> T {
-        self.with(py, |held| std::mem::replace(held, value))
+        self.with(py, |current| std::mem::replace(current, value))
     }
 }
 
 impl<T> GilCell<Option<pyo3::Py<T>>> {
     /// A new reference to the object inside.
     pub(crate) fn object(&self, py: Python<'_>) -> Option<pyo3::Py<T>> {
-        self.with(py, |held| held.as_ref().map(|object| object.clone_ref(py)))
+        self.with(py, |content| content.as_ref().map(|object| object.clone_ref(py)))
     }
 
-    /// The same, bound.
+    /// A new bound reference to the object inside.
     pub(crate) fn bound<'py>(&self, py: Python<'py>) -> Option<Bound<'py, T>> {
-        self.with(py, |held| held.as_ref().map(|object| object.bind(py).clone()))
+        self.with(py, |content| content.as_ref().map(|object| object.bind(py).clone()))
     }
 }
 
-/// The same for what is only put in and taken out as a whole, and so never open.
+/// A cell whose content is only copied, stored and taken as a whole, so it is never open and
+/// needs no borrow flag.
 #[derive(Default)]
 pub(crate) struct GilValue<T>(Cell<T>);
 
-// SAFETY: as for `GilCell`: whoever has a token holds the interpreter lock.
+// SAFETY: as for `GilCell`: every access demands a token, which proves that the lock is held.
 unsafe impl<T> Sync for GilValue<T> {}
 // SAFETY: as above.
 unsafe impl<T> Send for GilValue<T> {}
@@ -109,13 +105,13 @@ impl<T> GilValue<Option<T>> {
 
     #[inline]
     pub(crate) fn is_some(&self, _py: Python<'_>) -> bool {
-        // SAFETY: the lock is held, and nothing is put in meanwhile.
+        // SAFETY: the lock is held, and nothing is stored meanwhile.
         unsafe { (*self.0.as_ptr()).is_some() }
     }
 }
 
 impl<T> GilValue<Option<pyo3::Py<T>>> {
-    /// A new reference to the object inside.
+    /// A new bound reference to the object inside.
     #[inline]
     pub(crate) fn bound<'py>(&self, py: Python<'py>) -> Option<Bound<'py, T>> {
         // SAFETY: as above.
@@ -124,7 +120,7 @@ impl<T> GilValue<Option<pyo3::Py<T>>> {
 }
 
 impl<T: Traverse> Traverse for GilCell<T> {
-    /// Shows nothing while the cell is open: what is inside then is in use.
+    /// Visits nothing while the cell is open: its content is being changed then.
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.0.try_borrow().map_or(Ok(()), |value| value.traverse(visit))
     }
@@ -132,7 +128,7 @@ impl<T: Traverse> Traverse for GilCell<T> {
 
 impl<T: Traverse> Traverse for GilValue<T> {
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        // SAFETY: the collector holds the lock, and changes nothing while it visits.
+        // SAFETY: the collector runs with the lock held, and changes nothing while it visits.
         unsafe { (*self.0.as_ptr()).traverse(visit) }
     }
 }

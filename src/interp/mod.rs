@@ -1,17 +1,17 @@
-//! The interpreter: everything that has to do with running inside CPython, and nothing with profiling.
+//! The interpreter: what running inside CPython takes, whatever is profiled.
 //!
-//! | module        | concept |
-//! |---------------|---------|
-//! | `entry`       | ways into Rust for functions that the interpreter calls by pointer |
-//! | `garbage`     | what native objects show to the garbage collector |
-//! | `gil_cell`    | state guarded by the interpreter lock |
-//! | `interpreter` | whether this is the main one |
-//! | `monotonic`   | the monotonic clock, for Python code |
-//! | `pool`        | objects of ended calls, to be used again |
-//! | `exceptions`      | the exception in flight, set aside and put back |
-//! | `stack`       | how much C stack a thread has left |
-//! | `execution_id`      | who runs: a thread, or one of its greenlets |
-//! | `user_code`   | calls of what users wrote, on threads that the end may take |
+//! | module         | concept |
+//! |----------------|---------|
+//! | `garbage`      | how native objects show the garbage collector what they hold |
+//! | `gil_cell`     | cells whose content is guarded by the interpreter lock |
+//! | `interpreter`  | the check that this is the main interpreter |
+//! | `monotonic`    | the monotonic clock for Python code |
+//! | `stack`        | whether the C stack of a thread is nearly used up |
+//! | `execution_id` | identity of the running thread or greenlet |
+//! | `entry`        | entry points of Rust functions that CPython calls by pointer |
+//! | `pool`         | objects of ended calls, used again |
+//! | `user_code`    | calls of users' code, on threads that the end of the interpreter may unwind |
+//! | `exceptions`   | pending and handled exceptions, set aside and restored |
 
 pub(crate) mod entry;
 pub(crate) mod exceptions;

@@ -1,10 +1,11 @@
 //! Calls of code that users wrote: hooks, handlers, methods they override, finalizers.
 //!
 //! Up to CPython 3.13 the end of the interpreter ends daemon threads by `pthread_exit`, which
-//! unwinds their stacks. Rust above a user's function would abort the process then: it has
-//! destructors to run and functions that cannot unwind. So the thread is stopped here, before
-//! the unwinding gets there, and ends with the process. CPython 3.14 does the same by itself,
-//! and PyO3 in functions of its own that wait for the interpreter lock.
+//! unwinds their stacks. The Rust frames that called a user's function would abort the process
+//! then: they have destructors to run, and some of them cannot unwind. So the functions here
+//! park a thread for ever when it is unwound, before the unwinding reaches those frames; it ends
+//! with the process. CPython 3.14 parks such threads by itself, and PyO3 does so in its own
+//! functions that wait for the interpreter lock.
 
 #![allow(unsafe_code)]
 
@@ -23,15 +24,15 @@ type Vectorcall = unsafe extern "C" fn(Object, *const Object, usize, Object) -> 
 type UnwindingVectorcall =
     unsafe extern "C-unwind" fn(Object, *const Object, usize, Object) -> Object;
 
-// The interpreter's functions, by an ABI that says what they do: unwind at times. PyO3 declares
-// them as never unwinding, and one declaration of a function is valid for a whole crate. Hence
-// pointers, and volatile reads that hide what they point to.
+// Functions of CPython by the ABI `C-unwind`, since they unwind at times. PyO3 declares them as
+// never unwinding, and a function has one declaration in a whole crate. Hence these pointers,
+// and volatile reads that keep the compiler from seeing which function they point to.
 
-// SAFETY: the same function by an ABI that differs only in what it lets the compiler assume.
+// SAFETY: the same function by an ABI that differs only in what the compiler may assume.
 static CALL: UnwindingCall =
     unsafe { transmute::<Call, UnwindingCall>(ffi::PyObject_Call as Call) };
-// The one with a dict, of which none is ever passed: `PyObject_Vectorcall` is no function of the
-// interpreter before 3.11.
+// The variant that takes keyword arguments as a dict, and is always given none: before CPython
+// 3.11 the library exports no `PyObject_Vectorcall`.
 // SAFETY: as above.
 static VECTORCALL: UnwindingVectorcall = unsafe {
     transmute::<Vectorcall, UnwindingVectorcall>(ffi::PyObject_VectorcallDict as Vectorcall)
@@ -47,18 +48,19 @@ static RELEASE: unsafe extern "C-unwind" fn(Object) = unsafe {
     )
 };
 
-fn hidden<F: Copy>(function: &F) -> F {
-    // SAFETY: a valid reference.
+/// The function, so that the compiler cannot tell which one it is.
+fn opaque<F: Copy>(function: &F) -> F {
+    // SAFETY: the reference is valid.
     unsafe { ptr::read_volatile(function) }
 }
 
-/// Arguments that fit on the stack; nobody passes more.
-const ARGUMENTS: usize = 4;
+/// The largest number of arguments that callers of this module pass; they are on the stack.
+const MAX_ARGUMENTS: usize = 4;
 
-/// Keeps the thread for ever when it is unwound.
-struct Stopped;
+/// Parks the thread for ever when it is dropped by unwinding.
+struct ParkOnUnwind;
 
-impl Drop for Stopped {
+impl Drop for ParkOnUnwind {
     fn drop(&mut self) {
         loop {
             thread::park();
@@ -66,12 +68,12 @@ impl Drop for Stopped {
     }
 }
 
-/// Runs `body`, which calls into the interpreter, and stops the thread if it unwinds.
+/// Runs `body`, which calls into CPython, and parks the thread if that unwinds.
 ///
-/// That such an unwinding runs destructors is what it does, not what it promises; without
-/// this one it would meet those further up all the same.
-fn stopping<R>(body: impl FnOnce() -> R) -> R {
-    let guard = Stopped;
+/// It is not promised that this kind of unwinding runs destructors, but it does so: without this
+/// one it would run those of the callers.
+fn park_on_unwind<R>(body: impl FnOnce() -> R) -> R {
+    let guard = ParkOnUnwind;
     let result = body();
     std::mem::forget(guard);
     result
@@ -82,15 +84,15 @@ pub(crate) fn call<'py>(
     callable: &Bound<'py, PyAny>,
     args: &[&Bound<'py, PyAny>],
 ) -> PyResult<Bound<'py, PyAny>> {
-    let mut all = [ptr::null_mut(); ARGUMENTS];
+    let mut all = [ptr::null_mut(); MAX_ARGUMENTS];
     for (place, argument) in all.iter_mut().zip(args) {
         *place = argument.as_ptr();
     }
-    let count = args.len().min(ARGUMENTS);
-    // SAFETY: valid objects, with the interpreter lock held; the result is owned or null.
+    let count = args.len().min(MAX_ARGUMENTS);
+    // SAFETY: all objects are valid and the interpreter lock is held; the result is owned or null.
     unsafe {
-        let result = stopping(|| {
-            hidden(&VECTORCALL)(callable.as_ptr(), all.as_ptr(), count, ptr::null_mut())
+        let result = park_on_unwind(|| {
+            opaque(&VECTORCALL)(callable.as_ptr(), all.as_ptr(), count, ptr::null_mut())
         });
         Bound::from_owned_ptr_or_err(callable.py(), result)
     }
@@ -102,26 +104,26 @@ pub(crate) fn call_method<'py>(
     name: &Bound<'py, PyString>,
     args: &[&Bound<'py, PyAny>],
 ) -> PyResult<Bound<'py, PyAny>> {
-    let mut all = [ptr::null_mut(); ARGUMENTS + 1];
+    let mut all = [ptr::null_mut(); MAX_ARGUMENTS + 1];
     for (place, argument) in all.iter_mut().zip(std::iter::once(&object).chain(args)) {
         *place = argument.as_ptr();
     }
-    let count = 1 + args.len().min(ARGUMENTS);
+    let count = 1 + args.len().min(MAX_ARGUMENTS);
     // SAFETY: as above.
     unsafe {
-        let result = stopping(|| {
+        let result = park_on_unwind(|| {
             let no_names = ptr::null_mut();
-            hidden(&VECTORCALL_METHOD)(name.as_ptr(), all.as_ptr(), count, no_names)
+            opaque(&VECTORCALL_METHOD)(name.as_ptr(), all.as_ptr(), count, no_names)
         });
         Bound::from_owned_ptr_or_err(object.py(), result)
     }
 }
 
-/// Lets go of an object, whose end may run what users wrote.
+/// Drops a reference; if it is the last one, the finalizer that runs may be a user's.
 pub(crate) fn release<T>(object: Bound<'_, T>) {
     let object = object.into_ptr();
-    // SAFETY: an owned reference, with the interpreter lock held.
-    unsafe { stopping(|| hidden(&RELEASE)(object)) }
+    // SAFETY: the reference is owned and the interpreter lock is held.
+    unsafe { park_on_unwind(|| opaque(&RELEASE)(object)) }
 }
 
 /// Calls `callable(*args, **kwargs)`.
@@ -133,7 +135,7 @@ pub(crate) fn call_packed<'py>(
     let kwargs = kwargs.map_or(ptr::null_mut(), Bound::as_ptr);
     // SAFETY: as above.
     unsafe {
-        let result = stopping(|| hidden(&CALL)(callable.as_ptr(), args.as_ptr(), kwargs));
+        let result = park_on_unwind(|| opaque(&CALL)(callable.as_ptr(), args.as_ptr(), kwargs));
         Bound::from_owned_ptr_or_err(callable.py(), result)
     }
 }

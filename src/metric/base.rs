@@ -1,85 +1,125 @@
-//! Storage and operations beneath `phanos.metrics`: what every metric class inherits.
+//! `MetricStore`: the native base class of the metric classes, which stores their records.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PySet};
 
 use phanos_core::path::Path;
-use phanos_core::record::ERROR_RAISED;
+use phanos_core::record::{ERROR_RAISED, Operation};
 
 use crate::interp::execution_id::{self, ExecutionId};
-use crate::interp::garbage::{Traverse, impl_traverse};
+use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilCell;
-use crate::metric::columns::{Columns, Operation, RecordLabels, RecordMethod, RecordValue};
-use crate::metric::lists::{ColumnIndex, Lengths};
+use crate::metric::columns::Columns;
 use crate::metric::metadata::MetadataCell;
-use crate::metric::operation::{self, Stored};
-use crate::metric::operation_defaults::{OperationDefaults, ScopedDefaults};
-use crate::metric::record_dict::Template;
+use crate::metric::operation_defaults::ScopedDefaults;
+use crate::metric::record_labels::RecordLabels;
+use crate::metric::record_method::RecordMethod;
+use crate::metric::record_value::RecordValue;
 use crate::metric::waiting_records::WaitingRecords;
 use crate::tree::call_tree::CallTree;
-use crate::tree::node::Node;
 
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(0);
 
-/// Labels that the profiler gives by itself.
+/// Labels of a record to which only the profiler gives labels.
 #[derive(Clone, Copy)]
-pub(crate) enum PlainLabels {
+enum AutomaticLabels {
     None,
     ErrorRaised,
 }
 
+struct State {
+    waiting: WaitingRecords,
+    /// Empty columns with the memory of a batch that has been handed over, for the next batch.
+    spare: Option<Columns>,
+    /// The tree of the profiler that the metric was added to.
+    owner: Option<Py<CallTree>>,
+}
+
 #[pyclass(name = "MetricStore", module = "phanos._phanos", subclass, frozen, weakref)]
 pub(crate) struct Metric {
-    store: GilCell<WaitingRecords>,
-    /// Room of a batch that is gone, for the next one.
-    spare: GilCell<Option<Columns>>,
+    state: GilCell<State>,
     pub(crate) metadata: MetadataCell,
-    /// The tree of the profiler that the metric was added to.
-    owner: GilCell<Option<Py<CallTree>>>,
     pub(crate) defaults: ScopedDefaults,
-    /// Tells metrics apart in what is logged once; names are used again.
+    /// Identifies the metric where log lines are limited in rate; names are used again.
     pub(crate) serial: u64,
 }
 
-impl_traverse!(Metric { owner, metadata, store, defaults });
+impl_traverse!(State { owner, waiting });
+impl_traverse!(Metric { state, metadata, defaults });
 
 impl Metric {
+    pub(crate) fn new() -> Self {
+        Self {
+            state: GilCell::new(State {
+                waiting: WaitingRecords::default(),
+                spare: None,
+                owner: None,
+            }),
+            metadata: MetadataCell::new(),
+            defaults: ScopedDefaults::new(),
+            serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
+        }
+    }
+
+    /// Opens the cell for `body`, which gets the columns that the running execution sees, the
+    /// spare columns and the owner.
+    #[inline]
+    fn with_state<R>(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(&mut Columns, &mut Option<Columns>, Option<&Py<CallTree>>) -> R,
+    ) -> R {
+        let done = self.state.with(py, |state| match state.waiting.shared() {
+            Some(columns) => Ok(body(columns, &mut state.spare, state.owner.as_ref())),
+            None => Err(body),
+        });
+        done.unwrap_or_else(|body| {
+            let execution = ExecutionId::current(py);
+            self.state.with(py, |state| {
+                let columns = state.waiting.columns(execution);
+                body(columns, &mut state.spare, state.owner.as_ref())
+            })
+        })
+    }
+
+    /// Opens the columns that the running execution sees for `body`.
     pub(crate) fn with_columns<R>(
         &self,
         py: Python<'_>,
         body: impl FnOnce(&mut Columns) -> R,
     ) -> R {
-        let done = self.store.with(py, |store| match store.shared() {
-            Some(columns) => Ok(body(columns)),
-            None => Err(body),
-        });
-        done.unwrap_or_else(|body| {
-            let execution = ExecutionId::current(py);
-            self.store.with(py, |store| body(store.columns(execution)))
-        })
+        self.with_state(py, |columns, _, _| body(columns))
     }
 
-    /// Changes the columns and keeps the owner's count of waiting records right.
-    /// Whatever the change takes out is returned and dropped by the caller, outside.
+    /// [`Self::with_columns`] for a `body` that changes the number of records: the owner's count of
+    /// waiting records follows. `body` returns what it removes, to be dropped outside.
     pub(crate) fn change<R>(&self, py: Python<'_>, body: impl FnOnce(&mut Columns) -> R) -> R {
-        let (result, before, after) = self.with_columns(py, |columns| {
+        self.change_with_spare(py, |columns, _| body(columns))
+    }
+
+    fn change_with_spare<R>(
+        &self,
+        py: Python<'_>,
+        body: impl FnOnce(&mut Columns, &mut Option<Columns>) -> R,
+    ) -> R {
+        let (result, owner, before, after) = self.with_state(py, |columns, spare, owner| {
             let before = columns.len();
-            let result = body(columns);
-            (result, before, columns.len())
+            let result = body(columns, spare);
+            let after = columns.len();
+            let owner = owner.filter(|_| before != after).map(|owner| owner.bind(py).clone());
+            (result, owner, before, after)
         });
-        if before != after
-            && let Some(owner) = self.owner.object(py)
-        {
+        if let Some(owner) = owner {
             owner.get().count_waiting(py, after, before);
         }
         result
     }
 
+    /// Stores a record.
     pub(crate) fn push(
         &self,
         py: Python<'_>,
@@ -90,89 +130,134 @@ impl Metric {
         self.change(py, |columns| columns.push(value, labels, method));
     }
 
-    /// The same for a metric known to belong to `owner`, without looking it up.
-    pub(crate) fn push_for(
+    /// Stores a built-in measurement of a call of the profiler of `tree`; `failed` says whether the
+    /// call raised. False, with nothing stored, if the metric belongs to another profiler or needs
+    /// labels that only users can give.
+    pub(crate) fn push_measurement(
         &self,
         py: Python<'_>,
-        owner: &CallTree,
+        tree: &Py<CallTree>,
         number: f64,
-        error_raised: Option<bool>,
+        failed: bool,
         path: Rc<Path>,
-    ) {
-        self.with_columns(py, |columns| {
-            // Made in place: a cell passed in would be copied with the processor waiting for
-            // its bytes (20 ns).
+    ) -> bool {
+        let Some(labels) = self.automatic_labels(py) else { return false };
+        let is_owned = self.with_state(py, |columns, _, owner| {
+            if !owner.is_some_and(|owner| owner.is(tree)) {
+                return false;
+            }
+            // The record is made in place: the processor would wait for the bytes of an enum that
+            // is passed in (20 ns).
             let value = RecordValue::Number(Operation::Observe, number);
-            match error_raised {
-                None => columns.push(value, RecordLabels::None, RecordMethod::Path(path)),
-                Some(raised) => {
+            match labels {
+                AutomaticLabels::None => {
+                    columns.push(value, RecordLabels::None, RecordMethod::Path(path));
+                }
+                AutomaticLabels::ErrorRaised => {
                     columns.push(
                         value,
-                        RecordLabels::ErrorRaised(raised),
+                        RecordLabels::ErrorRaised(failed),
                         RecordMethod::Path(path),
                     );
                 }
             }
+            true
         });
-        owner.count_waiting(py, 1, 0);
+        if is_owned {
+            tree.get().count_waiting(py, 1, 0);
+        }
+        is_owned
     }
 
-    /// The labels of a record to which no user gives labels; `None` if it needs some.
-    pub(crate) fn plain_labels(&self, py: Python<'_>) -> Option<PlainLabels> {
+    /// The labels of a record to which only the profiler gives labels; `None` if the metric has
+    /// label names that it does not know.
+    fn automatic_labels(&self, py: Python<'_>) -> Option<AutomaticLabels> {
         let names = self.label_names(py).ok()?.into_bound(py).cast_into::<PySet>().ok()?;
         match names.len() {
-            0 => Some(PlainLabels::None),
+            0 => Some(AutomaticLabels::None),
             1 if names.contains(intern!(py, ERROR_RAISED)).unwrap_or(false) => {
-                Some(PlainLabels::ErrorRaised)
+                Some(AutomaticLabels::ErrorRaised)
             }
             _ => None,
         }
     }
 
     pub(crate) fn belongs_to(&self, py: Python<'_>, tree: &Py<CallTree>) -> bool {
-        self.owner.with(py, |owner| owner.as_ref().is_some_and(|owner| owner.is(tree)))
+        self.state.with(py, |state| state.owner.as_ref().is_some_and(|owner| owner.is(tree)))
     }
 
-    pub(crate) fn owner(&self, py: Python<'_>) -> Option<Py<CallTree>> {
-        self.owner.object(py)
+    /// The tree of the profiler that the metric was added to.
+    pub(crate) fn owner<'py>(&self, py: Python<'py>) -> Option<Bound<'py, CallTree>> {
+        self.state.with(py, |state| state.owner.as_ref().map(|owner| owner.bind(py).clone()))
     }
 
-    /// Takes all waiting records.
-    pub(crate) fn take(&self, py: Python<'_>) -> Columns {
-        let spare = self.spare.replace(py, None);
-        self.change(py, |columns| columns.take(spare))
-    }
-
-    /// Gives back what [`Self::take`] gave, for the sake of its memory (40 ns per batch).
-    pub(crate) fn recycle(&self, py: Python<'_>, mut columns: Columns) {
-        if columns.clear() {
-            drop(self.spare.replace(py, Some(columns)));
+    /// Makes the profiler of `tree` the owner: operations use its current node, and it counts the
+    /// waiting records.
+    pub(crate) fn set_owner(&self, py: Python<'_>, tree: Option<Py<CallTree>>) {
+        let waiting = self.waiting(py);
+        if let Some(tree) = &tree {
+            tree.get().count_waiting(py, waiting, 0);
+        }
+        let before = self.state.with(py, |state| std::mem::replace(&mut state.owner, tree));
+        if let Some(before) = before {
+            before.get().count_waiting(py, 0, waiting);
         }
     }
 
-    /// Drops the oldest records until `keep` wait; returns how many values went.
+    /// Takes all waiting records that the running execution sees.
+    pub(crate) fn take(&self, py: Python<'_>) -> Columns {
+        self.change_with_spare(py, |columns, spare| columns.take(spare.take()))
+    }
+
+    /// Returns the columns of [`Self::take`], so that their memory is used again (40 ns per batch).
+    pub(crate) fn recycle(&self, py: Python<'_>, mut columns: Columns) {
+        if columns.clear() {
+            drop(self.state.with(py, |state| state.spare.replace(columns)));
+        }
+    }
+
+    /// Drops the oldest records until `keep` are left; returns how many values were dropped.
     pub(crate) fn drop_oldest(&self, py: Python<'_>, keep: usize) -> usize {
         self.change(py, |columns| columns.drop_oldest(keep)).len()
     }
 
+    /// The number of waiting records that the running execution sees.
     pub(crate) fn waiting(&self, py: Python<'_>) -> usize {
         self.with_columns(py, |columns| columns.len())
     }
 
-    /// Moves the waiting records to this execution alone until [`Self::restore`]. They stay
-    /// counted as waiting.
+    /// Moves the waiting records to the running execution alone, until [`Self::restore`]. They
+    /// still count as waiting.
     pub(crate) fn checkout(&self, py: Python<'_>) {
         let execution = ExecutionId::current(py);
-        self.store.with(py, |store| store.checkout(execution));
+        self.state.with(py, |state| state.waiting.checkout(execution));
     }
 
-    /// Ends [`Self::checkout`]: what the execution left of its rows waits again.
+    /// Ends [`Self::checkout`]: the records that the execution has left are shared again.
     pub(crate) fn restore(&self, py: Python<'_>) {
         let execution = ExecutionId::current(py);
-        self.store.with(py, |store| store.restore(execution));
+        self.state.with(py, |state| state.waiting.restore(execution));
     }
 
-    /// The waiting records once more: the store must not be open while they are converted.
+    /// Drops all records in a forked child, those that threads of the parent have checked out
+    /// included.
+    pub(crate) fn forget_inherited(&self, py: Python<'_>) {
+        let thread = execution_id::current_thread();
+        let taken = self.state.with(py, |state| state.waiting.take_all(thread));
+        if let Some(owner) = self.owner(py) {
+            owner.get().count_waiting(py, 0, taken.iter().map(Columns::len).sum());
+        }
+    }
+
+    /// Drops everything that a circle of references can go through, for the garbage collector.
+    pub(crate) fn clear(&self, py: Python<'_>) {
+        let taken =
+            self.state.with(py, |state| (state.owner.take(), std::mem::take(&mut state.waiting)));
+        drop(taken);
+        self.defaults.clear(py);
+    }
+
+    /// A copy of the waiting records, to be converted while the cell is closed.
     pub(crate) fn copied(&self, py: Python<'_>) -> Columns {
         self.with_columns(py, |columns| Columns {
             values: columns.values.iter().map(|value| value.copied(py)).collect(),
@@ -181,304 +266,22 @@ impl Metric {
         })
     }
 
+    /// The dicts of the records in `columns`, for handlers written in Python.
+    ///
+    /// Errors: `AttributeError` if the metric was not initialised.
+    pub(crate) fn record_dicts<'py>(
+        &self,
+        py: Python<'py>,
+        columns: &Columns,
+    ) -> PyResult<Bound<'py, PyList>> {
+        self.metadata.template(py)?.records(columns)
+    }
+
     pub(crate) fn name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.metadata.attribute(py, |head| &head.name)
+        self.metadata.attribute(py, |metadata| &metadata.name)
     }
 
     pub(crate) fn label_names(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.metadata.attribute(py, |head| &head.label_names)
-    }
-}
-
-/// Rows as dicts, for handlers written in Python.
-pub(crate) fn record_dicts<'py>(
-    py: Python<'py>,
-    metric: &Metric,
-    columns: &Columns,
-) -> PyResult<Bound<'py, PyList>> {
-    let template = metric.metadata.template(py)?;
-    let records = PyList::empty(py);
-    let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
-    for ((value, labels), method) in rows {
-        records.append(template.record(value, labels, method)?)?;
-    }
-    Ok(records)
-}
-
-#[pymethods]
-impl Metric {
-    #[new]
-    #[pyo3(signature = (*_args, **_kwargs))]
-    fn new(_args: &Bound<'_, PyAny>, _kwargs: Option<&Bound<'_, PyAny>>) -> Self {
-        Self {
-            store: GilCell::new(WaitingRecords::default()),
-            spare: GilCell::new(None),
-            metadata: MetadataCell::new(),
-            owner: GilCell::new(None),
-            defaults: ScopedDefaults::new(),
-            serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
-        }
-    }
-
-    #[getter(name)]
-    fn get_name(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.name(py)
-    }
-
-    #[setter(name)]
-    fn set_name(&self, py: Python<'_>, name: Py<PyAny>) {
-        self.metadata.set_attribute(py, name, |head| &mut head.name);
-    }
-
-    #[getter]
-    fn get_units(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.metadata.attribute(py, |head| &head.units)
-    }
-
-    #[setter]
-    fn set_units(&self, py: Python<'_>, units: Py<PyAny>) {
-        self.metadata.set_attribute(py, units, |head| &mut head.units);
-    }
-
-    #[getter]
-    fn get_job(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.metadata.attribute(py, |head| &head.job)
-    }
-
-    #[setter]
-    fn set_job(&self, py: Python<'_>, job: Py<PyAny>) {
-        self.metadata.set_attribute(py, job, |head| &mut head.job);
-    }
-
-    #[getter]
-    fn get_metric(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.metadata.attribute(py, |head| &head.kind)
-    }
-
-    #[setter]
-    fn set_metric(&self, py: Python<'_>, kind: Py<PyAny>) {
-        self.metadata.set_attribute(py, kind, |head| &mut head.kind);
-    }
-
-    #[getter(label_names)]
-    fn get_label_names(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        self.label_names(py)
-    }
-
-    #[setter]
-    fn set_label_names(&self, py: Python<'_>, names: &Bound<'_, PyAny>) -> PyResult<()> {
-        let names = match names.cast::<PySet>() {
-            Ok(names) => names.clone(),
-            Err(_) => PySet::new(py, names.try_iter()?.collect::<PyResult<Vec<_>>>()?)?,
-        };
-        self.metadata.set_attribute(py, names.into_any().unbind(), |head| &mut head.label_names);
-        Ok(())
-    }
-
-    fn to_records<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
-        let py = slf.py();
-        let metric = slf.get();
-        // Attributes through Python: a subclass may define them in its own way.
-        let template = Template::new(
-            &slf.getattr(intern!(py, "metric"))?,
-            &slf.getattr(intern!(py, "units"))?,
-            &slf.getattr(intern!(py, "job"))?,
-        )?;
-        if !metric.with_columns(py, |columns| columns.is_even()) {
-            operation::log_rate_limited(
-                slf,
-                "incomplete",
-                "values, label_values and method differ in length; only complete records go out",
-            )?;
-        }
-        let records = PyList::empty(py);
-        let complete = metric.with_columns(py, |columns| columns.complete());
-        for index in 0..complete {
-            let row = metric.with_columns(py, |columns| {
-                let value = columns.values.get(index)?.copied(py);
-                let labels = columns.labels.get(index)?.copied(py);
-                Some((value, labels, columns.methods.get(index)?.copied(py)))
-            });
-            let Some((value, labels, method)) = row else {
-                break;
-            };
-            records.append(template.record(&value, &labels, &method)?)?;
-        }
-        Ok(records)
-    }
-
-    fn cleanup(&self, py: Python<'_>) {
-        drop(self.take(py));
-    }
-
-    /// Items of a column, as a new list.
-    fn _column<'py>(&self, py: Python<'py>, column: ColumnIndex) -> PyResult<Bound<'py, PyList>> {
-        self.items(py, column)
-    }
-
-    /// Replaces a column by `items`.
-    fn _set_column(
-        &self,
-        py: Python<'_>,
-        column: ColumnIndex,
-        items: &Bound<'_, PyAny>,
-    ) -> PyResult<()> {
-        self.replace_items(py, column, items)
-    }
-
-    /// Moves the waiting records to this thread or greenlet alone until `_restore`, so that
-    /// it can change one column after the other.
-    fn _checkout(&self, py: Python<'_>) {
-        self.checkout(py);
-    }
-
-    /// Ends `_checkout`: the records wait again, before those that came in meanwhile.
-    fn _restore(&self, py: Python<'_>) {
-        self.restore(py);
-    }
-
-    /// Lengths of the three columns.
-    fn _lengths(&self, py: Python<'_>) -> Lengths {
-        self.lengths(py)
-    }
-
-    /// Cuts the columns back to lengths from `_lengths`.
-    fn _cut(&self, py: Python<'_>, lengths: Lengths) {
-        self.cut(py, lengths);
-    }
-
-    /// In a forked child: drops all records, those of threads that are gone included.
-    fn _forget_inherited(&self, py: Python<'_>) {
-        let taken = self.store.with(py, |store| store.take_all(execution_id::current_thread()));
-        if let Some(owner) = self.owner.object(py) {
-            owner.get().count_waiting(py, 0, taken.iter().map(Columns::len).sum());
-        }
-    }
-
-    /// Appends labels and method until both columns are as long as the values.
-    fn _fill(&self, py: Python<'_>, labels: &Bound<'_, PyAny>, method: &Bound<'_, PyAny>) {
-        self.fill(py, labels, method);
-    }
-
-    /// The labels a record gets: a copy of `labels` with `error_raised` filled in if the
-    /// metric has it. `None`, and a logged error, if the names do not match.
-    fn _labels<'py>(
-        slf: &Bound<'py, Self>,
-        labels: Option<Bound<'py, PyAny>>,
-        operation: &str,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let cell = operation::label_cell(slf, labels, operation)?;
-        cell.map(|cell| cell.to_item(slf.py())).transpose()
-    }
-
-    /// The node an operation without one belongs to.
-    fn _current_node<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Node>> {
-        operation::current_node(slf)
-    }
-
-    /// Method and labels for operations that this thread or greenlet calls until its next
-    /// `_set_operation_defaults`.
-    fn _set_operation_defaults(
-        &self,
-        py: Python<'_>,
-        method: Option<Py<PyAny>>,
-        labels: Option<Py<PyAny>>,
-    ) {
-        self.defaults.set(py, OperationDefaults { method, labels });
-    }
-
-    /// Logs an error of `kind` unless one was logged within the last minute.
-    fn _log_rate_limited(slf: &Bound<'_, Self>, kind: &str, message: &str) -> PyResult<()> {
-        operation::log_rate_limited(slf, kind, message)
-    }
-
-    /// Makes the profiler of `tree` the owner: whose current node is used and whose records are
-    /// counted.
-    fn _attach(slf: &Bound<'_, Self>, tree: Option<Py<CallTree>>) {
-        let py = slf.py();
-        let waiting = slf.get().waiting(py);
-        let before = slf.get().owner.replace(py, tree.as_ref().map(|tree| tree.clone_ref(py)));
-        if let Some(before) = before {
-            before.get().count_waiting(py, 0, waiting);
-        }
-        if let Some(tree) = tree {
-            tree.get().count_waiting(py, waiting, 0);
-        }
-    }
-
-    #[pyo3(signature = (value, current_node=None, label_values=None))]
-    fn _observe(
-        slf: &Bound<'_, Self>,
-        value: Bound<'_, PyAny>,
-        current_node: Option<Bound<'_, PyAny>>,
-        label_values: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        operation::store(
-            slf,
-            Stored::Number(Operation::Observe),
-            &value,
-            current_node,
-            label_values,
-        )
-    }
-
-    #[pyo3(signature = (value, current_node=None, label_values=None))]
-    fn _inc(
-        slf: &Bound<'_, Self>,
-        value: Bound<'_, PyAny>,
-        current_node: Option<Bound<'_, PyAny>>,
-        label_values: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        operation::store(slf, Stored::Number(Operation::Inc), &value, current_node, label_values)
-    }
-
-    #[pyo3(signature = (value, current_node=None, label_values=None))]
-    fn _dec(
-        slf: &Bound<'_, Self>,
-        value: Bound<'_, PyAny>,
-        current_node: Option<Bound<'_, PyAny>>,
-        label_values: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        operation::store(slf, Stored::Number(Operation::Dec), &value, current_node, label_values)
-    }
-
-    #[pyo3(signature = (value, current_node=None, label_values=None))]
-    fn _set(
-        slf: &Bound<'_, Self>,
-        value: Bound<'_, PyAny>,
-        current_node: Option<Bound<'_, PyAny>>,
-        label_values: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        operation::store(slf, Stored::Number(Operation::Set), &value, current_node, label_values)
-    }
-
-    #[pyo3(signature = (value, current_node=None, label_values=None))]
-    fn _info(
-        slf: &Bound<'_, Self>,
-        value: Bound<'_, PyAny>,
-        current_node: Option<Bound<'_, PyAny>>,
-        label_values: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        operation::store(slf, Stored::Info, &value, current_node, label_values)
-    }
-
-    #[pyo3(signature = (value, current_node=None, label_values=None))]
-    fn _state(
-        slf: &Bound<'_, Self>,
-        value: Bound<'_, PyAny>,
-        current_node: Option<Bound<'_, PyAny>>,
-        label_values: Option<Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        operation::store(slf, Stored::State, &value, current_node, label_values)
-    }
-
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.traverse(&visit)
-    }
-
-    fn __clear__(&self, py: Python<'_>) {
-        drop(self.owner.replace(py, None));
-        drop(self.store.replace(py, WaitingRecords::default()));
-        self.defaults.clear(py);
+        self.metadata.attribute(py, |metadata| &metadata.label_names)
     }
 }

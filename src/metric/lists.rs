@@ -7,13 +7,16 @@ use pyo3::prelude::*;
 use pyo3::types::PyList;
 
 use crate::metric::base::Metric;
-use crate::metric::columns::{Columns, RecordLabels, RecordMethod, RecordValue};
+use crate::metric::columns::Columns;
+use crate::metric::record_labels::RecordLabels;
+use crate::metric::record_method::RecordMethod;
+use crate::metric::record_value::RecordValue;
 use crate::tree::node::Node;
 
-/// Of values, labels and methods.
+/// The lengths of the columns: values, labels, methods.
 pub(crate) type Lengths = (usize, usize, usize);
 
-/// Which column; Python numbers them as `phanos._column.ColumnIndex`.
+/// A column; the numbers are those of `phanos._column.ColumnIndex`.
 #[derive(Clone, Copy)]
 pub(crate) enum ColumnIndex {
     Values,
@@ -35,7 +38,7 @@ impl FromPyObject<'_, '_> for ColumnIndex {
 }
 
 impl Metric {
-    /// Items of a column, as a new list.
+    /// The items of a column, as a new list.
     pub(crate) fn items<'py>(
         &self,
         py: Python<'py>,
@@ -51,13 +54,13 @@ impl Metric {
             let item = match column {
                 ColumnIndex::Values => self
                     .with_columns(py, |columns| columns.values.get(index).map(|v| v.copied(py)))
-                    .map(|value| value.to_item(py)),
+                    .map(|value| value.to_python(py)),
                 ColumnIndex::Labels => self
                     .with_columns(py, |columns| columns.labels.get(index).map(|l| l.copied(py)))
-                    .map(|labels| labels.to_item(py)),
+                    .map(|labels| labels.to_python(py)),
                 ColumnIndex::Methods => self
                     .with_columns(py, |columns| columns.methods.get(index).map(|m| m.copied(py)))
-                    .map(|method| Ok(method.to_item(py))),
+                    .map(|method| Ok(method.to_python(py))),
             };
             let Some(item) = item else { break };
             items.append(item?)?;
@@ -67,7 +70,7 @@ impl Metric {
 
     /// Replaces a column by `items`.
     ///
-    /// Errors: what iterating raises.
+    /// Errors: what iterating over `items` raises.
     pub(crate) fn replace_items(
         &self,
         py: Python<'_>,
@@ -77,32 +80,33 @@ impl Metric {
         let items = items.try_iter()?.collect::<PyResult<Vec<_>>>()?;
         match column {
             ColumnIndex::Values => {
-                let cells = items.into_iter().map(RecordValue::from_item).collect();
-                drop(self.change(py, |columns| std::mem::replace(&mut columns.values, cells)));
+                let values =
+                    items.into_iter().map(|item| RecordValue::Object(item.unbind())).collect();
+                drop(self.change(py, |columns| std::mem::replace(&mut columns.values, values)));
             }
             ColumnIndex::Labels => {
-                let cells =
+                let labels =
                     items.into_iter().map(|item| RecordLabels::Object(item.unbind())).collect();
-                drop(self.change(py, |columns| std::mem::replace(&mut columns.labels, cells)));
+                drop(self.change(py, |columns| std::mem::replace(&mut columns.labels, labels)));
             }
             ColumnIndex::Methods => {
-                let cells =
+                let methods =
                     items.into_iter().map(|item| RecordMethod::Object(item.unbind())).collect();
-                drop(self.change(py, |columns| std::mem::replace(&mut columns.methods, cells)));
+                drop(self.change(py, |columns| std::mem::replace(&mut columns.methods, methods)));
             }
         }
         Ok(())
     }
 
-    /// Lengths of the three columns.
+    /// The lengths of the three columns.
     pub(crate) fn lengths(&self, py: Python<'_>) -> Lengths {
         self.with_columns(py, |columns| {
             (columns.values.len(), columns.labels.len(), columns.methods.len())
         })
     }
 
-    /// Cuts the columns back to lengths from [`Self::lengths`].
-    pub(crate) fn cut(&self, py: Python<'_>, lengths: Lengths) {
+    /// Truncates the columns to lengths from [`Self::lengths`].
+    pub(crate) fn truncate(&self, py: Python<'_>, lengths: Lengths) {
         drop(self.change(py, |columns| Columns {
             values: columns.values.split_off(lengths.0.min(columns.values.len())),
             labels: columns.labels.split_off(lengths.1.min(columns.labels.len())),
@@ -110,7 +114,7 @@ impl Metric {
         }));
     }
 
-    /// Appends labels and method until both columns are as long as the values.
+    /// Appends `labels` and `method` until both columns are as long as the values.
     pub(crate) fn fill(
         &self,
         py: Python<'_>,

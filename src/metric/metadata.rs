@@ -1,4 +1,4 @@
-//! The attributes of a metric that every record repeats; users may set them at any time.
+//! The attributes of a metric, which each of its records repeats. Users may set them at any time.
 
 use std::sync::Arc;
 
@@ -8,12 +8,12 @@ use pyo3::types::{PyDict, PyString};
 
 use phanos_core::record;
 
-use crate::convert::json_value::{IN_RECORD, value_of};
+use crate::convert::json_value::{FIELD_DEPTH, value_of};
 use crate::convert::text::text_of;
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilCell;
-use crate::metric::record_dict::Template;
+use crate::metric::record_dict::RecordTemplate;
 
 pub(crate) struct MetricMetadata {
     pub(crate) name: Py<PyAny>,
@@ -21,13 +21,14 @@ pub(crate) struct MetricMetadata {
     pub(crate) job: Py<PyAny>,
     pub(crate) kind: Py<PyAny>,
     pub(crate) label_names: Py<PyAny>,
-    /// The same as text, made when a batch needs it; gone when one of them is set.
-    written: Option<Arc<record::Metric>>,
-    /// The same for dicts.
+    /// The attributes encoded as text and JSON; made when a batch needs them, and dropped when one
+    /// of the attributes is set.
+    encoded: Option<Arc<record::Metric>>,
+    /// The dict inside a [`RecordTemplate`], made and dropped likewise.
     template: Option<Py<PyDict>>,
 }
 
-/// A metric's attributes, once its `__init__` has set one.
+/// The attributes of a metric; there are none before its `__init__` has set the first.
 pub(crate) struct MetadataCell {
     metadata: GilCell<Option<MetricMetadata>>,
 }
@@ -39,91 +40,101 @@ impl MetadataCell {
         Self { metadata: GilCell::new(None) }
     }
 
+    /// The attribute that `field` selects.
+    ///
     /// Errors: `AttributeError` if the metric was not initialised.
     pub(crate) fn attribute(
         &self,
         py: Python<'_>,
-        pick: impl FnOnce(&MetricMetadata) -> &Py<PyAny>,
+        field: impl FnOnce(&MetricMetadata) -> &Py<PyAny>,
     ) -> PyResult<Py<PyAny>> {
         self.metadata
-            .with(py, |head| head.as_ref().map(|head| pick(head).clone_ref(py)))
+            .with(py, |metadata| metadata.as_ref().map(|metadata| field(metadata).clone_ref(py)))
             .ok_or_else(uninitialised)
     }
 
+    /// Sets the attribute that `field` selects.
     pub(crate) fn set_attribute(
         &self,
         py: Python<'_>,
         value: Py<PyAny>,
-        pick: impl FnOnce(&mut MetricMetadata) -> &mut Py<PyAny>,
+        field: impl FnOnce(&mut MetricMetadata) -> &mut Py<PyAny>,
     ) {
-        let before = self.metadata.with(py, |head| {
-            let head = head.get_or_insert_with(|| MetricMetadata::empty(py));
-            head.written = None;
-            (std::mem::replace(pick(head), value), head.template.take())
+        let before = self.metadata.with(py, |metadata| {
+            let metadata = metadata.get_or_insert_with(|| MetricMetadata::empty(py));
+            metadata.encoded = None;
+            (std::mem::replace(field(metadata), value), metadata.template.take())
         });
         drop(before);
     }
 
-    /// What every record repeats, for dicts.
+    /// The template of the metric's records as dicts.
     ///
     /// Errors: `AttributeError` if the metric was not initialised.
-    pub(crate) fn template<'py>(&self, py: Python<'py>) -> PyResult<Template<'py>> {
-        let known = self.metadata.with(py, |head| {
-            head.as_ref()?.template.as_ref().map(|template| template.bind(py).clone())
+    pub(crate) fn template<'py>(&self, py: Python<'py>) -> PyResult<RecordTemplate<'py>> {
+        let known = self.metadata.with(py, |metadata| {
+            metadata.as_ref()?.template.as_ref().map(|template| template.bind(py).clone())
         });
         if let Some(known) = known {
-            return Ok(Template(known));
+            return Ok(RecordTemplate(known));
         }
-        let metric = self.attribute(py, |head| &head.kind)?.into_bound(py);
-        let units = self.attribute(py, |head| &head.units)?.into_bound(py);
-        let job = self.attribute(py, |head| &head.job)?.into_bound(py);
-        let made = Template::new(&metric, &units, &job)?;
+        let metric = self.attribute(py, |metadata| &metadata.kind)?.into_bound(py);
+        let units = self.attribute(py, |metadata| &metadata.units)?.into_bound(py);
+        let job = self.attribute(py, |metadata| &metadata.job)?.into_bound(py);
+        let made = RecordTemplate::new(&metric, &units, &job)?;
         let template = made.0.clone().unbind();
-        self.metadata.with(py, |head| match head {
-            // Making it may have run code of users, which may have set others.
-            Some(head) if head.kind.is(&metric) && head.units.is(&units) && head.job.is(&job) => {
-                head.template.replace(template)
+        self.metadata.with(py, |metadata| match metadata {
+            // Making the template may have run code of users, which may have set an attribute.
+            Some(metadata)
+                if metadata.kind.is(&metric)
+                    && metadata.units.is(&units)
+                    && metadata.job.is(&job) =>
+            {
+                metadata.template.replace(template)
             }
             _ => Some(template),
         });
         Ok(made)
     }
 
-    /// Lets `body` see the written forms, if they are made; it must not call into Python.
-    pub(crate) fn with_written<R>(
+    /// Calls `body`, which must not call into Python, with the encoded attributes; `None` if they
+    /// are still to be encoded.
+    pub(crate) fn with_encoded<R>(
         &self,
         py: Python<'_>,
         body: impl FnOnce(&Arc<record::Metric>) -> R,
     ) -> Option<R> {
-        self.metadata.with(py, |head| head.as_ref()?.written.as_ref().map(body))
+        self.metadata.with(py, |metadata| metadata.as_ref()?.encoded.as_ref().map(body))
     }
 
-    /// The written forms; `unserializable` gets the kinds of what JSON cannot hold.
+    /// The attributes encoded as text and JSON; kinds of objects that JSON cannot hold are added to
+    /// `unserializable`.
     ///
     /// Errors: `AttributeError` if the metric was not initialised.
-    pub(crate) fn written(
+    pub(crate) fn encoded(
         &self,
         py: Python<'_>,
         unserializable: &mut UnserializableKinds,
     ) -> PyResult<Arc<record::Metric>> {
-        if let Some(known) = self.with_written(py, Arc::clone) {
+        if let Some(known) = self.with_encoded(py, Arc::clone) {
             return Ok(known);
         }
-        let attributes =
-            self.metadata.with(py, |head| head.as_ref().map(|head| head.attributes(py)));
-        let mut own = UnserializableKinds::default();
-        let written = Arc::new(attributes.ok_or_else(uninitialised)?.written(py, &mut own));
-        if !own.is_empty() {
-            // Not kept: whoever asks next is to hear of it as well.
-            unserializable.append(own);
-            return Ok(written);
+        let attributes = self
+            .metadata
+            .with(py, |metadata| metadata.as_ref().map(|metadata| metadata.attributes(py)));
+        let mut kinds = UnserializableKinds::default();
+        let encoded = Arc::new(attributes.ok_or_else(uninitialised)?.encode(py, &mut kinds));
+        if !kinds.is_empty() {
+            // Encoded anew for each batch, so that the warning is logged for later ones as well.
+            unserializable.append(kinds);
+            return Ok(encoded);
         }
-        self.metadata.with(py, |head| {
-            if let Some(head) = head {
-                head.written = Some(Arc::clone(&written));
+        self.metadata.with(py, |metadata| {
+            if let Some(metadata) = metadata {
+                metadata.encoded = Some(Arc::clone(&encoded));
             }
         });
-        Ok(written)
+        Ok(encoded)
     }
 }
 
@@ -140,13 +151,13 @@ impl MetricMetadata {
             job: text(),
             kind: text(),
             label_names: py.None(),
-            written: None,
+            encoded: None,
             template: None,
         }
     }
 
-    /// The attributes apart from the cell that holds them: turning them into text can call
-    /// into Python.
+    /// A copy of the attributes to be encoded while the cell is closed: that can call into Python.
+    /// `label_names` is left out.
     fn attributes(&self, py: Python<'_>) -> Self {
         Self {
             name: self.name.clone_ref(py),
@@ -154,16 +165,16 @@ impl MetricMetadata {
             job: self.job.clone_ref(py),
             kind: self.kind.clone_ref(py),
             label_names: py.None(),
-            written: None,
+            encoded: None,
             template: None,
         }
     }
 
-    /// What batches of the metric are headed with; `unserializable` gets the kinds of what JSON
-    /// cannot hold.
-    fn written(&self, py: Python<'_>, unserializable: &mut UnserializableKinds) -> record::Metric {
+    /// The attributes encoded as text and JSON; kinds of objects that JSON cannot hold are added to
+    /// `unserializable`.
+    fn encode(&self, py: Python<'_>, unserializable: &mut UnserializableKinds) -> record::Metric {
         let text = |value: &Py<PyAny>| text_of(value.bind(py));
-        let mut json = |value: &Py<PyAny>| value_of(value.bind(py), IN_RECORD, unserializable);
+        let mut json = |value: &Py<PyAny>| value_of(value.bind(py), FIELD_DEPTH, unserializable);
         record::Metric::with_values(
             &text(&self.name),
             &text(&self.units),

@@ -1,4 +1,4 @@
-//! What a `store_operation` under way lends to the operations called from it.
+//! Defaults for the operations that a function decorated by `store_operation` calls.
 
 use pyo3::prelude::*;
 
@@ -13,49 +13,51 @@ pub(crate) struct OperationDefaults {
     pub(crate) labels: Option<Py<PyAny>>,
 }
 
-/// By who is inside a `store_operation` of one metric; nearly always nobody.
+/// The defaults of one metric, for each execution that has set some; nearly always none has.
 pub(crate) struct ScopedDefaults {
-    lent: GilCell<Vec<Lent>>,
+    scopes: GilCell<Vec<Scope>>,
 }
 
-struct Lent {
-    owner: ExecutionId,
+struct Scope {
+    execution: ExecutionId,
     defaults: OperationDefaults,
 }
 
 impl_traverse!(OperationDefaults { method, labels });
-impl_traverse!(Lent { defaults });
-impl_traverse!(ScopedDefaults { lent });
+impl_traverse!(Scope { defaults });
+impl_traverse!(ScopedDefaults { scopes });
 
 impl ScopedDefaults {
     pub(crate) fn new() -> Self {
-        Self { lent: GilCell::new(Vec::new()) }
+        Self { scopes: GilCell::new(Vec::new()) }
     }
 
-    /// What the running execution was lent.
+    /// The defaults of the running execution.
     pub(crate) fn current(&self, py: Python<'_>) -> OperationDefaults {
-        if self.lent.with(py, |lent| lent.is_empty()) {
+        if self.scopes.with(py, |scopes| scopes.is_empty()) {
             return OperationDefaults::default();
         }
         let execution = ExecutionId::current(py);
-        self.lent.with(py, |lent| {
-            let own = lent.iter().find(|lent| lent.owner.is(execution));
-            own.map_or_else(OperationDefaults::default, |Lent { defaults, .. }| OperationDefaults {
-                method: defaults.method.as_ref().map(|method| method.clone_ref(py)),
-                labels: defaults.labels.as_ref().map(|labels| labels.clone_ref(py)),
+        self.scopes.with(py, |scopes| {
+            let own = scopes.iter().find(|scope| scope.execution.matches(execution));
+            own.map_or_else(OperationDefaults::default, |Scope { defaults, .. }| {
+                OperationDefaults {
+                    method: defaults.method.as_ref().map(|method| method.clone_ref(py)),
+                    labels: defaults.labels.as_ref().map(|labels| labels.clone_ref(py)),
+                }
             })
         })
     }
 
-    /// Lends to the running execution in place of what it was lent before; nothing at all ends it.
+    /// Replaces the defaults of the running execution; without a method and labels they end.
     pub(crate) fn set(&self, py: Python<'_>, defaults: OperationDefaults) {
         let execution = ExecutionId::current(py);
-        let given = defaults.method.is_some() || defaults.labels.is_some();
-        let before = self.lent.with(py, |lent| {
-            let known = lent.iter().position(|lent| lent.owner.is(execution));
-            let before = known.map(|known| lent.swap_remove(known));
-            if given {
-                lent.push(Lent { owner: execution, defaults });
+        let is_given = defaults.method.is_some() || defaults.labels.is_some();
+        let before = self.scopes.with(py, |scopes| {
+            let position = scopes.iter().position(|scope| scope.execution.matches(execution));
+            let before = position.map(|position| scopes.swap_remove(position));
+            if is_given {
+                scopes.push(Scope { execution, defaults });
             }
             before
         });
@@ -63,6 +65,6 @@ impl ScopedDefaults {
     }
 
     pub(crate) fn clear(&self, py: Python<'_>) {
-        self.lent.set(py, Vec::new());
+        self.scopes.set(py, Vec::new());
     }
 }

@@ -1,21 +1,24 @@
-//! Records as handlers written in Python get them: dicts.
+//! Records as dicts, for handlers written in Python.
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString};
+use pyo3::types::{PyDict, PyList, PyString};
 
 use phanos_core::path::item_of;
 
 use crate::convert::text::text_of;
-use crate::metric::columns::{RecordLabels, RecordMethod, RecordValue};
+use crate::metric::columns::{Columns, rows};
+use crate::metric::record_labels::RecordLabels;
+use crate::metric::record_method::RecordMethod;
+use crate::metric::record_value::RecordValue;
 use crate::tree::path_strings;
 
-/// What every record of a metric repeats, in a dict of all keys.
+/// A dict with all keys of a record and the values that are the same in every record of a metric.
 ///
-/// Copying it and putting in what differs costs 60 ns less per record than seven insertions.
-pub(crate) struct Template<'py>(pub(crate) Bound<'py, PyDict>);
+/// Copying it and replacing four values costs 60 ns less per record than seven insertions.
+pub(crate) struct RecordTemplate<'py>(pub(crate) Bound<'py, PyDict>);
 
-impl<'py> Template<'py> {
+impl<'py> RecordTemplate<'py> {
     pub(crate) fn new(
         metric: &Bound<'py, PyAny>,
         units: &Bound<'py, PyAny>,
@@ -23,17 +26,18 @@ impl<'py> Template<'py> {
     ) -> PyResult<Self> {
         let py = metric.py();
         let record = PyDict::new(py);
-        let differs = py.None();
-        record.set_item(intern!(py, "item"), &differs)?;
+        let replaced = py.None();
+        record.set_item(intern!(py, "item"), &replaced)?;
         record.set_item(intern!(py, "metric"), metric)?;
         record.set_item(intern!(py, "units"), units)?;
         record.set_item(intern!(py, "job"), job)?;
-        record.set_item(intern!(py, "method"), &differs)?;
-        record.set_item(intern!(py, "labels"), &differs)?;
-        record.set_item(intern!(py, "value"), &differs)?;
+        record.set_item(intern!(py, "method"), &replaced)?;
+        record.set_item(intern!(py, "labels"), &replaced)?;
+        record.set_item(intern!(py, "value"), &replaced)?;
         Ok(Self(record))
     }
 
+    /// The dict of one record.
     pub(crate) fn record(
         &self,
         value: &RecordValue,
@@ -44,7 +48,7 @@ impl<'py> Template<'py> {
         let record = self.0.copy()?;
         let (item, method) = match method {
             RecordMethod::Path(path) => {
-                let (item, method) = path_strings::of(py, path);
+                let (item, method) = path_strings::item_and_method(py, path);
                 (item, method.into_any())
             }
             RecordMethod::Object(object) => {
@@ -54,8 +58,17 @@ impl<'py> Template<'py> {
         };
         record.set_item(intern!(py, "item"), item)?;
         record.set_item(intern!(py, "method"), method)?;
-        record.set_item(intern!(py, "labels"), labels.to_item(py)?)?;
-        record.set_item(intern!(py, "value"), value.to_item(py)?)?;
+        record.set_item(intern!(py, "labels"), labels.to_python(py)?)?;
+        record.set_item(intern!(py, "value"), value.to_python(py)?)?;
         Ok(record)
+    }
+
+    /// The dicts of all complete records in `columns`.
+    pub(crate) fn records(&self, columns: &Columns) -> PyResult<Bound<'py, PyList>> {
+        let records = PyList::empty(self.0.py());
+        for (value, labels, method) in rows(columns) {
+            records.append(self.record(value, labels, method)?)?;
+        }
+        Ok(records)
     }
 }

@@ -1,4 +1,4 @@
-//! A metric's waiting records, and who sees them.
+//! The waiting records of a metric, and which execution sees which of them.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 
@@ -9,59 +9,61 @@ use crate::metric::columns::Columns;
 #[derive(Default)]
 pub(crate) struct WaitingRecords {
     shared: Columns,
-    /// While whoever hands over is inside an overridden `to_records` or `cleanup`, its rows
-    /// are here: that execution sees them as the metric's columns, others do not, so a user's
-    /// `cleanup` can drop no record that came in meanwhile.
-    lent: Vec<(ExecutionId, Columns)>,
+    /// Records that an execution has checked out: while it hands over by a user's `to_records` and
+    /// `cleanup`, it sees these as the metric's columns, and all others see the shared ones. So a
+    /// user's `cleanup` cannot drop a record that was stored meanwhile.
+    checked_out: Vec<(ExecutionId, Columns)>,
 }
 
 impl WaitingRecords {
-    /// The columns if they look the same to everybody, as they nearly always do.
+    /// The columns if all executions see the same, as they nearly always do.
     pub(crate) fn shared(&mut self) -> Option<&mut Columns> {
-        self.lent.is_empty().then_some(&mut self.shared)
+        self.checked_out.is_empty().then_some(&mut self.shared)
     }
 
-    /// The columns as `execution_id` sees them.
+    /// The columns that `execution` sees.
     pub(crate) fn columns(&mut self, execution: ExecutionId) -> &mut Columns {
         match self.position(execution) {
-            Some(position) => &mut self.lent[position].1,
+            Some(position) => &mut self.checked_out[position].1,
             None => &mut self.shared,
         }
     }
 
-    /// Moves the shared rows to `execution_id` alone.
+    /// Moves the shared records to `execution` alone.
     pub(crate) fn checkout(&mut self, execution: ExecutionId) {
-        let rows = self.shared.take(None);
-        self.lent.push((execution, rows));
+        let records = self.shared.take(None);
+        self.checked_out.push((execution, records));
     }
 
-    /// Puts what `execution_id` left of its rows back in front of what came since.
+    /// Ends [`Self::checkout`]: the records that `execution` has left are shared again, before
+    /// those stored meanwhile.
     pub(crate) fn restore(&mut self, execution: ExecutionId) {
         if let Some(position) = self.position(execution) {
-            let (_, left) = self.lent.remove(position);
+            let (_, left) = self.checked_out.remove(position);
             self.shared.put_back(left);
         }
     }
 
-    /// Takes all rows, those of every execution; only strands of `thread` have a share then.
+    /// Takes all records, those of every execution, and ends the checkouts of all threads but
+    /// `thread`.
     pub(crate) fn take_all(&mut self, thread: usize) -> Vec<Columns> {
         let mut taken = vec![self.shared.take(None)];
-        self.lent.retain_mut(|(execution, rows)| {
-            taken.push(rows.take(None));
+        self.checked_out.retain_mut(|(execution, records)| {
+            taken.push(records.take(None));
             execution.is_of_thread(thread)
         });
         taken
     }
 
     fn position(&self, execution: ExecutionId) -> Option<usize> {
-        self.lent.iter().rposition(|(owner, _)| owner.is(execution))
+        self.checked_out.iter().rposition(|(owner, _)| owner.matches(execution))
     }
 }
 
 impl Traverse for WaitingRecords {
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        let lent = self.lent.iter().map(|(_, columns)| columns);
-        std::iter::once(&self.shared).chain(lent).try_for_each(|columns| {
+        let checked_out = self.checked_out.iter().map(|(_, columns)| columns);
+        std::iter::once(&self.shared).chain(checked_out).try_for_each(|columns| {
             columns.values.traverse(visit)?;
             columns.labels.traverse(visit)?;
             columns.methods.traverse(visit)

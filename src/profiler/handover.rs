@@ -9,9 +9,10 @@ use phanos_core::lines::Lines;
 use crate::convert::text::{class_name, text_of};
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::user_code;
-use crate::metric::base::{Metric, record_dicts};
-use crate::metric::columns::{Columns, add_line, dict_to_text};
-use crate::metric::operation::log_rate_limited;
+use crate::metric::base::Metric;
+use crate::metric::columns::Columns;
+use crate::metric::log::log_rate_limited;
+use crate::metric::record_line::{add_line, dict_to_line};
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::plan::{HandlerEntry, HandlerKind, MetricEntry, Plan};
 use crate::profiler::report::failure;
@@ -303,7 +304,7 @@ impl<'py> Taken<'_, 'py> {
             return Ok(known.clone());
         }
         let dicts = match &self.rows {
-            Rows::Columns(columns) => record_dicts(py, self.metric.get(), columns)?,
+            Rows::Columns(columns) => self.metric.get().record_dicts(py, columns)?,
             Rows::Dicts(records) => records.clone(),
         };
         Ok(self.dicts.insert(dicts).clone())
@@ -319,7 +320,7 @@ impl<'py> Taken<'_, 'py> {
             Rows::Columns(columns) => {
                 // Text can hold everything.
                 let metric =
-                    self.metric.get().metadata.written(py, &mut UnserializableKinds::default())?;
+                    self.metric.get().metadata.encoded(py, &mut UnserializableKinds::default())?;
                 let mut lines = Lines::new(&metric, columns.len());
                 let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
                 for ((value, labels), method) in rows {
@@ -358,5 +359,5 @@ pub(crate) fn records_to_str(name: &str, records: &Bound<'_, PyAny>) -> PyResult
 /// Errors: `KeyError` if the record lacks a key.
 #[pyfunction]
 pub(crate) fn record_to_str(name: &str, record: &Bound<'_, PyAny>) -> PyResult<String> {
-    dict_to_text(name, record)
+    dict_to_line(name, record)
 }

@@ -101,7 +101,7 @@ impl Delivery {
         if plain && let Some(taken) = self.push_at_once(py, metric, columns) {
             return Ok(taken);
         }
-        let head = metric.metadata.written(py, unserializable)?;
+        let head = metric.metadata.encoded(py, unserializable)?;
         let sender = self.sender(py);
         let taken = enqueue::push_converted(py, &sender, &head, columns, unserializable);
         self.start_or_give_up(py, &sender)?;
@@ -111,7 +111,7 @@ impl Delivery {
     /// The same for rows that need no conversion, once everything is at work: without the
     /// counts that shared things take (40 ns).
     fn push_at_once(&self, py: Python<'_>, metric: &Metric, columns: &Columns) -> Option<Taken> {
-        metric.metadata.with_written(py, |head| {
+        metric.metadata.with_encoded(py, |head| {
             self.working.with(py, |working| {
                 let ready = working.get().filter(|working| working.started.get())?;
                 Some(enqueue::push_plain(&ready.sender, head, columns))

@@ -15,10 +15,13 @@ use phanos_core::record;
 use phanos_core::record_json::{write_head, write_value};
 use phanos_delivery::{Chunk, Content, Converted, Sender, encode, join};
 
-use crate::convert::json_value::{self, IN_BATCH, IN_RECORD, Writer};
+use crate::convert::json_value::{self, FIELD_DEPTH, RECORD_DEPTH, Writer};
 use crate::convert::text::{string_of, text_of};
 use crate::convert::unserializable::UnserializableKinds;
-use crate::metric::columns::{Columns, RecordLabels, RecordMethod, RecordValue};
+use crate::metric::columns::Columns;
+use crate::metric::record_labels::RecordLabels;
+use crate::metric::record_method::RecordMethod;
+use crate::metric::record_value::RecordValue;
 
 /// A row on its way: what it was made in, and what it measured.
 type Row = (Rc<Path>, Content);
@@ -159,7 +162,7 @@ fn converted(
         RecordMethod::Object(method) => {
             let method = method.bind(py);
             let text = text_of(method);
-            let json = json_value::value_of(method, IN_RECORD, unserializable);
+            let json = json_value::value_of(method, FIELD_DEPTH, unserializable);
             let mut record = Vec::new();
             let write_method = |out: &mut Vec<u8>| json.write_json(out);
             write_head(metric, item_of(&text), write_method, &mut record);
@@ -204,7 +207,7 @@ fn record_to_json(
     record: &Bound<'_, PyAny>,
     unserializable: &mut UnserializableKinds,
 ) -> Box<[u8]> {
-    let mut writer = Writer::new(IN_BATCH, unserializable);
+    let mut writer = Writer::new(RECORD_DEPTH, unserializable);
     writer.write(record);
     writer.out.into()
 }

@@ -31,7 +31,7 @@ pub(crate) fn waiting_to_json<'py>(metric: &Bound<'py, Metric>) -> PyResult<Boun
     let py = metric.py();
     let columns = metric.get().copied(py);
     let mut unserializable = UnserializableKinds::default();
-    let head = metric.get().metadata.written(py, &mut unserializable)?;
+    let head = metric.get().metadata.encoded(py, &mut unserializable)?;
     let body = body_of_columns(py, &head, &columns, &mut unserializable);
     unserializable.log(py, Some(metric.as_any()))?;
     Ok(PyBytes::new(py, &body))

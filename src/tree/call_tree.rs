@@ -1,5 +1,5 @@
-//! A profiler's tree of calls, as far as metrics know it: its root, which node is current, the
-//! paths of its calls, and how many records wait.
+//! What metrics use of a profiler: the root of its tree, the current node, the paths of its calls
+//! and the number of its waiting records.
 
 #![allow(unsafe_code)]
 
@@ -17,11 +17,11 @@ use crate::interp::gil_cell::{GilCell, GilValue};
 use crate::tree::current::{ContextToken, CurrentNode};
 use crate::tree::node::Node;
 
-/// Paths remembered per profiler: 100,000 distinct ones stay interned, and memory for them
-/// stays below 20 MB.
-const PATHS: usize = 1 << 17;
+/// The largest number of interned paths of a profiler: 100,000 distinct ones are in the cache,
+/// and it takes less than 20 MB.
+const MAX_PATHS: usize = 1 << 17;
 
-/// The default profiler's tree, for metrics that were not added to any profiler.
+/// The tree of the default profiler, for metrics that no profiler has.
 static DEFAULT: GilCell<Option<Py<CallTree>>> = GilCell::new(None);
 
 #[pyclass(module = "phanos._phanos", frozen)]
@@ -36,13 +36,13 @@ pub(crate) struct CallTree {
 impl_traverse!(CallTree { current, root });
 
 impl CallTree {
-    /// A tree below `root`, whose current node is kept in a context variable called `name`.
+    /// The tree of `root`, with a new context variable called `name` for the current node.
     pub(crate) fn new(name: &CStr, root: &Bound<'_, Node>) -> PyResult<Self> {
         Ok(Self {
             current: CurrentNode::new(name, root)?,
             root: GilCell::new(Some(root.clone().unbind())),
             waiting: GilValue::new(0),
-            paths: GilCell::new(PathCache::new(PATHS)),
+            paths: GilCell::new(PathCache::new(MAX_PATHS)),
         })
     }
 
@@ -63,7 +63,7 @@ impl CallTree {
     pub(crate) fn root<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
         match self.root.bound(py) {
             Some(root) => Ok(root),
-            None => Node::new_root(py), // Only after the garbage collector cleared this object.
+            None => Node::new_root(py), // Only after the garbage collector has cleared this object.
         }
     }
 
@@ -71,21 +71,21 @@ impl CallTree {
         self.root.set(py, Some(root));
     }
 
-    /// True if no live call stands above `node`.
+    /// True if `node` has no live call above it.
     pub(crate) fn is_top(&self, py: Python<'_>, node: &Bound<'_, Node>) -> bool {
         self.root.with(py, |root| root.as_ref().is_none_or(|root| node.get().is_top(py, root)))
     }
 
-    /// Notes that `more` records wait and `less` do so no longer.
-    pub(crate) fn count_waiting(&self, py: Python<'_>, more: usize, less: usize) {
-        self.waiting.set(py, (self.waiting.get(py) + more).saturating_sub(less));
+    /// Adds `added` to the number of waiting records and subtracts `removed`.
+    pub(crate) fn count_waiting(&self, py: Python<'_>, added: usize, removed: usize) {
+        self.waiting.set(py, (self.waiting.get(py) + added).saturating_sub(removed));
     }
 
     pub(crate) fn waiting(&self, py: Python<'_>) -> usize {
         self.waiting.get(py)
     }
 
-    /// The node that `curr_node.get()` gives in the running context.
+    /// The value of `curr_node` in the running context; the root if that is no node.
     #[inline]
     pub(crate) fn current<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, Node>> {
         match self.current.get(py)? {
@@ -94,29 +94,29 @@ impl CallTree {
         }
     }
 
-    /// Makes `node` current for good.
+    /// Makes `node` current, without a way back.
     pub(crate) fn set_current(&self, node: &Bound<'_, Node>) -> PyResult<()> {
         self.current.set(node).map(drop)
     }
 
-    /// Makes `node` current until [`Self::leave`]; `token`, which is empty, is filled.
+    /// Makes `node` current until [`Self::leave`]; fills `token`, which must be empty.
     #[inline]
     pub(crate) fn enter(&self, node: &Bound<'_, Node>, token: &ContextToken) -> PyResult<()> {
         self.current.enter(node, token)
     }
 
-    /// Makes the node current that was so before `node` was entered.
+    /// Makes the node current that was current before `node` was entered.
     #[inline]
     pub(crate) fn leave(&self, node: &Bound<'_, Node>, token: &ContextToken) {
         if !self.current.leave(node, token) {
-            registered(node.py(), || self.leave_elsewhere(node));
+            registered(node.py(), || self.leave_in_other_context(node));
         }
     }
 
-    /// A coroutine or generator goes on in another context than it was started in. Only a
-    /// context copied meanwhile has the node.
+    /// Leaves the node of a coroutine or generator that ends in another context than it was
+    /// started in. `node` is current there only if that context was copied meanwhile.
     #[cold]
-    fn leave_elsewhere(&self, node: &Bound<'_, Node>) {
+    fn leave_in_other_context(&self, node: &Bound<'_, Node>) {
         let py = node.py();
         if !self.current(py).is_ok_and(|current| current.is(node)) {
             return;
@@ -125,8 +125,8 @@ impl CallTree {
         if let Some(caller) = caller.or_else(|| self.root.bound(py))
             && self.current.set(&caller).is_err()
         {
-            // SAFETY: the interpreter lock is held; without memory for a token there is
-            // nothing left to try.
+            // SAFETY: the interpreter lock is held. There is no memory for a token, and nothing
+            // else to try.
             unsafe { ffi::PyErr_Clear() };
         }
     }

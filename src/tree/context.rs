@@ -1,4 +1,4 @@
-//! `phanos.tree.Context`: the dotted context of a node as users see it.
+//! `phanos.tree.Context`: the dotted context of a node, for users.
 
 use std::rc::Rc;
 
@@ -12,38 +12,55 @@ use phanos_core::path::Path;
 
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::GilCell;
-use crate::tree::attributes::{self, Attributes};
+use crate::tree::attributes::{self, HasAttributes};
 use crate::tree::owner::owner_of;
+
+struct State {
+    path: Rc<Path>,
+    method: Option<Py<PyAny>>,
+    attributes: Option<Py<PyDict>>,
+}
 
 #[pyclass(name = "Context", module = "phanos.tree", subclass, frozen, weakref)]
 pub(crate) struct Context {
-    path: GilCell<Rc<Path>>,
-    method: GilCell<Option<Py<PyAny>>>,
-    attributes: Attributes,
+    state: GilCell<State>,
 }
 
-impl_traverse!(Context { attributes, method });
+impl_traverse!(State { attributes, method });
+impl_traverse!(Context { state });
 
 impl Context {
     pub(crate) fn of(path: Rc<Path>, method: Option<Py<PyAny>>) -> Self {
-        Self {
-            path: GilCell::new(path),
-            method: GilCell::new(method),
-            attributes: GilCell::new(None),
-        }
+        Self { state: GilCell::new(State { path, method, attributes: None }) }
     }
 
     pub(crate) fn path(&self, py: Python<'_>) -> Rc<Path> {
-        self.path.get(py)
+        self.state.with(py, |state| Rc::clone(&state.path))
     }
 
     pub(crate) fn set_path(&self, py: Python<'_>, path: Rc<Path>) {
-        self.path.set(py, path);
+        let before = self.state.with(py, |state| std::mem::replace(&mut state.path, path));
+        drop(before);
+    }
+
+    fn method_object(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.state.with(py, |state| state.method.as_ref().map(|method| method.clone_ref(py)))
     }
 }
 
-/// The name under which calls of `callable` appear: `__name__`, else that of the callable
-/// inside a `functools.partial`, else the name of its type.
+impl HasAttributes for Context {
+    fn attributes(&self, py: Python<'_>) -> Option<Py<PyDict>> {
+        self.state.with(py, |state| state.attributes.as_ref().map(|dict| dict.clone_ref(py)))
+    }
+
+    fn set_attributes(&self, py: Python<'_>, attributes: Py<PyDict>) {
+        let before = self.state.with(py, |state| state.attributes.replace(attributes));
+        drop(before);
+    }
+}
+
+/// The name of `callable` in contexts: its `__name__`, else that of the callable inside a
+/// `functools.partial`, else the name of its class.
 pub(crate) fn call_name(callable: &Bound<'_, PyAny>) -> PyResult<String> {
     let py = callable.py();
     if let Some(name) = callable.getattr_opt(intern!(py, "__name__"))?
@@ -58,9 +75,10 @@ pub(crate) fn call_name(callable: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(callable.get_type().name()?.to_string())
 }
 
-/// The context of `method` before it has a place in a tree.
+/// The path of a context or node made for `method`, before it is in a tree. `class` is the name
+/// of the class being made, for the message.
 ///
-/// Errors: `TypeError` if it is neither `None` nor callable.
+/// Errors: `TypeError` if `method` is neither `None` nor callable.
 pub(crate) fn path_of_method(method: Option<&Bound<'_, PyAny>>, class: &str) -> PyResult<Rc<Path>> {
     match method {
         None => Ok(Path::literal("")),
@@ -74,7 +92,7 @@ pub(crate) fn path_of_method(method: Option<&Bound<'_, PyAny>>, class: &str) -> 
 
 #[pymethods]
 impl Context {
-    /// Takes whatever the `__init__` of a subclass takes.
+    /// Ignores the arguments: the `__init__` of a subclass may take any.
     #[new]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "(method=None)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
@@ -85,7 +103,7 @@ impl Context {
     fn __init__(&self, py: Python<'_>, method: Option<Bound<'_, PyAny>>) -> PyResult<()> {
         let path = path_of_method(method.as_ref(), "Context")?;
         self.set_path(py, path);
-        self.method.set(py, method.map(Bound::unbind));
+        self.set_method(py, method.map(Bound::unbind));
         Ok(())
     }
 
@@ -101,16 +119,17 @@ impl Context {
 
     #[getter]
     fn method(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        self.method.object(py)
+        self.method_object(py)
     }
 
     #[setter]
     fn set_method(&self, py: Python<'_>, method: Option<Py<PyAny>>) {
-        self.method.set(py, method);
+        let before = self.state.with(py, |state| std::mem::replace(&mut state.method, method));
+        drop(before);
     }
 
     fn prepend_method_class(&self, py: Python<'_>) -> PyResult<()> {
-        let owner = match self.method.object(py) {
+        let owner = match self.method_object(py) {
             Some(method) => owner_of(method.bind(py))?,
             None => String::new(),
         };
@@ -123,7 +142,7 @@ impl Context {
         slf: &Bound<'py, Self>,
         name: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        attributes::get(slf.as_any(), &slf.get().attributes, name)
+        attributes::get(slf, name)
     }
 
     fn __setattr__<'py>(
@@ -131,16 +150,16 @@ impl Context {
         name: &Bound<'py, PyString>,
         value: Bound<'py, PyAny>,
     ) -> PyResult<()> {
-        attributes::set(slf.as_any(), &slf.get().attributes, name, Some(value))
+        attributes::set(slf, name, Some(value))
     }
 
     fn __delattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<()> {
-        attributes::set(slf.as_any(), &slf.get().attributes, name, None)
+        attributes::set(slf, name, None)
     }
 
     #[getter]
-    fn __dict__(&self, py: Python<'_>) -> Py<PyDict> {
-        attributes::all(py, &self.attributes)
+    fn __dict__(slf: &Bound<'_, Self>) -> Py<PyDict> {
+        attributes::dict(slf)
     }
 
     fn __str__(&self, py: Python<'_>) -> String {
@@ -156,7 +175,7 @@ impl Context {
     }
 
     fn __clear__(&self, py: Python<'_>) {
-        self.method.set(py, None);
-        self.attributes.set(py, None);
+        let taken = self.state.with(py, |state| (state.method.take(), state.attributes.take()));
+        drop(taken);
     }
 }

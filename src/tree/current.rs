@@ -1,4 +1,4 @@
-//! Which node is current: a `ContextVar`, set when a call begins and reset when it ends.
+//! The current node: the value of a `ContextVar`, set when a call begins and reset when it ends.
 
 #![allow(unsafe_code)]
 
@@ -13,17 +13,18 @@ use crate::interp::gil_cell::GilValue;
 use crate::interp::user_code;
 use crate::tree::node::Node;
 
+/// The context variable of one profiler.
 pub(crate) struct CurrentNode {
     variable: Py<PyAny>,
 }
 
 impl_traverse!(CurrentNode { variable });
 
-/// Makes the node current again that was so before another one was entered; empty while that
-/// one is not entered.
+/// The token of `ContextVar.set` of a node that has been entered, with which the variable is
+/// reset; empty while the node is not entered.
 ///
-/// A call keeps it in place: a value that is written in parts and copied as a whole at once
-/// makes the processor wait (10 to 25 ns of each call).
+/// A call has it in place and passes a reference: the processor waits for a value that is written
+/// in parts and copied as a whole at once (10 to 25 ns of each call).
 #[derive(Default)]
 pub(crate) struct ContextToken {
     token: GilValue<Option<Py<PyAny>>>,
@@ -36,7 +37,7 @@ impl ContextToken {
         !self.token.is_some(py)
     }
 
-    /// Drops the token: the node is not left any more. Runs code of users.
+    /// Drops the token, so that the node is never left. Can run code of users.
     pub(crate) fn release(&self, py: Python<'_>) {
         if let Some(token) = self.token.take(py) {
             user_code::release(token.into_bound(py));
@@ -44,12 +45,12 @@ impl ContextToken {
     }
 }
 
-/// Keeps the garbage collector from running.
+/// Disables the garbage collector while it lives.
 ///
-/// Up to CPython 3.11 any allocation can run it. Inside `ContextVar.set` a finalizer that
-/// sets a variable itself then frees the mapping that is being changed, and the interpreter
-/// crashes; a finalizer that calls a profiled function is enough. From 3.12 on it only runs
-/// between instructions.
+/// Up to CPython 3.11 any allocation can run the collector. If that happens inside
+/// `ContextVar.set`, a finalizer that sets a context variable itself, as one does that calls a
+/// profiled function, frees the mapping that is being changed, and the interpreter crashes. From
+/// 3.12 on the collector runs between instructions only.
 struct CollectorPaused {
     #[cfg(not(Py_3_12))]
     was_enabled: bool,
@@ -71,16 +72,17 @@ impl Drop for CollectorPaused {
     fn drop(&mut self) {
         #[cfg(not(Py_3_12))]
         if self.was_enabled {
-            // SAFETY: the interpreter lock is held: made and dropped within one call.
+            // SAFETY: the interpreter lock is held, since a value is made and dropped within one
+            // function that has a token.
             unsafe { ffi::PyGC_Enable() };
         }
     }
 }
 
 impl CurrentNode {
-    /// A new variable called `name`, whose value is `root` where nothing is current.
+    /// A new variable called `name` with the default `root`.
     pub(crate) fn new(name: &CStr, root: &Bound<'_, Node>) -> PyResult<Self> {
-        // SAFETY: the name is copied; `root` is a valid object; the result owned or null.
+        // SAFETY: the name is copied, `root` is valid, the result is owned or null.
         let variable = unsafe {
             let variable = ffi::PyContextVar_New(name.as_ptr(), root.as_ptr());
             Bound::from_owned_ptr_or_err(root.py(), variable)?
@@ -107,7 +109,7 @@ impl CurrentNode {
         Ok(found.and_then(|found| found.cast_into::<Node>().ok()))
     }
 
-    /// Makes `node` current for good; returns the token of `ContextVar.set`.
+    /// Makes `node` current; returns the token of `ContextVar.set`.
     pub(crate) fn set<'py>(&self, node: &Bound<'py, Node>) -> PyResult<Bound<'py, PyAny>> {
         let py = node.py();
         let _paused = CollectorPaused::new(py);
@@ -118,7 +120,7 @@ impl CurrentNode {
         }
     }
 
-    /// Makes `node` current until [`Self::leave`]; `token`, which is empty, is filled.
+    /// Makes `node` current until [`Self::leave`]; fills `token`, which must be empty.
     #[inline]
     pub(crate) fn enter(&self, node: &Bound<'_, Node>, token: &ContextToken) -> PyResult<()> {
         let py = node.py();
@@ -127,8 +129,8 @@ impl CurrentNode {
         Ok(())
     }
 
-    /// Makes the node current that was so before `node` was entered. False if `node` was entered
-    /// in another context than the running one, or is left already.
+    /// Makes the node current that was current before `node` was entered. False if `node` was
+    /// entered in another context than the running one, or has been left already.
     #[inline]
     pub(crate) fn leave(&self, node: &Bound<'_, Node>, token: &ContextToken) -> bool {
         let py = node.py();
@@ -143,8 +145,9 @@ impl CurrentNode {
         was_reset
     }
 
-    /// Makes the nearest caller current whose call goes on: calls that overlap without being
-    /// nested, such as coroutines that are sent to by turns, end in any order.
+    /// If the current node's call is suspended or has ended, makes its nearest caller current that
+    /// is active. Calls that overlap without being nested, such as coroutines that are driven by
+    /// turns, end in any order.
     #[cold]
     fn skip_inactive(&self, py: Python<'_>) {
         let mut current = self.get(py).ok().flatten();

@@ -1,4 +1,4 @@
-//! The class of decorated functions, which `call` makes and floors below it ask for.
+//! The class of decorated functions. `call` makes it; the floors below need to recognise it.
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -6,7 +6,7 @@ use pyo3::types::PyType;
 
 static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
-/// The class, made by `make` when the first function is decorated.
+/// The class; `make` is called for the first decorated function.
 ///
 /// Errors: those of `make`.
 pub(crate) fn get_or_make(

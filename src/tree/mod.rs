@@ -1,15 +1,15 @@
-//! The tree of calls as users see it, and which of its nodes is current.
+//! The tree of live calls as users see it, and its current node.
 //!
 //! | module            | concept |
 //! |-------------------|---------|
-//! | `node`            | `MethodTreeNode`; its place in the forest of live calls, and the pool of nodes used again |
-//! | `context`         | `Context`, the dotted context users see |
-//! | `owner`           | which class or module a root call belongs to |
-//! | `current`         | which node is current, in a `ContextVar` |
-//! | `call_tree`       | root, current node, paths and number of waiting records of one profiler |
 //! | `decorated_class` | whether an object is a decorated function |
+//! | `path_strings`    | paths as Python strings, made once |
 //! | `attributes`      | attributes that users set on nodes and contexts |
-//! | `path_strings`    | Python strings of paths, made once |
+//! | `owner`           | the class or module that a root call belongs to |
+//! | `context`         | `Context`: the dotted context of a node |
+//! | `node`            | `MethodTreeNode`: a call; `node/place` its place in the tree, `node/pool` |
+//! | `current`         | the current node, in a `ContextVar` |
+//! | `call_tree`       | what metrics use of a profiler: root, current node, paths, waiting records |
 
 pub(crate) mod attributes;
 pub(crate) mod call_tree;

@@ -1,4 +1,4 @@
-//! `phanos.tree.MethodTreeNode`: a profiled call as Python sees it.
+//! `phanos.tree.MethodTreeNode`: the node of one profiled call, or the root of a tree.
 
 use std::rc::Rc;
 
@@ -12,8 +12,8 @@ use phanos_core::forest::NodeId;
 use phanos_core::path::Path;
 
 use crate::interp::garbage::{Traverse, impl_traverse};
-use crate::interp::gil_cell::{GilCell, GilValue};
-use crate::tree::attributes::{self, Attributes};
+use crate::interp::gil_cell::GilCell;
+use crate::tree::attributes::{self, HasAttributes};
 use crate::tree::context::{Context, path_of_method};
 use crate::tree::owner::owner_of;
 
@@ -22,61 +22,74 @@ mod pool;
 
 struct State {
     path: Rc<Path>,
-    /// Made when somebody looks; from then on it owns the path, since users may set it.
+    /// Made when `ctx` is first read; from then on it has the valid path, since users may set it.
     context: Option<Py<Context>>,
     method: Option<Py<PyAny>>,
+    /// The node's place in the forest of live calls; `None` before the call and after it.
     place: Option<NodeId>,
-    /// The node that was current when this one began: where live ancestors are looked for
-    /// after this one's place is gone, and what becomes current again.
+    /// The node that was current when this one began. It becomes current again, and the search
+    /// for a live ancestor goes on from it when this node has no place any more.
     caller: Option<Py<Node>>,
     logger: Option<Py<PyAny>>,
+    /// True while the node's call is a generator that is suspended.
+    suspended: bool,
+    attributes: Option<Py<PyDict>>,
 }
 
-// No `dict`: CPython 3.11 and 3.12 would make one for each node (40 ns), and while it does,
-// its garbage collector can visit a node that PyO3 has not filled in yet.
+// Without a `dict` slot: CPython 3.11 and 3.12 would make a dict for each node (40 ns), and their
+// garbage collector could meanwhile visit a node that PyO3 has not filled in yet.
 #[pyclass(name = "MethodTreeNode", module = "phanos.tree", subclass, frozen, weakref)]
 pub(crate) struct Node {
     state: GilCell<State>,
-    /// True while its call is a generator that is suspended.
-    suspended: GilValue<bool>,
-    attributes: Attributes,
 }
 
-impl_traverse!(State { context, method, caller, logger });
+impl_traverse!(State { context, method, caller, logger, attributes });
+
+impl HasAttributes for Node {
+    fn attributes(&self, py: Python<'_>) -> Option<Py<PyDict>> {
+        self.state.with(py, |state| state.attributes.as_ref().map(|dict| dict.clone_ref(py)))
+    }
+
+    fn set_attributes(&self, py: Python<'_>, attributes: Py<PyDict>) {
+        let before = self.state.with(py, |state| state.attributes.replace(attributes));
+        drop(before);
+    }
+}
 
 impl Node {
-    fn new_at(path: Rc<Path>, method: Option<Py<PyAny>>, caller: Option<Py<Self>>) -> Self {
+    /// A node without a context, a method and a place.
+    fn blank() -> Self {
         Self {
             state: GilCell::new(State {
-                path,
+                path: Path::literal(""),
                 context: None,
-                method,
+                method: None,
                 place: None,
-                caller,
+                caller: None,
                 logger: None,
+                suspended: false,
+                attributes: None,
             }),
-            suspended: GilValue::new(false),
-            attributes: GilCell::new(None),
         }
     }
 
-    /// The root of a new tree: empty context, a place of its own.
+    /// The root of a new tree: its context is empty, and it has a place without a parent.
     pub(crate) fn new_root(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
-        let root = Bound::new(py, Self::new_at(Path::literal(""), None, None))?;
-        place::of(&root)?;
+        let root = Bound::new(py, Self::blank())?;
+        place::get_or_insert(&root)?;
         Ok(root)
     }
 
-    /// A node for a call that is still to begin.
-    pub(crate) fn waiting(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
+    /// A node for a call that has not begun, from the pool if that has one.
+    pub(crate) fn unstarted(py: Python<'_>) -> PyResult<Bound<'_, Self>> {
         match pool::take(py) {
             Some(node) => Ok(node),
-            None => Bound::new(py, Self::new_at(Path::literal(""), None, None)),
+            None => Bound::new(py, Self::blank()),
         }
     }
 
-    /// Makes a waiting node that of a call of `method` below `caller`, placed under the
-    /// nearest node that is still live.
+    /// Begins a call of `method` made by `caller`: gives the unstarted node `slf` a place under
+    /// `caller`, or else under its nearest live ancestor, or else under `root`.
     pub(crate) fn begin<'py>(
         slf: &Bound<'py, Self>,
         path: Rc<Path>,
@@ -85,8 +98,8 @@ impl Node {
         root: impl FnOnce() -> PyResult<Bound<'py, Self>>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let place = place::under(slf, &caller, root)?;
-        // A waiting node has nothing but a path to drop.
+        let place = place::insert_under(slf, &caller, root)?;
+        // The only value that is replaced is a path, which holds no Python object.
         slf.get().state.with(py, |state| {
             state.path = path;
             state.method = Some(method.clone().unbind());
@@ -103,17 +116,18 @@ impl Node {
         })
     }
 
-    /// Notes whether its call, a generator, is suspended.
+    /// Sets whether the node's call, a generator, is suspended.
     pub(crate) fn set_suspended(&self, py: Python<'_>, suspended: bool) {
-        self.suspended.set(py, suspended);
+        self.state.with(py, |state| state.suspended = suspended);
     }
 
-    /// True for the node of a call that is suspended or over.
+    /// True if the node's call is suspended or has ended.
     pub(crate) fn is_inactive(&self, py: Python<'_>) -> bool {
-        self.suspended.get(py)
-            || self.state.with(py, |state| state.place.is_none() && state.caller.is_some())
+        self.state
+            .with(py, |state| state.suspended || (state.place.is_none() && state.caller.is_some()))
     }
 
+    /// The node that was current when this one began.
     pub(crate) fn caller(&self, py: Python<'_>) -> Option<Py<Self>> {
         self.state.with(py, |state| state.caller.as_ref().map(|caller| caller.clone_ref(py)))
     }
@@ -121,11 +135,11 @@ impl Node {
 
 #[pymethods]
 impl Node {
-    /// Takes whatever the `__init__` of a subclass takes.
+    /// Ignores the arguments: the `__init__` of a subclass may take any.
     #[new]
     #[pyo3(signature = (*_args, **_kwargs), text_signature = "(method=None, logger=None)")]
     fn new(_args: &Bound<'_, PyTuple>, _kwargs: Option<&Bound<'_, PyDict>>) -> Self {
-        Self::new_at(Path::literal(""), None, None)
+        Self::blank()
     }
 
     #[pyo3(signature = (method=None, logger=None))]
@@ -190,7 +204,7 @@ impl Node {
         if let Some(logger) = own(self) {
             return Ok(logger);
         }
-        // Nodes made by a profiler log where the root of its tree does.
+        // Nodes made by a profiler use the logger of the root of its tree.
         let mut next = self.caller(py);
         while let Some(node) = next {
             if let Some(logger) = own(node.get()) {
@@ -208,7 +222,7 @@ impl Node {
     }
 
     #[getter]
-    #[allow(clippy::unused_self)] // A property is looked up on an object.
+    #[allow(clippy::unused_self)] // Python reads it from an object.
     fn logged_name(&self) -> &'static str {
         "phanos"
     }
@@ -254,17 +268,17 @@ impl Node {
         self.remove(py)
     }
 
-    /// Takes everything below this node out of the tree.
+    /// Removes all descendants of this node from the tree.
     #[pyo3(name = "_clear_below")]
     fn clear_below(&self, py: Python<'_>) {
-        drop(place::take_below(self, py));
+        drop(place::remove_descendants(self, py));
     }
 
     fn __getattr__<'py>(
         slf: &Bound<'py, Self>,
         name: &Bound<'py, PyString>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        attributes::get(slf.as_any(), &slf.get().attributes, name)
+        attributes::get(slf, name)
     }
 
     fn __setattr__<'py>(
@@ -272,31 +286,30 @@ impl Node {
         name: &Bound<'py, PyString>,
         value: Bound<'py, PyAny>,
     ) -> PyResult<()> {
-        attributes::set(slf.as_any(), &slf.get().attributes, name, Some(value))
+        attributes::set(slf, name, Some(value))
     }
 
     fn __delattr__<'py>(slf: &Bound<'py, Self>, name: &Bound<'py, PyString>) -> PyResult<()> {
-        attributes::set(slf.as_any(), &slf.get().attributes, name, None)
+        attributes::set(slf, name, None)
     }
 
     #[getter]
-    fn __dict__(&self, py: Python<'_>) -> Py<PyDict> {
-        attributes::all(py, &self.attributes)
+    fn __dict__(slf: &Bound<'_, Self>) -> Py<PyDict> {
+        attributes::dict(slf)
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.state.traverse(&visit)?;
-        self.attributes.traverse(&visit)?;
-        // The forest keeps children on behalf of their parent.
+        // The forest holds the children on behalf of their parent.
         place::traverse_children(&self.state, &visit)
     }
 
     fn __clear__(&self, py: Python<'_>) {
         let taken = self.state.with(py, |state| {
-            (state.context.take(), state.method.take(), state.caller.take(), state.logger.take())
+            let calls = (state.method.take(), state.caller.take());
+            (calls, state.context.take(), state.logger.take(), state.attributes.take())
         });
         drop(taken);
-        self.attributes.set(py, None);
         self.clear_below(py);
     }
 }
@@ -304,19 +317,20 @@ impl Node {
 impl Drop for Node {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
-        // SAFETY: nodes live in Python objects, and those are freed with the interpreter
-        // lock held. Asking for it again costs 10 ns per call.
+        // SAFETY: nodes are in Python objects, which are freed with the interpreter lock held.
+        // Attaching again would cost 10 ns per call.
         let py = unsafe { Python::assume_attached() };
-        // A node that ended as calls do has no place, and its caller is still referenced.
+        // The node of a call that has ended regularly has no place, and its caller is still
+        // referenced by others.
         let (place, caller) =
             self.state.with(py, |state| (state.place.take(), state.caller.take()));
         if let Some(place) = place {
-            place::leave(py, place);
+            place::vacate(py, place);
         }
-        // Link by link: a long chain of ended callers would recurse as deep as it is long.
+        // In a loop: dropping a long chain of ended callers would recurse as deep as it is long.
         let mut next = caller;
         while let Some(node) = next {
-            // SAFETY: a valid object, with the interpreter lock held.
+            // SAFETY: the object is valid and the interpreter lock is held.
             next = if unsafe { ffi::Py_REFCNT(node.as_ptr()) } == 1 {
                 node.get().state.with(py, |state| state.caller.take())
             } else {

@@ -1,4 +1,4 @@
-//! Who a root call belongs to: the class that defines the method, else the module.
+//! The owner of a root call: the class that defines the method, else the module.
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use phanos_core::path::{Path, PathCache};
 use crate::interp::gil_cell::GilCell;
 use crate::tree::decorated_class::is_decorated;
 
-/// What stands before the `:` of a root call of `callable`.
+/// The owner that the context of a root call of `callable` names before its `:`.
 ///
 /// For functions the class is the module's attribute named by `__qualname__` up to
 /// `.<locals>` less its last part, so a method of a nested class gets the module's name.
@@ -31,8 +31,8 @@ pub(crate) fn owner_of(callable: &Bound<'_, PyAny>) -> PyResult<String> {
 fn defining_class<'py>(callable: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyType>>> {
     let py = callable.py();
     if is_function(callable) {
-        return match ModuleAttribute::named_by(callable)? {
-            Some(place) => place.class(py),
+        return match ModuleAttribute::of_class(callable)? {
+            Some(attribute) => attribute.get(py),
             None => Ok(None),
         };
     }
@@ -60,20 +60,21 @@ fn defining_class<'py>(callable: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'p
     Ok(None)
 }
 
-/// A real function, or one of ours around a real one.
+/// True for a function written in Python, decorated or not.
 fn is_function(callable: &Bound<'_, PyAny>) -> bool {
     pyo3::types::PyFunction::is_exact_type_of(callable) || is_decorated(callable)
 }
 
-/// The place in a module where the class of a method would be found.
+/// The attribute of a module that holds the class of a method, or would hold it.
 pub(crate) struct ModuleAttribute {
     namespace: Py<PyDict>,
     name: Py<PyString>,
 }
 
 impl ModuleAttribute {
-    /// `None` if the function's module is not imported (any more).
-    fn named_by(function: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
+    /// The attribute that `__qualname__` of `function` names; `None` if its module is not imported
+    /// (any more).
+    fn of_class(function: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         let py = function.py();
         let qualname = function.getattr(intern!(py, "__qualname__"))?.str()?.to_string();
         let outermost = qualname.split(".<locals>").next().unwrap_or_default();
@@ -91,26 +92,27 @@ impl ModuleAttribute {
         Ok(Some(Self { namespace: namespace.unbind(), name: PyString::new(py, holder).unbind() }))
     }
 
-    fn class<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyType>>> {
+    /// The value, if it is a class.
+    fn get<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyType>>> {
         let found = self.namespace.bind(py).get_item(&self.name)?;
         Ok(found.and_then(|object| object.cast_into::<PyType>().ok()))
     }
 }
 
-/// A decorated function's path as a root, `Owner:name`, remembered once it is certain.
+/// The path of root calls of a decorated function, `Owner:name`.
 pub(crate) enum RootPath {
+    /// Not looked for yet.
     Unknown,
+    /// It cannot change any more.
     Certain(Rc<Path>),
-    /// No class found so far. The class may appear later (the function ran before its
-    /// class statement was through), so each root call looks once more: one dict look-up.
-    Module {
-        place: ModuleAttribute,
-        path: Rc<Path>,
-    },
+    /// The owner is the module, since no class was found. The class may appear later, if the
+    /// function is called while its class statement runs, so each root call looks once more, by
+    /// one look-up in a dict.
+    Provisional { class: ModuleAttribute, path: Rc<Path> },
 }
 
 impl RootPath {
-    /// The path, if it can no longer change.
+    /// The path, if it cannot change any more.
     pub(crate) fn certain(&self) -> Option<Rc<Path>> {
         match self {
             Self::Certain(path) => Some(Rc::clone(path)),
@@ -118,12 +120,12 @@ impl RootPath {
         }
     }
 
-    /// What the path is now; `None` asks for [`resolve`].
+    /// The path of a call that begins now; `None` if [`resolve`] has to find it.
     pub(crate) fn current(&self, py: Python<'_>) -> Option<Rc<Path>> {
         match self {
             Self::Unknown => None,
             Self::Certain(path) => Some(Rc::clone(path)),
-            Self::Module { place, path } => match place.class(py) {
+            Self::Provisional { class, path } => match class.get(py) {
                 Ok(None) => Some(Rc::clone(path)),
                 _ => None,
             },
@@ -131,7 +133,7 @@ impl RootPath {
     }
 }
 
-/// Works the path of root calls of `callable` out.
+/// Finds the path of root calls of `callable`, and whether it can still change.
 pub(crate) fn resolve(
     callable: &Bound<'_, PyAny>,
     name: &str,
@@ -140,14 +142,14 @@ pub(crate) fn resolve(
     let owner = owner_of(callable).unwrap_or_default();
     let text: Arc<str> = format!("{owner}:{name}").into();
     let path = paths.with(callable.py(), |paths| paths.root(&text));
-    let place = if is_function(callable) && !matches!(defining_class(callable), Ok(Some(_))) {
-        ModuleAttribute::named_by(callable).ok().flatten()
+    let class = if is_function(callable) && !matches!(defining_class(callable), Ok(Some(_))) {
+        ModuleAttribute::of_class(callable).ok().flatten()
     } else {
         None
     };
-    let state = match place {
-        Some(place) => RootPath::Module { place, path: Rc::clone(&path) },
+    let root = match class {
+        Some(class) => RootPath::Provisional { class, path: Rc::clone(&path) },
         None => RootPath::Certain(Rc::clone(&path)),
     };
-    (path, state)
+    (path, root)
 }

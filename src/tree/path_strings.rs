@@ -1,5 +1,5 @@
-//! Python strings of paths, made once: handlers written in Python get the same ones again and
-//! again, and making them costs 90 ns per record.
+//! Paths as Python strings, made once: handlers written in Python get the same strings again and
+//! again, and making them would cost 90 ns per record.
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -8,49 +8,49 @@ use phanos_core::path::{Path, TextSlot, item_of};
 
 use crate::interp::gil_cell::GilCell;
 
-/// When this many paths are known the table starts anew.
-const KEPT: usize = 4096;
+/// A table with strings of this many paths is replaced by an empty one.
+const MAX_PATHS: usize = 4096;
 
-struct Strings {
-    /// Of the table, from 1: paths remember where in which table they are.
+struct Table {
+    /// Number of the table, from 1: a path has the number of the table that holds its strings.
     serial: u64,
-    /// The part before the `:`, and the whole.
-    known: Vec<(Py<PyString>, Py<PyString>)>,
+    /// `item` and `method` of each path.
+    strings: Vec<(Py<PyString>, Py<PyString>)>,
 }
 
-static STRINGS: GilCell<Strings> = GilCell::new(Strings { serial: 1, known: Vec::new() });
+static TABLE: GilCell<Table> = GilCell::new(Table { serial: 1, strings: Vec::new() });
 
-/// What `path` is as `item` and `method` of a record.
-pub(crate) fn of<'py>(
+/// The fields `item` and `method` of a record of `path`.
+pub(crate) fn item_and_method<'py>(
     py: Python<'py>,
     path: &Path,
 ) -> (Bound<'py, PyString>, Bound<'py, PyString>) {
     let slot = path.string_slot().get();
-    let known = STRINGS.with(py, |strings| {
-        if slot.table != strings.serial {
+    let known = TABLE.with(py, |table| {
+        if slot.table != table.serial {
             return None;
         }
-        let (item, whole) = strings.known.get(slot.index as usize)?;
-        Some((item.bind(py).clone(), whole.bind(py).clone()))
+        let (item, method) = table.strings.get(slot.index as usize)?;
+        Some((item.bind(py).clone(), method.bind(py).clone()))
     });
     known.unwrap_or_else(|| {
         let text = path.text();
-        let (item, whole) = (PyString::new(py, item_of(&text)), PyString::new(py, &text));
-        remember(py, path, (item.clone().unbind(), whole.clone().unbind()));
-        (item, whole)
+        let (item, method) = (PyString::new(py, item_of(&text)), PyString::new(py, &text));
+        remember(py, path, (item.clone().unbind(), method.clone().unbind()));
+        (item, method)
     })
 }
 
 fn remember(py: Python<'_>, path: &Path, strings: (Py<PyString>, Py<PyString>)) {
-    let full = STRINGS.with(py, |table| {
-        let full = (table.known.len() >= KEPT).then(|| {
+    let replaced = TABLE.with(py, |table| {
+        let replaced = (table.strings.len() >= MAX_PATHS).then(|| {
             table.serial += 1;
-            std::mem::take(&mut table.known)
+            std::mem::take(&mut table.strings)
         });
-        let index = u32::try_from(table.known.len()).unwrap_or(u32::MAX);
+        let index = u32::try_from(table.strings.len()).unwrap_or(u32::MAX);
         path.string_slot().set(TextSlot { table: table.serial, index });
-        table.known.push(strings);
-        full
+        table.strings.push(strings);
+        replaced
     });
-    drop(full);
+    drop(replaced);
 }

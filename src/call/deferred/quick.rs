@@ -14,15 +14,15 @@ use super::DeferredCall;
 use super::steps::{conclude, open};
 use crate::call::arguments::Lent;
 use crate::call::function::ProfiledFunction;
-use crate::interp::entry::{Definition, enter_unregistered, registered};
+use crate::interp::entry::{StaticMethodDef, enter_unregistered, registered};
 
 /// `begin_coroutine()`: begins the call and returns what the function returns.
-static START: Definition = Definition::none(c"begin_coroutine", start);
+static START: StaticMethodDef = StaticMethodDef::no_args(c"begin_coroutine", start);
 
 /// `end(result)`: ends a call that returned `result`. True if asynchronous handlers have
 /// deliveries to make: the node is then still current, until `dispatch` was awaited and
 /// `end_dispatched` called.
-static FINISH: Definition = Definition::one(c"end", finish);
+static FINISH: StaticMethodDef = StaticMethodDef::one_arg(c"end", finish);
 
 /// Adds both to the class.
 pub(crate) fn complete(py: Python<'_>) -> PyResult<()> {

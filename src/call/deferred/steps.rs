@@ -40,7 +40,7 @@ pub(super) fn open<'py>(this: This<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         if !call.is_waiting(py) {
             return Err(begun_already());
         }
-        let node = Node::waiting(py)?;
+        let node = Node::unstarted(py)?;
         let pack = || call.packed_arguments(py);
         let level = call::begin(&node, &call.token, core, plan.get(), info, pack)
             .map_err(|error| *error)?;

@@ -1,4 +1,4 @@
-//! A node's place in the forest of live calls: its parent and its children.
+//! The place of a node in the forest of live calls, which tells its parent and its children.
 
 use std::mem;
 
@@ -11,17 +11,19 @@ use phanos_core::forest::{Forest, NodeId};
 use super::{Node, State};
 use crate::interp::gil_cell::GilCell;
 
-/// All trees of the process. A node below another is kept alive by its place in here, as a
-/// list of children would; a root is only pointed at.
-static FOREST: GilCell<Option<Forest<Holder>>> = GilCell::new(None);
+/// All trees of the process.
+static FOREST: GilCell<Option<Forest<NodeRef>>> = GilCell::new(None);
 
-enum Holder {
+/// How the forest refers to a node.
+enum NodeRef {
+    /// A node below another is kept alive by its place, as a list of children would keep it.
     Child(Py<Node>),
+    /// A root is kept alive by others; the reference is weak.
     Root(Py<PyWeakrefReference>),
 }
 
-impl Holder {
-    fn release(self, py: Python<'_>) {
+impl NodeRef {
+    fn drop_ref(self, py: Python<'_>) {
         match self {
             Self::Child(node) => node.drop_ref(py),
             Self::Root(reference) => reference.drop_ref(py),
@@ -29,12 +31,12 @@ impl Holder {
     }
 }
 
-fn with_forest<R>(py: Python<'_>, body: impl FnOnce(&mut Forest<Holder>) -> R) -> R {
+fn with_forest<R>(py: Python<'_>, body: impl FnOnce(&mut Forest<NodeRef>) -> R) -> R {
     FOREST.with(py, |forest| body(forest.get_or_insert_with(Forest::new)))
 }
 
 impl Node {
-    /// True if no live call stands between this node and `root`.
+    /// True if no live call is between this node and `root`.
     pub(crate) fn is_top(&self, py: Python<'_>, root: &Py<Self>) -> bool {
         let Some(place) = self.place(py) else { return true };
         let root_place = root.get().place(py);
@@ -48,20 +50,19 @@ impl Node {
         self.state.with(py, |state| state.place)
     }
 
-    /// Takes the node out of its tree; its children move up to its parent.
-    /// False if it has no place in any tree.
+    /// Removes the node from its tree; its children become children of its parent.
+    /// False if it is in no tree.
     pub(crate) fn remove(&self, py: Python<'_>) -> bool {
         let Some(place) = self.state.with(py, |state| state.place.take()) else {
             return false;
         };
-        if let Some(holder) = with_forest(py, |forest| forest.remove_child(place)) {
-            holder.release(py);
+        if let Some(reference) = with_forest(py, |forest| forest.remove_child(place)) {
+            reference.drop_ref(py);
             return true;
         }
-        let orphans = with_forest(py, |forest| forest.children(place));
-        let holder = with_forest(py, |forest| forest.remove(place));
-        release_roots(py, orphans);
-        holder.map(|holder| holder.release(py)).is_some()
+        let (removed, orphans) = remove_root(py, place);
+        make_roots(py, orphans);
+        removed.map(|reference| reference.drop_ref(py)).is_some()
     }
 
     pub(super) fn children_of(&self, py: Python<'_>) -> Vec<Py<Self>> {
@@ -73,7 +74,7 @@ impl Node {
                 .children(place)
                 .into_iter()
                 .filter_map(|child| match forest.get(child) {
-                    Some(Holder::Child(node)) => Some(node.clone_ref(py)),
+                    Some(NodeRef::Child(node)) => Some(node.clone_ref(py)),
                     _ => None,
                 })
                 .collect()
@@ -82,16 +83,16 @@ impl Node {
 
     pub(crate) fn parent_of(&self, py: Python<'_>) -> Option<Py<Self>> {
         let place = self.place(py)?;
-        let holder = with_forest(py, |forest| {
+        let parent = with_forest(py, |forest| {
             let parent = forest.parent(place)?;
             Some(match forest.get(parent)? {
-                Holder::Child(node) => Ok(node.clone_ref(py)),
-                Holder::Root(reference) => Err(reference.clone_ref(py)),
+                NodeRef::Child(node) => NodeRef::Child(node.clone_ref(py)),
+                NodeRef::Root(reference) => NodeRef::Root(reference.clone_ref(py)),
             })
         })?;
-        match holder {
-            Ok(node) => Some(node),
-            Err(reference) => {
+        match parent {
+            NodeRef::Child(node) => Some(node),
+            NodeRef::Root(reference) => {
                 let node = reference.bind(py).upgrade()?;
                 node.cast_into::<Self>().ok().map(Bound::unbind)
             }
@@ -99,61 +100,62 @@ impl Node {
     }
 }
 
-/// Places the node of a call under `caller`, or the nearest node at or above that which is still
-/// live, in the end under `root`.
-pub(super) fn under<'py>(
+/// Gives `node` a place under `caller`, or else under its nearest live ancestor, or else under
+/// `root`.
+pub(super) fn insert_under<'py>(
     node: &Bound<'py, Node>,
     caller: &Bound<'py, Node>,
     root: impl FnOnce() -> PyResult<Bound<'py, Node>>,
 ) -> PyResult<NodeId> {
     let py = node.py();
-    let kept = Holder::Child(node.clone().unbind());
+    let reference = NodeRef::Child(node.clone().unbind());
     let inserted = match caller.get().place(py) {
-        Some(place) => with_forest(py, |forest| forest.insert_under(place, kept)),
-        None => Err(kept),
+        Some(place) => with_forest(py, |forest| forest.insert_under(place, reference)),
+        None => Err(reference),
     };
     match inserted {
         Ok(place) => Ok(place),
-        Err(kept) => further_up(caller, kept, root),
+        Err(reference) => insert_under_ancestor(caller, reference, root),
     }
 }
 
-/// For a call whose caller has ended.
+/// [`insert_under`] for a call whose caller has ended.
 #[cold]
-fn further_up<'py>(
+fn insert_under_ancestor<'py>(
     ended: &Bound<'py, Node>,
-    kept: Holder,
+    reference: NodeRef,
     root: impl FnOnce() -> PyResult<Bound<'py, Node>>,
 ) -> PyResult<NodeId> {
     let py = ended.py();
     let parent = match live_place(ended) {
         Some(place) => place,
-        None => of(&root()?)?,
+        None => get_or_insert(&root()?)?,
     };
-    Ok(with_forest(py, |forest| match forest.insert_under(parent, kept) {
+    Ok(with_forest(py, |forest| match forest.insert_under(parent, reference) {
         Ok(place) => place,
-        Err(kept) => forest.insert(kept),
+        Err(reference) => forest.insert(reference),
     }))
 }
 
-/// Makes `child` the last child of `parent`; false if it is that one itself or above it.
+/// Makes `child` the last child of `parent`; false if it is `parent` itself or an ancestor of it.
 pub(super) fn append(parent: &Bound<'_, Node>, child: &Bound<'_, Node>) -> PyResult<bool> {
     let py = parent.py();
-    let (parent_place, child_place) = (of(parent)?, of(child)?);
-    let kept = Holder::Child(child.clone().unbind());
+    let (parent_place, child_place) = (get_or_insert(parent)?, get_or_insert(child)?);
+    let reference = NodeRef::Child(child.clone().unbind());
     if !with_forest(py, |forest| forest.append(parent_place, child_place)) {
         return Ok(false);
     }
     let before = with_forest(py, |forest| {
-        forest.get_mut(child_place).map(|holder| mem::replace(holder, kept))
+        forest.get_mut(child_place).map(|current| mem::replace(current, reference))
     });
     drop(before);
-    forget_caller(parent, child);
+    cut_caller_chain(parent, child);
     Ok(true)
 }
 
-/// Takes everything below `node` out of the tree; whoever drops it runs code of users.
-pub(super) fn take_below(node: &Node, py: Python<'_>) -> impl Sized {
+/// Removes all descendants of `node` from the tree and returns the references to them; dropping
+/// those can run code of users.
+pub(super) fn remove_descendants(node: &Node, py: Python<'_>) -> impl Sized {
     let Some(place) = node.place(py) else {
         return Vec::new();
     };
@@ -163,14 +165,20 @@ pub(super) fn take_below(node: &Node, py: Python<'_>) -> impl Sized {
     })
 }
 
-/// Gives up the place of a node that is freed.
-pub(super) fn leave(py: Python<'_>, place: NodeId) {
-    let (held, orphans) = with_forest(py, |forest| {
+/// Removes the place of a node that is being freed.
+pub(super) fn vacate(py: Python<'_>, place: NodeId) {
+    let (removed, orphans) = remove_root(py, place);
+    drop(removed);
+    make_roots(py, orphans);
+}
+
+/// Removes the place of a root; returns the reference to it and the places of its children, which
+/// have no parent any more.
+fn remove_root(py: Python<'_>, place: NodeId) -> (Option<NodeRef>, Vec<NodeId>) {
+    with_forest(py, |forest| {
         let orphans = forest.children(place);
         (forest.remove(place), orphans)
-    });
-    drop(held);
-    release_roots(py, orphans);
+    })
 }
 
 /// Shows the children of a node to the garbage collector.
@@ -178,19 +186,19 @@ pub(super) fn traverse_children(
     state: &GilCell<State>,
     visit: &PyVisit<'_>,
 ) -> Result<(), PyTraverseError> {
-    let Some(Some(place)) = state.visited(visit, |state| state.place) else { return Ok(()) };
-    let visited = FOREST.visited(visit, |forest| {
+    let Some(Some(place)) = state.read_for_gc(visit, |state| state.place) else { return Ok(()) };
+    let visited = FOREST.read_for_gc(visit, |forest| {
         let Some(forest) = forest else { return Ok(()) };
         forest.children(place).into_iter().try_for_each(|child| match forest.get(child) {
-            Some(Holder::Child(node)) => visit.call(node),
+            Some(NodeRef::Child(node)) => visit.call(node),
             _ => Ok(()),
         })
     });
     visited.unwrap_or(Ok(()))
 }
 
-/// The place of `node`, given one now if it has none.
-pub(super) fn of(node: &Bound<'_, Node>) -> PyResult<NodeId> {
+/// The place of `node`; if it has none it gets one without a parent.
+pub(super) fn get_or_insert(node: &Bound<'_, Node>) -> PyResult<NodeId> {
     let py = node.py();
     if let Some(place) = node.get().place(py)
         && with_forest(py, |forest| forest.contains(place))
@@ -198,7 +206,7 @@ pub(super) fn of(node: &Bound<'_, Node>) -> PyResult<NodeId> {
         return Ok(place);
     }
     let reference = PyWeakrefReference::new(node)?.unbind();
-    let place = with_forest(py, |forest| forest.insert(Holder::Root(reference)));
+    let place = with_forest(py, |forest| forest.insert(NodeRef::Root(reference)));
     node.get().state.with(py, |state| state.place = Some(place));
     Ok(place)
 }
@@ -218,13 +226,13 @@ fn live_place(node: &Bound<'_, Node>) -> Option<NodeId> {
     None
 }
 
-/// Cuts the way up from `node` where it comes to `ended`, which is about to be below: `node`
-/// was below it before one of them was taken out of its tree.
-fn forget_caller(node: &Bound<'_, Node>, ended: &Bound<'_, Node>) {
+/// Cuts the chain of callers of `node` before `child`, which has become a child of `node`: if
+/// `child` was among the callers of `node` earlier, the chain would be a circle.
+fn cut_caller_chain(node: &Bound<'_, Node>, child: &Bound<'_, Node>) {
     let py = node.py();
     let mut below = node.clone();
     while let Some(caller) = below.get().caller(py).map(|caller| caller.into_bound(py)) {
-        if caller.is(ended) {
+        if caller.is(child) {
             drop(below.get().state.with(py, |state| state.caller.take()));
             return;
         }
@@ -232,21 +240,21 @@ fn forget_caller(node: &Bound<'_, Node>, ended: &Bound<'_, Node>) {
     }
 }
 
-/// Nodes that lost their last parent are roots from now on: pointed at, not kept.
-fn release_roots(py: Python<'_>, places: Vec<NodeId>) {
+/// Makes roots of nodes that have lost their parent: the forest keeps a weak reference to them.
+fn make_roots(py: Python<'_>, places: Vec<NodeId>) {
     for place in places {
         let node = with_forest(py, |forest| match forest.get(place) {
-            Some(Holder::Child(node)) => Some(node.clone_ref(py)),
+            Some(NodeRef::Child(node)) => Some(node.clone_ref(py)),
             _ => None,
         });
         let Some(node) = node else { continue };
         let Ok(reference) = PyWeakrefReference::new(node.bind(py)) else {
             continue;
         };
-        let reference = Holder::Root(reference.unbind());
-        let kept = with_forest(py, |forest| {
-            forest.get_mut(place).map(|holder| mem::replace(holder, reference))
+        let reference = NodeRef::Root(reference.unbind());
+        let before = with_forest(py, |forest| {
+            forest.get_mut(place).map(|current| mem::replace(current, reference))
         });
-        drop(kept);
+        drop(before);
     }
 }

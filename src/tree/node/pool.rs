@@ -1,4 +1,4 @@
-//! Nodes of ended calls, to be used again.
+//! The pool of nodes: those of ended calls are used again by later ones.
 
 #![allow(unsafe_code)]
 
@@ -6,46 +6,51 @@ use pyo3::ffi;
 use pyo3::prelude::*;
 
 use super::{Node, State};
-use crate::interp::pool::{Pool, known_to};
+use crate::interp::pool::{Pool, has_at_most_references};
 
 static POOL: Pool<Node> = Pool::new();
 
 impl Node {
-    /// Keeps the node of an ended call for the next one, unless somebody else knows it.
+    /// Puts the node of an ended call into the pool, unless it is referenced elsewhere or users
+    /// have accessed it.
     pub(crate) fn recycle(node: Bound<'_, Self>) {
         let py = node.py();
-        if !known_to(&node, 1) || is_pointed_at(&node) || is_looked_at(&node) {
+        if !has_at_most_references(&node, 1) || has_weak_references(&node) {
             return;
         }
-        let taken = node.get().state.with(py, |state| (state.method.take(), state.caller.take()));
-        let (method, caller) = taken;
+        let taken = node.get().state.with(py, |state| {
+            state.is_pristine().then(|| (state.method.take(), state.caller.take()))
+        });
+        let Some((method, caller)) = taken else { return };
         drop(method.map(|method| method.into_bound(py)));
         drop(caller.map(|caller| caller.into_bound(py)));
         POOL.put(node);
     }
 }
 
-/// A node that nobody knows any more, if the pool has one.
+/// Takes a node to which there is no other reference, if the pool has one.
 pub(super) fn take(py: Python<'_>) -> Option<Bound<'_, Node>> {
-    // Whoever lists all objects of the collector may have looked at it in the pool.
-    POOL.take(py).filter(|node| !is_pointed_at(node) && !is_looked_at(node))
+    // `gc.get_objects()` shows users the nodes in the pool as well.
+    POOL.take(py).filter(|node| {
+        !has_weak_references(node) && node.get().state.with(py, |state| state.is_pristine())
+    })
 }
 
-/// True if weak references to `node` exist.
-fn is_pointed_at(node: &Bound<'_, Node>) -> bool {
+fn has_weak_references(node: &Bound<'_, Node>) -> bool {
     let object = node.as_ptr();
-    // SAFETY: a valid object; its type says where in it the list of weak references is.
+    // SAFETY: the object is valid; its type says where in it the list of weak references is.
     unsafe {
         let weak = (*ffi::Py_TYPE(object)).tp_weaklistoffset;
         weak <= 0 || !(*object.byte_offset(weak).cast::<*mut ffi::PyObject>()).is_null()
     }
 }
 
-/// True if it has what only nodes have that somebody looked at, or a place in a tree.
-fn is_looked_at(node: &Bound<'_, Node>) -> bool {
-    let py = node.py();
-    node.get().attributes.with(py, |own| own.is_some())
-        || node.get().state.with(py, |State { context, logger, place, .. }| {
-            context.is_some() || logger.is_some() || place.is_some()
-        })
+impl State {
+    /// True if the node has nothing that only an access by users gives it, and no place in a tree.
+    fn is_pristine(&self) -> bool {
+        self.context.is_none()
+            && self.logger.is_none()
+            && self.attributes.is_none()
+            && self.place.is_none()
+    }
 }

@@ -1,0 +1,114 @@
+//! The check of the labels that an operation is called with.
+
+use pyo3::intern;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyDict, PySet};
+
+use phanos_core::label;
+use phanos_core::record::ERROR_RAISED;
+
+use crate::convert::text::text_of;
+use crate::interp::exceptions;
+use crate::metric::base::Metric;
+use crate::metric::log::log_rate_limited;
+use crate::metric::record_labels::RecordLabels;
+
+/// The labels that a record gets: a copy of those given, with `error_raised` if the metric has
+/// that label. `None`, after logging an error, if their names are not those of the metric.
+///
+/// Errors: what comparing users' label names raises, and what [`log_rate_limited`] raises.
+pub(crate) fn check_labels(
+    metric: &Bound<'_, Metric>,
+    labels: Option<Bound<'_, PyAny>>,
+    operation: &str,
+) -> PyResult<Option<RecordLabels>> {
+    let py = metric.py();
+    let names = metric.getattr(intern!(py, "label_names"))?;
+    let names = match names.cast_into::<PySet>() {
+        Ok(names) => names,
+        Err(other) => {
+            PySet::new(py, other.into_inner().try_iter()?.collect::<PyResult<Vec<_>>>()?)?
+        }
+    };
+    let error_raised = intern!(py, ERROR_RAISED);
+    let has_error_raised = names.contains(error_raised)?;
+    let expected = names.len() - usize::from(has_error_raised);
+    let given = match labels {
+        None => None,
+        Some(labels) if labels.is_none() => None,
+        Some(labels) => match labels.cast_into::<PyDict>() {
+            Ok(labels) => Some(labels),
+            Err(other) => {
+                let class = other.into_inner().get_type();
+                let message =
+                    format!("operation '{operation}' expects label_values as a dict, got {class}");
+                log_rate_limited(metric, "label_values type", &message)?;
+                return Ok(None);
+            }
+        },
+    };
+    // The record gets a copy anyway, and no other code can change that during the check.
+    let given = match given.filter(|labels| !labels.is_empty()) {
+        Some(labels) => Some(labels.copy()?),
+        None => None,
+    };
+    if let Some(labels) = &given {
+        let mut matching = 0;
+        let mut unknown = false;
+        for (name, _) in labels {
+            if has_error_raised && (name.is(error_raised) || name.eq(error_raised)?) {
+                continue;
+            }
+            if names.contains(&name).unwrap_or(false) {
+                matching += 1;
+            } else {
+                unknown = true;
+            }
+        }
+        if unknown || matching != expected {
+            log_mismatch(metric, operation, &names, Some(labels), has_error_raised)?;
+            return Ok(None);
+        }
+    } else if expected != 0 {
+        log_mismatch(metric, operation, &names, None, has_error_raised)?;
+        return Ok(None);
+    }
+    let raised = has_error_raised.then(|| exceptions::is_handling(py));
+    Ok(Some(match (given, raised) {
+        (None, None) => RecordLabels::None,
+        (None, Some(raised)) => RecordLabels::ErrorRaised(raised),
+        (Some(labels), raised) => {
+            if let Some(raised) = raised {
+                labels.set_item(error_raised, PyBool::new(py, raised))?;
+            }
+            RecordLabels::Object(labels.into_any().unbind())
+        }
+    }))
+}
+
+/// Logs which label names were expected and which were given.
+fn log_mismatch(
+    metric: &Bound<'_, Metric>,
+    operation: &str,
+    names: &Bound<'_, PySet>,
+    labels: Option<&Bound<'_, PyDict>>,
+    has_error_raised: bool,
+) -> PyResult<()> {
+    let expected: Vec<String> = names.iter().map(|name| text_of(&name)).collect();
+    let mut given: Vec<String> = match labels {
+        Some(labels) => labels.keys().iter().map(|name| text_of(&name)).collect(),
+        None => Vec::new(),
+    };
+    if has_error_raised {
+        given.push(ERROR_RAISED.to_owned());
+    }
+    let checked =
+        label::check(expected.iter().map(String::as_str), given.iter().map(String::as_str));
+    let why = match checked {
+        Err(mismatch) => mismatch.to_string(),
+        // Equal as text, so on one side a name is not a string.
+        Ok(()) => "label names must be strings".to_owned(),
+    };
+    let message = format!("operation '{operation}': {why}");
+    log_rate_limited(metric, &format!("labels of {operation}"), &message)
+}
