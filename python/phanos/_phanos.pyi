@@ -33,7 +33,7 @@ __all__ = [
     "began_as_root",
     "call_as",
     "call_in_future",
-    "close_node",
+    "end_call",
     "current_node",
     "decorate",
     "due",
@@ -42,7 +42,7 @@ __all__ = [
     "first_step",
     "flush_future",
     "monotonic_ns",
-    "open_node",
+    "begin_call",
     "record_to_str",
     "records_to_json",
     "records_to_str",
@@ -443,11 +443,11 @@ def flush_future(
 def waiting_to_json(metric: MetricStore) -> bytes:
     """Return the records that wait in `metric` as the body of a message."""
 
-def open_node(core: ProfilerCore, callable: Callable[..., Any]) -> MethodTreeNode:
-    """Make a node for a call of `callable` under the current one, and make it current."""
+def begin_call(core: ProfilerCore, callable: Callable[..., Any]) -> MethodTreeNode:
+    """Begin a call of `callable`: return a new node under the current one, and make it current."""
 
-def close_node(core: ProfilerCore, node: MethodTreeNode) -> None:
-    """Take a node out of the tree, and make its caller's current."""
+def end_call(core: ProfilerCore, node: MethodTreeNode) -> None:
+    """End a call: take its node out of the tree, and make its caller's node current."""
 
 def began_as_root(node: MethodTreeNode) -> bool:
     """Tell whether the call of `node` had no caller when it began: root hooks are for it."""

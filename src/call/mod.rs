@@ -2,13 +2,13 @@
 //!
 //! | module            | concept |
 //! |-------------------|---------|
-//! | `function`        | the decorated function: a native callable that passes for a function |
-//! | `native_call`     | from a plain call of one to its result |
-//! | `arguments`       | arguments of a call, as they are passed and as they are kept |
-//! | `lifecycle`       | the life of one call: begin, measure, finish, close |
-//! | `manual`          | calls that users begin and end by hand |
-//! | `deferred`        | a call of a coroutine function or generator, which runs after it; its turning points |
+//! | `lifecycle`       | what every recorded call passes: begin, measure and hand over, leave the tree |
+//! | `arguments`       | a call's arguments: as the interpreter passes them, stored, packed for hooks |
+//! | `function`        | the decorated function: a native callable that passes for a Python function |
+//! | `native_call`     | a plain call of a decorated function, from the vectorcall protocol to its result |
+//! | `deferred`        | the call of a coroutine function or generator function, whose body runs later |
 //! | `async_generator` | the first step of an asynchronous generator |
+//! | `manual`          | calls that users begin and end by `set_curr_node` and `delete_curr_node` |
 //! | `awaitable`       | futures that users await, on a runtime of the process |
 
 pub(crate) mod arguments;
