@@ -31,18 +31,18 @@ __all__ = [
     "ProfilerCore",
     "__version__",
     "began_as_root",
+    "begin_call",
     "call_as",
     "call_in_future",
-    "end_call",
     "current_node",
     "decorate",
     "due",
+    "end_call",
     "end_deliveries",
     "end_runtime",
     "first_step",
     "flush_future",
     "monotonic_ns",
-    "begin_call",
     "record_to_str",
     "records_to_json",
     "records_to_str",
@@ -348,9 +348,13 @@ class DeferredCall:
     """A call of a coroutine function or generator, whose body runs after the call returned."""
 
     def begin_coroutine(self) -> Any:
-        """Begin the call; return the coroutine that the function returns."""
+        """
+        Begin the call; return the coroutine that the function returns.
+
+        Raises `TypeError` if the call has begun already.
+        """
     def begin(self) -> None:
-        """Begin the call of a generator."""
+        """Begin the call of a generator; raises as `begin_coroutine`."""
     def suspend(self) -> None:
         """At a `yield`: make the node current that was so before the body was last resumed."""
     def resume(self) -> None:
@@ -363,9 +367,9 @@ class DeferredCall:
         then, and `end_dispatched` to be called.
         """
     def end_failed(self) -> bool:
-        """End the call, which raised the exception being handled; returns as `end`."""
+        """End the call, which raised the exception that is being handled; returns as `end`."""
     def end_generator(self, result: Any, /) -> None:
-        """End the call where nothing can be awaited: batches for asynchronous handlers wait."""
+        """End the call where nothing can be awaited: dispatches are queued."""
     def dispatch(self) -> Awaitable[None]:
         """Return an awaitable that dispatches the records of the call to asynchronous handlers."""
     def end_dispatched(self) -> None:

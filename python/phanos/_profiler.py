@@ -24,11 +24,11 @@ from ._phanos import (
     MethodTreeNode,
     ProfilerCore,
     began_as_root,
-    call_as,
-    end_call,
-    due,
-    flush_future,
     begin_call,
+    call_as,
+    due,
+    end_call,
+    flush_future,
 )
 from ._plan import RECORD_METHODS, STEPS, Observed, ProfilerType, build, checked_handler, overridden
 from ._rabbitmq import connected_handlers, flush_all, flush_all_async

@@ -32,7 +32,7 @@ impl VectorcallArgs {
     #[allow(clippy::inline_always)] // It has to be part of `vectorcall`, which says why.
     #[inline(always)]
     pub(crate) fn forward(&self, callable: *mut ffi::PyObject) -> *mut ffi::PyObject {
-        // SAFETY: the pointers are the interpreter's, valid until our caller returns.
+        // SAFETY: the pointers are the interpreter's, valid until `vectorcall` returns.
         unsafe { ffi::PyObject_Vectorcall(callable, self.first, self.count, self.keyword_names) }
     }
 
@@ -152,7 +152,8 @@ impl StoredArgs {
         }
     }
 
-    /// Puts new references to the arguments into `target`, which is empty.
+    /// Puts new references to the arguments into `target`, which is empty. Nothing can look at
+    /// `packed` while it is taken out: no Python code runs.
     pub(crate) fn copy_to(&self, py: Python<'_>, target: &mut RawArgs) {
         if let Some(packed) = self.packed.take(py) {
             target.positional = packed.positional.clone_ref(py).into_ptr();

@@ -2,13 +2,14 @@
 //!
 //! | module            | concept |
 //! |-------------------|---------|
-//! | `lifecycle`       | what every recorded call passes: begin, measure and hand over, leave the tree |
-//! | `arguments`       | a call's arguments: as the interpreter passes them, stored, packed for hooks |
-//! | `function`        | the decorated function: a native callable that passes for a Python function |
-//! | `native_call`     | a plain call of a decorated function, from the vectorcall protocol to its result |
-//! | `deferred`        | the call of a coroutine function or generator function, whose body runs later |
+//! | `lifecycle`       | what each recorded call passes: begin, record and hand over, leave |
+//! | `arguments`       | a call's arguments: as the interpreter passes them, stored, packed |
+//! | `function`        | the decorated function: a native callable that passes for a function |
+//! | `native_call`     | a plain call of one, from the vectorcall protocol to its result |
+//! | `recursion`       | the depth of calls within calls, limited by the C stack |
+//! | `deferred`        | a call of a coroutine or generator function, whose body runs later |
 //! | `async_generator` | the first step of an asynchronous generator |
-//! | `manual`          | calls that users begin and end by `set_curr_node` and `delete_curr_node` |
+//! | `manual`          | calls that users begin and end, by `set_curr_node`, `delete_curr_node` |
 //! | `awaitable`       | futures that users await, on a runtime of the process |
 
 pub(crate) mod arguments;
@@ -19,3 +20,4 @@ pub(crate) mod function;
 pub(crate) mod lifecycle;
 pub(crate) mod manual;
 pub(crate) mod native_call;
+pub(crate) mod recursion;

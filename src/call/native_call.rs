@@ -16,6 +16,7 @@ use crate::call::arguments::VectorcallArgs;
 use crate::call::deferred::DeferredCall;
 use crate::call::function::{FunctionKind, Layout};
 use crate::call::lifecycle::{self, Call, Ending, Nesting};
+use crate::call::recursion;
 use crate::interp::entry::{enter, enter_unregistered, registered};
 use crate::interp::exceptions::PendingException;
 use crate::interp::stack;
@@ -64,7 +65,7 @@ pub(crate) unsafe extern "C" fn vectorcall(
             }
         }
     };
-    leave_recursion();
+    recursion::leave();
     result
 }
 
@@ -101,25 +102,25 @@ extern "C" fn prepare(
     arguments: &VectorcallArgs,
     step: &mut Step,
 ) -> bool {
-    // SAFETY: the interpreter calls us with an object of our type, alive for the call;
-    // its info is never null and lives as long.
+    // SAFETY: the interpreter passes a decorated function, which lives for the call; its info is
+    // never null and lives as long.
     let (layout, info) = unsafe {
         let layout = &*callable.cast::<Layout>();
         (layout, &*layout.info)
     };
     if stack::is_nearly_used_up() {
-        return raise_stack_used_up();
+        return recursion::raise_stack_used_up();
     }
     let (core, function) = (info.core.get(), info.function.as_ptr());
-    // SAFETY: the interpreter calls us with its lock held.
+    // SAFETY: the interpreter calls with its lock held.
     if !core.enabled(unsafe { Python::assume_attached() }) {
         *step = Step::Forward(function);
-        return enter_recursion();
+        return recursion::enter();
     }
     if layout.kind == FunctionKind::Coroutine && make_coroutine(callable, arguments, step) {
         return true;
     }
-    if !enter_recursion() {
+    if !recursion::enter() {
         return false;
     }
     let result = enter_unregistered(|py| {
@@ -227,44 +228,6 @@ fn begin_recorded(
 fn raise(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
     error.restore(py);
     ptr::null_mut()
-}
-
-/// Counts a level of recursion, up to CPython 3.11. Each nested call of a profiled function takes
-/// C stack, which a limit that counts only Python frames would let run out. From 3.12 on the
-/// interpreter itself counts nested C calls, in a budget that counting here would halve.
-///
-/// False, with a `RecursionError` raised, if no level is left.
-fn enter_recursion() -> bool {
-    #[cfg(not(Py_3_12))]
-    // SAFETY: called by the interpreter, which holds its lock.
-    return unsafe { ffi::Py_EnterRecursiveCall(c" while calling a profiled function".as_ptr()) }
-        == 0;
-    #[cfg(Py_3_12)]
-    true
-}
-
-/// Raises a `RecursionError`: a thread's stack can be too small for the levels that are allowed.
-/// Returns false.
-#[cold]
-fn raise_stack_used_up() -> bool {
-    // SAFETY: called by the interpreter, which holds its lock.
-    unsafe {
-        ffi::PyErr_SetString(
-            ffi::PyExc_RecursionError,
-            c"stack of the thread nearly used up while calling a profiled function".as_ptr(),
-        );
-    }
-    false
-}
-
-#[allow(clippy::inline_always)] // It has to be part of `vectorcall`, which says why.
-#[inline(always)]
-fn leave_recursion() {
-    #[cfg(not(Py_3_12))]
-    // SAFETY: matches `enter_recursion`.
-    unsafe {
-        ffi::Py_LeaveRecursiveCall();
-    }
 }
 
 /// The generator of `wrapper` that will run `generator`, an owned reference.

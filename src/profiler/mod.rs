@@ -5,7 +5,7 @@
 //! | `plan`          | one configuration, worked out when it changes |
 //! | `core`          | a profiler's tree of calls, its plan, hand-overs under way |
 //! | `function_info` | a decorated function's name, its profiler, and the paths of its calls |
-//! | `report`        | calls to the Python half: log a failure, queue batches for asynchronous handlers |
+//! | `report`        | calls to the Python half: log a failure, queue dispatches |
 //! | `handover`      | from a metric's columns to each handler |
 
 pub(crate) mod core;

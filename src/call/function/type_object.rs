@@ -1,4 +1,4 @@
-//! The type of decorated functions: its slots, and those of them that are short.
+//! The type of decorated functions: its slots, and the short functions among them.
 //!
 //! PyO3 cannot make it: a `#[pyclass]` has no place for a vectorcall function.
 
