@@ -13,7 +13,7 @@
 //! | [`tree`]     | nodes, contexts, owners, which node is current |
 //! | [`metric`]   | columns of waiting records, labels, operations, records as dicts |
 //! | [`rabbitmq`] | the native half of the handlers for RabbitMQ |
-//! | [`profiler`] | a profiler's state and plan, handing over, reports of failures |
+//! | [`profiler`] | a profiler's state and plan, the hand-over of records to handlers |
 //! | [`call`]     | decorated functions, arguments, the life of a call, coroutines and generators |
 //!
 //! The documented interface, `python/phanos/`, is on top of it.
@@ -38,9 +38,9 @@ mod module {
     #[pymodule_export]
     use crate::call::deferred::DeferredCall;
     #[pymodule_export]
-    use crate::call::function::decorate;
+    use crate::call::function::decorate::decorate;
     #[pymodule_export]
-    use crate::call::manual::{began_as_root, close_node, open_node};
+    use crate::call::manual::{began_as_root, begin_call, end_call};
     #[pymodule_export]
     use crate::convert::rate_limit::admit;
     #[pymodule_export]
@@ -75,7 +75,7 @@ mod module {
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::interp::interpreter::check_main(module.py())?;
-        crate::call::deferred::complete(module.py())?;
+        crate::call::deferred::add_methods(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }
 }

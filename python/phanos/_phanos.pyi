@@ -32,14 +32,14 @@ __all__ = [
     "__version__",
     "admit_log_line",
     "began_as_root",
+    "begin_call",
     "call_as",
-    "close_node",
     "decorate",
+    "end_call",
     "end_deliveries",
     "end_runtime",
     "first_step",
     "monotonic_ns",
-    "open_node",
     "record_to_str",
     "records_to_json",
     "records_to_str",
@@ -350,9 +350,13 @@ class DeferredCall:
     """A call of a coroutine function or generator, whose body runs after the call returned."""
 
     def begin_coroutine(self) -> Any:
-        """Begin the call; return the coroutine that the function returns."""
+        """
+        Begin the call; return the coroutine that the function returns.
+
+        Raises `TypeError` if the call has begun already.
+        """
     def begin(self) -> None:
-        """Begin the call of a generator."""
+        """Begin the call of a generator; raises as `begin_coroutine`."""
     def suspend(self) -> None:
         """At a `yield`: make the node current that was so before the body was last resumed."""
     def resume(self) -> None:
@@ -365,9 +369,9 @@ class DeferredCall:
         then, and `end_dispatched` to be called.
         """
     def end_failed(self) -> bool:
-        """End the call, which raised the exception being handled; returns as `end`."""
+        """End the call, which raised the exception that is being handled; returns as `end`."""
     def end_generator(self, result: Any, /) -> None:
-        """End the call where nothing can be awaited: batches for asynchronous handlers wait."""
+        """End the call where nothing can be awaited: dispatches are queued."""
     def dispatch(self) -> Awaitable[None]:
         """Return an awaitable that dispatches the records of the call to asynchronous handlers."""
     def end_dispatched(self) -> None:
@@ -442,11 +446,11 @@ def run_for(
 def waiting_to_json(metric: MetricStore) -> bytes:
     """Return the records that wait in `metric` as the body of a message."""
 
-def open_node(core: ProfilerCore, callable: Callable[..., Any]) -> MethodTreeNode:
-    """Make a node for a call of `callable` under the current one, and make it current."""
+def begin_call(core: ProfilerCore, callable: Callable[..., Any]) -> MethodTreeNode:
+    """Begin a call of `callable`: return a new node under the current one, and make it current."""
 
-def close_node(core: ProfilerCore, node: MethodTreeNode) -> None:
-    """Take a node out of the tree, and make its caller's current."""
+def end_call(core: ProfilerCore, node: MethodTreeNode) -> None:
+    """End a call: take its node out of the tree, and make its caller's node current."""
 
 def began_as_root(node: MethodTreeNode) -> bool:
     """Tell whether the call of `node` had no caller when it began: root hooks are for it."""

@@ -25,9 +25,9 @@ from ._phanos import (
     ProfilerCore,
     admit_log_line,
     began_as_root,
+    begin_call,
     call_as,
-    close_node,
-    open_node,
+    end_call,
     run_for,
 )
 from ._plan import RECORD_METHODS, STEPS, Observed, ProfilerType, build, checked_handler, overridden
@@ -346,13 +346,13 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
 
     def set_curr_node(self, func: Callable[..., Any]) -> MethodTreeNode:
         """Make a node for a call of `func` under the current one, and make it current."""
-        return open_node(self._core, func)
+        return begin_call(self._core, func)
 
     def delete_curr_node(self, current_node: MethodTreeNode) -> None:
         """Take `current_node` out of the tree; its caller's node is current again."""
         if type(self.tree) is not ContextTree:
             self.tree.find_and_delete_node(current_node)
-        close_node(self._core, current_node)
+        end_call(self._core, current_node)
 
     def measure_execution_start(self) -> MonotonicStart | None:
         """Return the start for `TimeProfiler.stop`; None if durations are not measured."""

@@ -1,4 +1,5 @@
-//! The arguments of a call: as the interpreter passes them, and kept for a call that runs later.
+//! The arguments of a call: as the interpreter passes them, stored for a call that runs later, and
+//! packed for hooks.
 
 #![allow(unsafe_code)]
 
@@ -13,13 +14,13 @@ use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilValue;
 use crate::interp::user_code;
 
-/// A tuple and a dict, as `*args, **kwargs` would hold them: what hooks get.
+/// What hooks get: a tuple and a dict, as `*args, **kwargs` would hold them.
 pub(crate) type PackedArgs<'py> = (Bound<'py, PyTuple>, Bound<'py, PyDict>);
 
-/// The same with `None` for no named arguments.
+/// The same, with `None` if there are no keyword arguments.
 type SplitArgs<'py> = (Bound<'py, PyTuple>, Option<Bound<'py, PyDict>>);
 
-/// In the form of the vectorcall protocol, borrowed from the caller.
+/// Arguments in the form of the vectorcall protocol, borrowed from the caller.
 pub(crate) struct VectorcallArgs {
     pub(crate) first: *const *mut ffi::PyObject,
     pub(crate) count: usize,
@@ -27,20 +28,20 @@ pub(crate) struct VectorcallArgs {
 }
 
 impl VectorcallArgs {
-    /// Calls `callable` with them, as they came.
-    #[allow(clippy::inline_always)] // Part of `vectorcall`, as that one says.
+    /// Calls `callable` with the arguments as they came.
+    #[allow(clippy::inline_always)] // It has to be part of `vectorcall`, which says why.
     #[inline(always)]
     pub(crate) fn forward(&self, callable: *mut ffi::PyObject) -> *mut ffi::PyObject {
-        // SAFETY: the pointers are the interpreter's, valid until our caller returns.
+        // SAFETY: the pointers are the interpreter's, valid until `vectorcall` returns.
         unsafe { ffi::PyObject_Vectorcall(callable, self.first, self.count, self.keyword_names) }
     }
 
     pub(crate) fn pack<'py>(&self, py: Python<'py>) -> PyResult<PackedArgs<'py>> {
-        Ok((self.positional(py)?, self.named(py)?.unwrap_or_else(|| PyDict::new(py))))
+        Ok((self.positional(py)?, self.keyword(py)?.unwrap_or_else(|| PyDict::new(py))))
     }
 
     fn positional_count(&self) -> isize {
-        // SAFETY: no more than arithmetic; it strips the flag from the count.
+        // SAFETY: only arithmetic: it clears the flag in the count.
         unsafe { ffi::PyVectorcall_NARGS(self.count) }
     }
 
@@ -49,13 +50,13 @@ impl VectorcallArgs {
         unsafe { tuple_of(py, self.positional_count(), |index| *self.first.offset(index)) }
     }
 
-    /// `None` if there are none.
-    fn named<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
+    /// The keyword arguments; `None` if there are none.
+    fn keyword<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyDict>>> {
         if self.keyword_names.is_null() {
             return Ok(None);
         }
         let packed = PyDict::new(py);
-        // SAFETY: a tuple, and as many pointers after those of the positional arguments.
+        // SAFETY: the names are in a tuple, and as many values follow the positional arguments.
         unsafe {
             let names = Bound::from_borrowed_ptr(py, self.keyword_names);
             let mut next = self.first.offset(self.positional_count());
@@ -67,13 +68,11 @@ impl VectorcallArgs {
         Ok(Some(packed))
     }
 
-    /// Packs what `StoredArgs` has no other place for; `None` for a few positional arguments.
-    pub(crate) fn packed_unless_few<'py>(
-        &self,
-        py: Python<'py>,
-    ) -> PyResult<Option<SplitArgs<'py>>> {
-        let few = self.keyword_names.is_null() && self.positional_count().unsigned_abs() <= FEW;
-        if few { Ok(None) } else { Ok(Some((self.positional(py)?, self.named(py)?))) }
+    /// The arguments for [`StoredArgs::store`], unless that can store them unpacked.
+    pub(crate) fn pack_unless_few<'py>(&self, py: Python<'py>) -> PyResult<Option<SplitArgs<'py>>> {
+        let are_few =
+            self.keyword_names.is_null() && self.positional_count().unsigned_abs() <= SLOTS;
+        if are_few { Ok(None) } else { Ok(Some((self.positional(py)?, self.keyword(py)?))) }
     }
 }
 
@@ -86,7 +85,7 @@ unsafe fn tuple_of(
     count: isize,
     item: impl Fn(isize) -> *mut ffi::PyObject,
 ) -> PyResult<Bound<'_, PyTuple>> {
-    // SAFETY: each item is set once, before anybody sees the tuple.
+    // SAFETY: each item is set once, before the tuple is handed out.
     unsafe {
         let tuple = Bound::from_owned_ptr_or_err(py, ffi::PyTuple_New(count))?;
         for index in 0..count {
@@ -96,142 +95,151 @@ unsafe fn tuple_of(
     }
 }
 
-/// So many positional arguments are kept without a tuple.
-pub(crate) const FEW: usize = 4;
+/// So many positional arguments are stored without a tuple.
+const SLOTS: usize = 4;
 
-/// StoredArgs by a deferred call, which runs after it was made.
+/// The arguments of a deferred call, which runs after it was made.
 ///
 /// A tuple for each call would cost 190 instructions more.
 #[derive(Default)]
 pub(crate) struct StoredArgs {
-    /// Positional ones, unless all are packed; the first free place ends them.
-    few: [GilValue<Option<Py<PyAny>>>; FEW],
-    positional: GilValue<Option<Py<PyTuple>>>,
-    named: GilValue<Option<Py<PyDict>>>,
-    /// Also where there are no arguments at all.
-    given: GilValue<bool>,
+    /// The positional arguments, unless all are packed; the first empty slot ends them.
+    slots: [GilValue<Option<Py<PyAny>>>; SLOTS],
+    packed: GilValue<Option<Packed>>,
 }
 
-impl_traverse!(StoredArgs { few, positional, named });
+struct Packed {
+    positional: Py<PyTuple>,
+    keyword: Option<Py<PyDict>>,
+}
+
+impl_traverse!(StoredArgs { slots, packed });
+impl_traverse!(Packed { positional, keyword });
 
 impl StoredArgs {
-    /// Keeps `passed`; `packed` is what `packed_unless_few` gave. Nothing is kept yet.
-    pub(crate) fn keep(
+    /// Stores the arguments of a call; `packed` is what `pack_unless_few` returned for them. `self`
+    /// is empty before.
+    pub(crate) fn store(
         &self,
         py: Python<'_>,
-        passed: &VectorcallArgs,
+        arguments: &VectorcallArgs,
         packed: Option<SplitArgs<'_>>,
     ) {
-        self.given.set(py, true);
-        if let Some((positional, named)) = packed {
-            self.positional.set(py, Some(positional.unbind()));
-            self.named.set(py, named.map(Bound::unbind));
+        if let Some((positional, keyword)) = packed {
+            let (positional, keyword) = (positional.unbind(), keyword.map(Bound::unbind));
+            self.packed.set(py, Some(Packed { positional, keyword }));
             return;
         }
-        let count = passed.positional_count().unsigned_abs();
-        for (index, place) in self.few.iter().enumerate().take(count) {
+        let count = arguments.positional_count().unsigned_abs();
+        for (index, slot) in self.slots.iter().enumerate().take(count) {
             // SAFETY: as many valid pointers as there are arguments.
-            let argument = unsafe { Bound::from_borrowed_ptr(py, *passed.first.add(index)) };
-            place.set(py, Some(argument.unbind()));
+            let argument = unsafe { Bound::from_borrowed_ptr(py, *arguments.first.add(index)) };
+            slot.set(py, Some(argument.unbind()));
         }
     }
 
-    /// True from the call on until they are let go of.
-    pub(crate) fn is_kept(&self, py: Python<'_>) -> bool {
-        self.given.get(py)
-    }
-
-    /// Lets go of them. Runs code of users.
+    /// Drops the arguments, which can run code of users.
     pub(crate) fn release(&self, py: Python<'_>) {
-        self.given.set(py, false);
-        for argument in &self.few {
-            let Some(argument) = argument.take(py) else { break };
+        for slot in &self.slots {
+            let Some(argument) = slot.take(py) else { break };
             user_code::release(argument.into_bound(py));
         }
-        if let Some(positional) = self.positional.take(py) {
+        if let Some(Packed { positional, keyword }) = self.packed.take(py) {
             user_code::release(positional.into_bound(py));
-        }
-        if let Some(named) = self.named.take(py) {
-            user_code::release(named.into_bound(py));
+            if let Some(keyword) = keyword {
+                user_code::release(keyword.into_bound(py));
+            }
         }
     }
 
-    /// Puts new references to all of them into `lent`, which is empty.
-    pub(crate) fn lend(&self, py: Python<'_>, lent: &mut Lent) {
-        if let Some(positional) = self.positional.bound(py) {
-            lent.positional = positional.into_ptr();
-            lent.named = self.named.bound(py).map_or(ptr::null_mut(), Bound::into_ptr);
+    /// Puts new references to the arguments into `target`, which is empty. Nothing can look at
+    /// `packed` while it is taken out: no Python code runs.
+    pub(crate) fn copy_to(&self, py: Python<'_>, target: &mut RawArgs) {
+        if let Some(packed) = self.packed.take(py) {
+            target.positional = packed.positional.clone_ref(py).into_ptr();
+            let keyword = packed.keyword.as_ref();
+            target.keyword = keyword.map_or(ptr::null_mut(), |it| it.clone_ref(py).into_ptr());
+            self.packed.set(py, Some(packed));
             return;
         }
-        let kept = self.few.iter().map_while(|argument| argument.bound(py));
-        for (place, argument) in lent.few.iter_mut().zip(kept) {
-            place.write(argument.into_ptr());
-            lent.count += 1;
+        let stored = self.slots.iter().map_while(|slot| slot.bound(py));
+        for (slot, argument) in target.slots.iter_mut().zip(stored) {
+            slot.write(argument.into_ptr());
+            target.count += 1;
         }
+    }
+
+    /// The arguments as hooks get them.
+    pub(crate) fn pack<'py>(&self, py: Python<'py>) -> PyResult<PackedArgs<'py>> {
+        let mut arguments = RawArgs::default();
+        self.copy_to(py, &mut arguments);
+        arguments.pack(py)
     }
 }
 
-/// Owned references without a destructor, for calls that may be unwound.
-pub(crate) struct Lent {
-    few: [MaybeUninit<*mut ffi::PyObject>; FEW],
-    /// So many are there.
+/// The arguments of a call as owned references without a destructor: the stack of a function that
+/// passes them on may be unwound.
+pub(crate) struct RawArgs {
+    slots: [MaybeUninit<*mut ffi::PyObject>; SLOTS],
+    /// So many slots are filled.
     count: usize,
-    /// A tuple, or null if the few are all.
+    /// A tuple, or null if the arguments are in the slots.
     positional: *mut ffi::PyObject,
     /// A dict, or null.
-    named: *mut ffi::PyObject,
+    keyword: *mut ffi::PyObject,
 }
 
-impl Default for Lent {
+impl Default for RawArgs {
     fn default() -> Self {
         Self {
-            few: [const { MaybeUninit::uninit() }; FEW],
+            slots: [const { MaybeUninit::uninit() }; SLOTS],
             count: 0,
             positional: ptr::null_mut(),
-            named: ptr::null_mut(),
+            keyword: ptr::null_mut(),
         }
     }
 }
 
-impl Lent {
-    /// Calls `callable` with them, and lets go of them.
+impl RawArgs {
+    /// Calls `callable` with the arguments, and drops them.
     #[allow(clippy::inline_always)] // As `VectorcallArgs::forward`.
     #[inline(always)]
     pub(crate) fn forward(&self, callable: *mut ffi::PyObject) -> *mut ffi::PyObject {
-        // SAFETY: owned references, given back once.
+        // SAFETY: owned references, each dropped once.
         unsafe {
             if self.positional.is_null() {
                 let result = ffi::PyObject_Vectorcall(
                     callable,
-                    self.few.as_ptr().cast(),
+                    self.slots.as_ptr().cast(),
                     self.count,
                     ptr::null_mut(),
                 );
-                for argument in self.few.iter().take(self.count) {
+                for argument in self.slots.iter().take(self.count) {
                     ffi::Py_DECREF(argument.assume_init());
                 }
                 return result;
             }
-            let result = ffi::PyObject_Call(callable, self.positional, self.named);
+            let result = ffi::PyObject_Call(callable, self.positional, self.keyword);
             ffi::Py_DECREF(self.positional);
-            ffi::Py_XDECREF(self.named);
+            ffi::Py_XDECREF(self.keyword);
             result
         }
     }
 
-    /// As hooks get them.
-    pub(crate) fn pack(self, py: Python<'_>) -> PyResult<PackedArgs<'_>> {
-        let Self { few, count, positional, named } = self;
+    /// The arguments as hooks get them.
+    fn pack(self, py: Python<'_>) -> PyResult<PackedArgs<'_>> {
+        let Self { slots, count, positional, keyword } = self;
         // SAFETY: owned references, each taken over once.
         unsafe {
-            let named = Bound::from_owned_ptr_or_opt(py, named);
-            let named = named.map_or_else(|| PyDict::new(py), |named| named.cast_into_unchecked());
+            let keyword = Bound::from_owned_ptr_or_opt(py, keyword);
+            let keyword =
+                keyword.map_or_else(|| PyDict::new(py), |keyword| keyword.cast_into_unchecked());
             if let Some(positional) = Bound::from_owned_ptr_or_opt(py, positional) {
-                return Ok((positional.cast_into_unchecked(), named));
+                return Ok((positional.cast_into_unchecked(), keyword));
             }
-            let few = few.into_iter().take(count);
-            let few = few.map(|argument| Bound::from_owned_ptr(py, argument.assume_init()));
-            Ok((PyTuple::new(py, few.collect::<Vec<_>>())?, named))
+            let slots = slots.into_iter().take(count);
+            let slots = slots.map(|argument| Bound::from_owned_ptr(py, argument.assume_init()));
+            Ok((PyTuple::new(py, slots.collect::<Vec<_>>())?, keyword))
         }
     }
 }

@@ -1,4 +1,5 @@
-//! The life of one profiled call: begin, measure, finish.
+//! The life of one recorded call: [`begin`], then the function runs, then
+//! [`record_and_hand_over`] and [`leave_tree`].
 
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -15,23 +16,23 @@ use crate::profiler::core::ProfilerCore;
 use crate::profiler::function_info::FunctionInfo;
 use crate::profiler::handover::{self, Outcome};
 use crate::profiler::plan::Plan;
-use crate::profiler::report::failure;
+use crate::profiler::report::log_failure;
 use crate::tree::current::ContextToken;
 use crate::tree::node::Node;
 
-/// A call under way.
+/// A call that has begun.
 pub(crate) struct Call<'py> {
     pub(crate) node: Bound<'py, Node>,
-    pub(crate) level: Level,
+    pub(crate) nesting: Nesting,
 }
 
-/// Whether anything profiled was above a call when it began.
+/// Whether a call began without a profiled caller, or within one.
 ///
-/// As wide as its neighbours: a single byte would be written alone and copied together with
-/// what is beside it, for which the processor waits (14 ns of the call of a coroutine).
+/// As wide as the fields beside it: a single byte would be written alone and then copied together
+/// with its neighbours, for which the processor waits (14 ns of the call of a coroutine).
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 #[repr(usize)]
-pub(crate) enum Level {
+pub(crate) enum Nesting {
     #[default]
     Root,
     Nested,
@@ -40,16 +41,15 @@ pub(crate) enum Level {
 /// How a call ended.
 pub(crate) struct Ending<'a, 'py> {
     pub(crate) elapsed_ns: u64,
-    pub(crate) failed: bool,
-    /// `None` after an exception.
+    /// What the function returned; `None` if it raised.
     pub(crate) result: Option<&'a Bound<'py, PyAny>>,
 }
 
-/// Gives a waiting node its place, makes it current, runs the hooks before the call.
-/// `token`, which is empty, gets what it takes to leave the node.
+/// Begins a call: puts `node` into the tree, makes it current and runs the hooks before the call.
+/// `token`, which is empty, gets what [`leave_tree`] needs.
 ///
-/// Errors: `MemoryError`, or what a hook raised that is not an `Exception`; the tree is
-/// then as before.
+/// Errors: `MemoryError`, or what a hook raised that is not an `Exception`; the tree is then as it
+/// was before.
 #[inline]
 pub(crate) fn begin<'py>(
     node: &Bound<'py, Node>,
@@ -58,55 +58,53 @@ pub(crate) fn begin<'py>(
     plan: &Plan,
     info: &FunctionInfo,
     pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
-) -> Result<Level, Box<PyErr>> {
+) -> Result<Nesting, Box<PyErr>> {
     let py = node.py();
     let tree = core.tree.get();
     let caller = tree.current(py)?;
     let caller_path = caller.get().path(py);
-    let path = core.path(py, info, &caller_path);
+    let path = info.path(py, &caller_path, &tree.paths);
     Node::begin(node, path, info.function.bind(py), caller, || tree.root(py))?;
     if let Err(error) = tree.enter(node, token) {
         node.get().remove(py);
         return Err(Box::new(error));
     }
-    let level = if caller_path.is_empty() { Level::Root } else { Level::Nested };
+    let nesting = if caller_path.is_empty() { Nesting::Root } else { Nesting::Nested };
     if plan.hooks.any()
-        && let Err(error) = registered(py, || before(py, plan, info, level, pack))
+        && let Err(error) = registered(py, || run_hooks_before(py, plan, info, nesting, pack))
     {
-        close(core, node, token);
+        leave_tree(core, node, token);
         return Err(Box::new(error));
     }
-    Ok(level)
+    Ok(nesting)
 }
 
-fn before<'py>(
+fn run_hooks_before<'py>(
     py: Python<'py>,
     plan: &Plan,
     info: &FunctionInfo,
-    level: Level,
+    nesting: Nesting,
     pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
 ) -> PyResult<()> {
     let (args, kwargs) = pack()?;
     let run = |name: &str, hook: &Option<Py<PyAny>>| match hook {
-        Some(hook) => hook_result(
-            py,
-            plan,
-            name,
-            user_code::call(hook.bind(py), &[info.function.bind(py), &args, &kwargs]),
-        ),
+        Some(hook) => {
+            let result = user_code::call(hook.bind(py), &[info.function.bind(py), &args, &kwargs]);
+            log_hook_failure(py, plan, name, result)
+        }
         None => Ok(()),
     };
-    if level == Level::Root {
+    if nesting == Nesting::Root {
         run("before_root_func", &plan.hooks.before_root)?;
     }
     run("before_func", &plan.hooks.before)
 }
 
-/// Records the call, runs the hooks after it, hands over if it is time. Does not yet take
-/// the node away: [`close`] does, whatever happened here.
+/// Records a call that ends, runs the hooks after it, and hands over if it is time. The node is
+/// still current; the caller calls [`leave_tree`], whatever happened here.
 ///
-/// Returns what is left to do, usually nothing.
-pub(crate) fn finish<'py>(
+/// Returns what is left to the caller, usually nothing.
+pub(crate) fn record_and_hand_over<'py>(
     py: Python<'py>,
     core: &Py<ProfilerCore>,
     plan: &Plan,
@@ -116,18 +114,18 @@ pub(crate) fn finish<'py>(
 ) -> Option<Box<Outcome<'py>>> {
     let mut outcome = None;
     let profiler = core.get();
-    // The plan in force now: hooks and handlers added while the call ran are served.
+    // The plan in force now: it has the hooks and handlers that were added while the call ran.
     let Some(now) = profiler.plan(py) else { return outcome };
     let now = now.get();
     if let Some(time) = &plan.time {
         let milliseconds = number::milliseconds(ending.elapsed_ns);
-        if let Err(error) = record(py, core, time, milliseconds, call, ending.failed) {
-            interrupt(&mut outcome, *error);
+        if let Err(error) = record(py, core, time, milliseconds, call, ending.result.is_none()) {
+            keep_first(&mut outcome, *error);
         }
     }
-    if now.hooks.any() || call.level == Level::Root {
+    if now.hooks.any() || call.nesting == Nesting::Root {
         registered(py, || {
-            finish_root_or_hooked(py, core, (plan, now), call, ending, pack, &mut outcome);
+            record_size_and_run_hooks(py, core, (plan, now), call, ending, pack, &mut outcome);
         });
     }
     let tree = profiler.tree.get();
@@ -138,19 +136,19 @@ pub(crate) fn finish<'py>(
     if (waiting >= now.flush_threshold && !profiler.is_handing_over(py, &call.node))
         || tree.is_top(py, &call.node)
     {
-        let handed =
+        let handed_over =
             registered(py, || handover::hand_over(py, profiler, now, &now.metrics, &call.node));
-        if handed.deliveries.is_some() || handed.interrupted.is_some() {
-            let earlier = outcome.take().and_then(|earlier| earlier.interrupted);
-            outcome =
-                Some(Box::new(Outcome { interrupted: earlier.or(handed.interrupted), ..handed }));
+        if handed_over.dispatches.is_some() || handed_over.to_raise.is_some() {
+            let earlier = outcome.take().and_then(|earlier| earlier.to_raise);
+            let to_raise = earlier.or(handed_over.to_raise);
+            outcome = Some(Box::new(Outcome { to_raise, ..handed_over }));
         }
     }
     outcome
 }
 
-/// The part of [`finish`] that most calls are spared.
-fn finish_root_or_hooked<'py>(
+/// The part of [`record_and_hand_over`] for root calls, and for all calls while there are hooks.
+fn record_size_and_run_hooks<'py>(
     py: Python<'py>,
     core: &Py<ProfilerCore>,
     (plan, now): (&Plan, &Plan),
@@ -164,8 +162,8 @@ fn finish_root_or_hooked<'py>(
         match pack() {
             Ok(packed) => Some(packed),
             Err(error) => {
-                if let Some(error) = failure(py, now, "packing arguments for hooks", error) {
-                    interrupt(outcome, error);
+                if let Some(error) = log_failure(py, now, "packing arguments for hooks", error) {
+                    keep_first(outcome, error);
                 }
                 None
             }
@@ -174,36 +172,38 @@ fn finish_root_or_hooked<'py>(
         None
     };
     if let Some(packed) = &packed {
-        after(py, now, "after_func", now.hooks.after.as_ref(), result, packed, outcome);
+        run_hook_after(py, now, "after_func", now.hooks.after.as_ref(), result, packed, outcome);
     }
-    if call.level == Level::Nested {
+    if call.nesting == Nesting::Nested {
         return;
     }
     if let Some(size) = &plan.size {
         let recorded = match size_of(py, result) {
-            Ok(bytes) => record(py, core, size, bytes, call, ending.failed).map_err(|e| *e),
+            Ok(bytes) => {
+                record(py, core, size, bytes, call, ending.result.is_none()).map_err(|e| *e)
+            }
             Err(error) => {
                 let what = "response size measured by sys.getsizeof";
-                failure(py, now, what, error).map_or(Ok(()), Err)
+                log_failure(py, now, what, error).map_or(Ok(()), Err)
             }
         };
         if let Err(error) = recorded {
-            interrupt(outcome, error);
+            keep_first(outcome, error);
         }
     }
     if let Some(packed) = &packed {
         let hook = now.hooks.after_root.as_ref();
-        after(py, now, "after_root_func", hook, result, packed, outcome);
+        run_hook_after(py, now, "after_root_func", hook, result, packed, outcome);
     }
 }
 
-/// Notes what must go on once the tree is right again; the first such exception counts.
-fn interrupt(outcome: &mut Option<Box<Outcome<'_>>>, error: PyErr) {
-    outcome.get_or_insert_default().interrupted.get_or_insert(error);
+/// Keeps an exception that has to be raised once the node has left the tree; the first one counts.
+fn keep_first(outcome: &mut Option<Box<Outcome<'_>>>, error: PyErr) {
+    outcome.get_or_insert_default().to_raise.get_or_insert(error);
 }
 
-/// Takes the node of a call away and makes current what was current before.
-pub(crate) fn close(core: &ProfilerCore, node: &Bound<'_, Node>, token: &ContextToken) {
+/// Takes the node of a call out of the tree, and makes current what was so before the call.
+pub(crate) fn leave_tree(core: &ProfilerCore, node: &Bound<'_, Node>, token: &ContextToken) {
     node.get().remove(node.py());
     core.tree.get().leave(node, token);
 }
@@ -241,7 +241,7 @@ fn size_of(py: Python<'_>, result: Option<&Bound<'_, PyAny>>) -> PyResult<f64> {
     })
 }
 
-fn after<'py>(
+fn run_hook_after<'py>(
     py: Python<'py>,
     plan: &Plan,
     name: &str,
@@ -253,24 +253,23 @@ fn after<'py>(
     if let (Some(hook), None) = (hook, &outcome) {
         let none = py.None().into_bound(py);
         let called = user_code::call(hook.bind(py), &[result.unwrap_or(&none), args, kwargs]);
-        if let Err(error) = hook_result(py, plan, name, called) {
-            interrupt(outcome, error);
+        if let Err(error) = log_hook_failure(py, plan, name, called) {
+            keep_first(outcome, error);
         }
     }
 }
 
-/// An `Exception` of a hook is logged and forgotten; anything else goes on.
-fn hook_result(
+/// Has an `Exception` of a hook logged.
+///
+/// Errors: any other exception of the hook.
+fn log_hook_failure(
     py: Python<'_>,
     plan: &Plan,
     name: &str,
-    called: PyResult<Bound<'_, PyAny>>,
+    result: PyResult<Bound<'_, PyAny>>,
 ) -> PyResult<()> {
-    match called {
+    match result {
         Ok(_) => Ok(()),
-        Err(error) => match failure(py, plan, name, error) {
-            Some(error) => Err(error),
-            None => Ok(()),
-        },
+        Err(error) => log_failure(py, plan, name, error).map_or(Ok(()), Err),
     }
 }

@@ -1,4 +1,4 @@
-//! Calls that users begin and end by hand: `set_curr_node` and `delete_curr_node`.
+//! Calls that users begin and end themselves, by `set_curr_node` and `delete_curr_node`.
 
 use std::rc::Rc;
 
@@ -12,11 +12,11 @@ use crate::tree::context::call_name;
 use crate::tree::node::Node;
 use crate::tree::owner;
 
-/// A new node for a call of `callable` under the current one, current from now on.
+/// Begins a call of `callable`: returns a new node under the current one, and makes it current.
 ///
 /// Errors: `TypeError` if `callable` has no name.
 #[pyfunction]
-pub(crate) fn open_node<'py>(
+pub(crate) fn begin_call<'py>(
     core: &Bound<'py, ProfilerCore>,
     callable: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, Node>> {
@@ -31,9 +31,10 @@ pub(crate) fn open_node<'py>(
     Ok(node)
 }
 
-/// Removes a node from [`open_node`]; what was current before it is current again.
+/// Ends a call that [`begin_call`] began: takes its node out of the tree, and makes the node of
+/// its caller current.
 #[pyfunction]
-pub(crate) fn close_node(core: &Bound<'_, ProfilerCore>, node: &Bound<'_, Node>) -> PyResult<()> {
+pub(crate) fn end_call(core: &Bound<'_, ProfilerCore>, node: &Bound<'_, Node>) -> PyResult<()> {
     let py = core.py();
     let tree = core.get().tree.get();
     let caller = match node.get().caller(py).or_else(|| node.get().parent_of(py)) {
@@ -44,7 +45,7 @@ pub(crate) fn close_node(core: &Bound<'_, ProfilerCore>, node: &Bound<'_, Node>)
     tree.set_current(&caller)
 }
 
-/// True if `node` began with no profiled call above it at all.
+/// True if the call of `node` began without a profiled caller.
 #[pyfunction]
 pub(crate) fn began_as_root(py: Python<'_>, node: &Bound<'_, Node>) -> bool {
     node.get().caller(py).is_none_or(|caller| caller.get().path(py).is_empty())
@@ -57,10 +58,10 @@ fn path_of(
     caller: &Rc<Path>,
 ) -> PyResult<Rc<Path>> {
     let py = callable.py();
-    if let Some(info) = ProfiledFunction::info(callable) {
-        return Ok(core.path(py, info, caller));
-    }
     let paths = &core.tree.get().paths;
+    if let Some(info) = ProfiledFunction::info(callable) {
+        return Ok(info.path(py, caller, paths));
+    }
     let name = call_name(callable)?;
     if caller.is_empty() {
         return Ok(owner::resolve(callable, &name, paths).0);

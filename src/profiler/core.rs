@@ -1,20 +1,17 @@
-//! The native half of a `Profiler`: its tree of calls, its plan, hand-overs under way.
+//! The native half of a `Profiler`: its tree of calls, its plan, the hand-overs under way.
 
 use std::ffi::CString;
-use std::rc::Rc;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use phanos_core::clock;
-use phanos_core::path::Path;
 
 use crate::interp::execution_id;
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::{GilCell, GilValue};
 use crate::metric::base::Metric;
-use crate::profiler::function_info::FunctionInfo;
 use crate::profiler::handover::{self, Outcome};
 use crate::profiler::plan::{MetricEntry, Plan};
 use crate::profiler::report;
@@ -25,18 +22,18 @@ use crate::tree::node::Node;
 pub(crate) struct ProfilerCore {
     pub(crate) tree: Py<CallTree>,
     plan: GilCell<Option<Py<Plan>>>,
-    /// Read on every call, so apart from the plan.
+    /// Beside the plan and not in it, since every call reads it.
     enabled: GilValue<bool>,
-    /// Hand-overs under way; a handler that itself calls profiled functions does not start
-    /// another one because many records wait.
-    handing_over: GilCell<Vec<HandOver>>,
+    /// A handler may call profiled functions, whose records can reach the flush threshold: that
+    /// must not hand over once more within this hand-over.
+    under_way: GilCell<Vec<HandOver>>,
 }
 
-/// A hand-over under way: calls of this thread below this node are made by its handlers.
+/// A hand-over under way: its handlers make the calls of this thread below this node.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct HandOver {
     thread: usize,
-    /// Address of the node that is current meanwhile.
+    /// The address of the node that is current during the hand-over.
     node: usize,
 }
 
@@ -51,17 +48,18 @@ impl ProfilerCore {
         self.plan.bound(py)
     }
 
-    /// True if the call of `node` is made by a handler that is served just now.
+    /// True if a handler makes the call of `node` during a hand-over.
     ///
-    /// Threads alone do not tell: greenlets share one. Each has its own line of nodes.
+    /// The thread alone does not tell: greenlets share one, and each has its own chain of nodes.
     pub(crate) fn is_handing_over(&self, py: Python<'_>, node: &Bound<'_, Node>) -> bool {
         let thread = execution_id::current_thread();
-        let here: Vec<usize> = self.handing_over.with(py, |under_way| {
-            under_way.iter().filter(|one| one.thread == thread).map(|one| one.node).collect()
+        let nodes: Vec<usize> = self.under_way.with(py, |under_way| {
+            let of_thread = under_way.iter().filter(|hand_over| hand_over.thread == thread);
+            of_thread.map(|hand_over| hand_over.node).collect()
         });
-        let mut next = (!here.is_empty()).then(|| node.clone().unbind());
+        let mut next = (!nodes.is_empty()).then(|| node.clone().unbind());
         while let Some(node) = next {
-            if here.contains(&node.as_ptr().addr()) {
+            if nodes.contains(&node.as_ptr().addr()) {
                 return true;
             }
             next = node.get().caller(py);
@@ -69,7 +67,7 @@ impl ProfilerCore {
         false
     }
 
-    /// Runs `body` as a hand-over, with `node` being current.
+    /// Runs `body` as a hand-over during which `node` is current.
     pub(crate) fn handing_over<R>(
         &self,
         py: Python<'_>,
@@ -77,41 +75,31 @@ impl ProfilerCore {
         body: impl FnOnce() -> R,
     ) -> R {
         let this = HandOver { thread: execution_id::current_thread(), node: node.as_ptr().addr() };
-        self.handing_over.with(py, |under_way| under_way.push(this));
+        self.under_way.with(py, |under_way| under_way.push(this));
         let result = body();
-        self.handing_over.with(py, |under_way| {
-            // Not always the last: others begin and end meanwhile.
-            if let Some(position) = under_way.iter().rposition(|one| *one == this) {
+        self.under_way.with(py, |under_way| {
+            // Not always the last one: other threads begin and end hand-overs meanwhile.
+            if let Some(position) = under_way.iter().rposition(|hand_over| *hand_over == this) {
                 under_way.swap_remove(position);
             }
         });
         result
     }
-
-    /// The path of a call of `function_info` under `caller`.
-    pub(crate) fn path(&self, py: Python<'_>, info: &FunctionInfo, caller: &Rc<Path>) -> Rc<Path> {
-        let paths = &self.tree.get().paths;
-        if caller.is_empty() {
-            info.root_path(py, paths)
-        } else {
-            info.path_under(py, caller, paths)
-        }
-    }
 }
 
-/// Deliveries that asynchronous handlers still have to make.
+/// The dispatches to asynchronous handlers that `outcome` leaves to the caller.
 ///
-/// Errors: what a handler raised that is not an `Exception`; the deliveries are queued then.
-fn left_to_deliver<'py>(
+/// Errors: what a handler raised that is not an `Exception`; the dispatches are queued then.
+fn remaining_dispatches<'py>(
     py: Python<'py>,
     plan: &Plan,
     outcome: Outcome<'py>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    let Some(error) = outcome.interrupted else {
-        return Ok(outcome.deliveries.map(Bound::into_any));
+    let Some(error) = outcome.to_raise else {
+        return Ok(outcome.dispatches.map(Bound::into_any));
     };
-    if let Some(deliveries) = outcome.deliveries {
-        report::queue(py, plan, &deliveries)?;
+    if let Some(dispatches) = outcome.dispatches {
+        report::queue_dispatches(py, plan, &dispatches)?;
     }
     Err(error)
 }
@@ -126,16 +114,17 @@ impl ProfilerCore {
             tree,
             plan: GilCell::new(None),
             enabled: GilValue::new(false),
-            handing_over: GilCell::new(Vec::new()),
+            under_way: GilCell::new(Vec::new()),
         })
     }
 
-    /// What metrics of this profiler belong to.
+    /// The tree that the metrics of this profiler belong to.
     #[getter]
     fn call_tree(&self, py: Python<'_>) -> Py<CallTree> {
         self.tree.clone_ref(py)
     }
 
+    /// The context variable of the current node.
     #[getter]
     fn curr_node(&self, py: Python<'_>) -> Py<PyAny> {
         self.tree.get().variable().clone_ref(py)
@@ -168,7 +157,7 @@ impl ProfilerCore {
         self.tree.get().waiting(py)
     }
 
-    /// Makes this the profiler that metrics without one use.
+    /// Makes this the profiler of metrics that were added to none.
     fn make_default(&self, py: Python<'_>) {
         CallTree::make_default(&self.tree, py);
     }
@@ -178,13 +167,13 @@ impl ProfilerCore {
         self.tree.get().current(py)
     }
 
-    /// True if `node` is a call with no live profiled call above it.
+    /// True if the call of `node` has no live profiled caller.
     fn is_top(&self, py: Python<'_>, node: &Bound<'_, Node>) -> bool {
         self.tree.get().is_top(py, node)
     }
 
-    /// Hands waiting records to the handlers of the plan in force. Returns deliveries that
-    /// asynchronous handlers still have to make, as `[(handler, records, name), ...]`.
+    /// Hands waiting records to the handlers of the plan in force. Returns the dispatches to
+    /// asynchronous handlers, which the caller has to make: `[(handler, records, name), ...]`.
     fn hand_over<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
         let Some(plan) = slf.get().plan(py) else {
@@ -193,11 +182,11 @@ impl ProfilerCore {
         let plan = plan.get();
         let node = slf.get().tree.get().current(py)?;
         let outcome = handover::hand_over(py, slf.get(), plan, &plan.metrics, &node);
-        left_to_deliver(py, plan, outcome)
+        remaining_dispatches(py, plan, outcome)
     }
 
     /// The same for the records of one metric, which is no longer in the plan; `overridden`
-    /// says whether their conversion is the user's own.
+    /// says whether the user overrode how they are made or cleaned up.
     fn hand_over_rest<'py>(
         slf: &Bound<'py, Self>,
         metric: Py<Metric>,
@@ -211,13 +200,14 @@ impl ProfilerCore {
         let node = slf.get().tree.get().current(py)?;
         let rest = [MetricEntry { metric, overridden }];
         let outcome = handover::hand_over(py, slf.get(), plan, &rest, &node);
-        left_to_deliver(py, plan, outcome)
+        remaining_dispatches(py, plan, outcome)
     }
 
-    /// In a forked child: hand-overs of threads that are gone.
+    /// In a forked child, forgets the hand-overs of threads that are gone.
     fn forget_inherited(&self, py: Python<'_>) {
         let thread = execution_id::current_thread();
-        self.handing_over.with(py, |under_way| under_way.retain(|one| one.thread == thread));
+        self.under_way
+            .with(py, |under_way| under_way.retain(|hand_over| hand_over.thread == thread));
     }
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {

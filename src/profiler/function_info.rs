@@ -1,57 +1,72 @@
-//! What is known of a decorated function: its name, its profiler, the paths of its calls.
+//! What a decorated function keeps for its calls: its name, its profiler, and their paths.
 
 use std::rc::Rc;
 use std::sync::Arc;
 
 use pyo3::prelude::*;
 
-use phanos_core::path::{Path, PathCache};
+use phanos_core::path::{Path, PathCache, hash_name};
 
 use crate::interp::gil_cell::GilCell;
 use crate::profiler::core::ProfilerCore;
 use crate::tree::owner::{self, RootPath};
 
-/// What is known of a decorated function.
+/// The wrapped function with what its calls need.
 pub(crate) struct FunctionInfo {
     pub(crate) function: Py<PyAny>,
     pub(crate) core: Py<ProfilerCore>,
+    /// The last part of the path of each call.
     pub(crate) name: Arc<str>,
-    pub(crate) hash: u64,
-    pub(crate) root: GilCell<RootPath>,
-    /// The last path used under another call, and the identity of its parent.
-    pub(crate) recent: GilCell<Option<(u64, Rc<Path>)>>,
+    name_hash: u64,
+    root_path: GilCell<RootPath>,
+    /// The path of the last nested call, and the id of its caller's path.
+    last_nested: GilCell<Option<(u64, Rc<Path>)>>,
 }
 
 impl FunctionInfo {
-    /// The path of a root call.
-    pub(crate) fn root_path(&self, py: Python<'_>, paths: &GilCell<PathCache>) -> Rc<Path> {
-        if let Some(path) = self.root.with(py, |root| root.certain()) {
+    pub(crate) fn new(function: Py<PyAny>, core: Py<ProfilerCore>, name: &str) -> Self {
+        Self {
+            function,
+            core,
+            name: name.into(),
+            name_hash: hash_name(name),
+            root_path: GilCell::new(RootPath::Unknown),
+            last_nested: GilCell::new(None),
+        }
+    }
+
+    /// The path of a call made where the call with path `caller` is current.
+    pub(crate) fn path(
+        &self,
+        py: Python<'_>,
+        caller: &Rc<Path>,
+        paths: &GilCell<PathCache>,
+    ) -> Rc<Path> {
+        if caller.is_empty() { self.root_call(py, paths) } else { self.nested(py, caller, paths) }
+    }
+
+    fn root_call(&self, py: Python<'_>, paths: &GilCell<PathCache>) -> Rc<Path> {
+        if let Some(path) = self.root_path.with(py, |root| root.certain()) {
             return path;
         }
-        // Looking once more reads a module's dict: outside the cell.
-        let root = self.root.replace(py, RootPath::Unknown);
+        // The cell is closed meanwhile: to find the owner, Python code looks into a module's dict.
+        let root = self.root_path.replace(py, RootPath::Unknown);
         let (path, root) = match root.current(py) {
             Some(path) => (path, root),
             None => owner::resolve(self.function.bind(py), &self.name, paths),
         };
-        self.root.set(py, root);
+        self.root_path.set(py, root);
         path
     }
 
-    /// The path of a call under `above`.
-    pub(crate) fn path_under(
-        &self,
-        py: Python<'_>,
-        above: &Rc<Path>,
-        paths: &GilCell<PathCache>,
-    ) -> Rc<Path> {
-        let recent = self.recent.with(py, |recent| match recent {
-            Some((parent, path)) if *parent == above.id() => Some(Rc::clone(path)),
+    fn nested(&self, py: Python<'_>, caller: &Rc<Path>, paths: &GilCell<PathCache>) -> Rc<Path> {
+        let last = self.last_nested.with(py, |last| match last {
+            Some((caller_id, path)) if *caller_id == caller.id() => Some(Rc::clone(path)),
             _ => None,
         });
-        recent.unwrap_or_else(|| {
-            let path = paths.with(py, |paths| paths.child(above, &self.name, self.hash));
-            self.recent.set(py, Some((above.id(), Rc::clone(&path))));
+        last.unwrap_or_else(|| {
+            let path = paths.with(py, |paths| paths.child(caller, &self.name, self.name_hash));
+            self.last_nested.set(py, Some((caller.id(), Rc::clone(&path))));
             path
         })
     }

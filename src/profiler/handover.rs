@@ -1,4 +1,4 @@
-//! From a metric's columns to handlers: text for the built-in ones, dicts for the others.
+//! From a metric's columns to each handler: as text, as they are, or as dicts.
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -8,6 +8,7 @@ use phanos_core::lines::Lines;
 
 use crate::convert::text::{class_name, text_of};
 use crate::convert::unserializable::UnserializableKinds;
+use crate::interp::exceptions::swallow;
 use crate::interp::user_code;
 use crate::metric::base::Metric;
 use crate::metric::columns::Columns;
@@ -15,45 +16,53 @@ use crate::metric::log::log_rate_limited;
 use crate::metric::record_line::{add_line, dict_to_line};
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::plan::{HandlerEntry, HandlerKind, MetricEntry, Plan};
-use crate::profiler::report::failure;
+use crate::profiler::report::log_failure;
 use crate::rabbitmq::delivery::Delivery;
 use crate::tree::node::Node;
 
 /// `logging.DEBUG`.
 const DEBUG: u8 = 10;
 
-/// What is left to do after a hand-over.
+/// What a hand-over leaves to its caller.
 ///
-/// VectorcallArgs on in a box, or not at all: by value its eight words would be copied three times
-/// per call, for nothing nearly always (15 ns).
+/// It is returned in a box, or not at all: by value its eight words would be copied three times
+/// per call (15 ns), and nearly always they hold nothing.
 #[derive(Default)]
 pub(crate) struct Outcome<'py> {
     /// `(handler, records, name)` for each asynchronous handler and metric.
-    pub(crate) deliveries: Option<Bound<'py, PyList>>,
-    /// What a handler or an override raised that is not an `Exception`.
-    pub(crate) interrupted: Option<PyErr>,
+    pub(crate) dispatches: Option<Bound<'py, PyList>>,
+    /// The first exception of a handler or an override that is not an `Exception`.
+    pub(crate) to_raise: Option<PyErr>,
 }
 
-/// One metric's records on the way out, in the forms that were asked for so far.
-struct Taken<'a, 'py> {
+impl Outcome<'_> {
+    fn keep_first(&mut self, to_raise: Option<PyErr>) {
+        if self.to_raise.is_none() {
+            self.to_raise = to_raise;
+        }
+    }
+}
+
+/// The records of one metric, taken out of it, in the forms that handlers asked for so far.
+struct Batch<'a, 'py> {
     metric: &'a Py<Metric>,
     name: Bound<'py, PyAny>,
     rows: Rows<'py>,
     dicts: Option<Bound<'py, PyList>>,
     /// For loggers.
     text: Option<Bound<'py, PyString>>,
-    /// For streams: the same and a line break.
+    /// For streams: the same with a line break at the end.
     lines: Option<Bound<'py, PyString>>,
 }
 
 enum Rows<'py> {
     Columns(Columns),
-    /// From a `to_records` of the user's own.
+    /// From a `to_records` that a user overrode.
     Dicts(Bound<'py, PyList>),
 }
 
-/// Takes all waiting records of `metrics`, then gives each metric's to each handler of the
-/// plan. `node` is the current one: profiled calls that handlers make are below it.
+/// Takes all waiting records of `metrics`, then gives each metric's records to each handler of
+/// the plan. `node` is the current one: it is above the profiled calls that handlers make.
 pub(crate) fn hand_over<'py>(
     py: Python<'py>,
     core: &ProfilerCore,
@@ -63,21 +72,21 @@ pub(crate) fn hand_over<'py>(
 ) -> Outcome<'py> {
     let mut outcome = Outcome::default();
     if plan.handlers.is_empty() {
-        limit(py, core, plan, &mut outcome);
+        drop_excess(py, core, plan, &mut outcome);
         return outcome;
     }
     core.handing_over(py, node, || {
         let mut batches = Vec::with_capacity(metrics.len());
         for entry in metrics {
             if entry.overridden || entry.metric.get().waiting(py) > 0 {
-                batches.extend(take(py, plan, entry, &mut outcome));
+                batches.extend(take_batch(py, plan, entry, &mut outcome));
             }
         }
         for mut batch in batches {
             for entry in &plan.handlers {
-                if let Err(error) = give(py, entry, &mut batch, &mut outcome) {
-                    let name = handler_name(entry.handler.bind(py));
-                    note(&mut outcome, failure(py, plan, &format!("handler '{name}'"), error));
+                if let Err(error) = give_to_handler(py, entry, &mut batch, &mut outcome) {
+                    let what = format!("handler '{}'", handler_name(entry.handler.bind(py)));
+                    outcome.keep_first(log_failure(py, plan, &what, error));
                 }
             }
             if let Rows::Columns(columns) = batch.rows {
@@ -88,20 +97,14 @@ pub(crate) fn hand_over<'py>(
     outcome
 }
 
-fn note(outcome: &mut Outcome<'_>, interrupted: Option<PyErr>) {
-    if outcome.interrupted.is_none() {
-        outcome.interrupted = interrupted;
-    }
-}
-
 fn handler_name(handler: &Bound<'_, PyAny>) -> String {
     handler
         .getattr(intern!(handler.py(), "handler_name"))
-        .map_or_else(|_| "?".into(), |n| text_of(&n))
+        .map_or_else(|_| "?".into(), |name| text_of(&name))
 }
 
-/// Without a handler records wait for the next one, up to a limit.
-fn limit(py: Python<'_>, core: &ProfilerCore, plan: &Plan, outcome: &mut Outcome<'_>) {
+/// Without a handler, records wait for the next one; beyond the limit the oldest are dropped.
+fn drop_excess(py: Python<'_>, core: &ProfilerCore, plan: &Plan, outcome: &mut Outcome<'_>) {
     if core.tree.get().waiting(py) <= plan.max_unhandled {
         return;
     }
@@ -109,25 +112,26 @@ fn limit(py: Python<'_>, core: &ProfilerCore, plan: &Plan, outcome: &mut Outcome
     let dropped: usize =
         plan.metrics.iter().map(|entry| entry.metric.get().drop_oldest(py, share)).sum();
     if dropped > 0 {
-        let report = plan.profiler.bind(py);
-        let dropped = PyInt::new(py, dropped);
-        let reported = user_code::call_method(report, intern!(py, "_report_dropped"), &[&dropped]);
-        note(outcome, crate::interp::exceptions::swallow(py, reported).err());
+        let (profiler, dropped) = (plan.profiler.bind(py), PyInt::new(py, dropped));
+        let name = intern!(py, "_report_dropped");
+        let logged = user_code::call_method(profiler, name, &[&dropped]);
+        outcome.keep_first(swallow(py, logged).err());
     }
 }
 
-/// `to_records` and `cleanup` of one metric; `None` if there is nothing to hand over.
-fn take<'a, 'py>(
+/// Takes the records out of a metric, by its `to_records` and `cleanup` if a user overrode one
+/// of them. `None` if there is nothing to hand over.
+fn take_batch<'a, 'py>(
     py: Python<'py>,
     plan: &Plan,
     entry: &'a MetricEntry,
     outcome: &mut Outcome<'py>,
-) -> Option<Taken<'a, 'py>> {
+) -> Option<Batch<'a, 'py>> {
     let metric = entry.metric.get();
     let name = match metric.name(py) {
         Ok(name) => name.into_bound(py),
         Err(error) => {
-            note(outcome, failure(py, plan, "metric without a name", error));
+            outcome.keep_first(log_failure(py, plan, "metric without a name", error));
             return None;
         }
     };
@@ -136,19 +140,19 @@ fn take<'a, 'py>(
     } else {
         let columns = metric.take(py);
         if !columns.is_even() {
-            let told = log_rate_limited(
+            let logged = log_rate_limited(
                 entry.metric.bind(py),
                 "incomplete",
                 "values, label_values and method differ in length; only complete records go out",
             );
-            note(outcome, told.err());
+            outcome.keep_first(logged.err());
         }
         if columns.complete() == 0 {
             return None;
         }
         Rows::Columns(columns)
     };
-    Some(Taken { metric: &entry.metric, name, rows, dicts: None, text: None, lines: None })
+    Some(Batch { metric: &entry.metric, name, rows, dicts: None, text: None, lines: None })
 }
 
 fn overridden_rows<'py>(
@@ -162,56 +166,61 @@ fn overridden_rows<'py>(
     let bound = entry.metric.bind(py);
     let name = text_of(name);
     metric.checkout(py);
-    let given = user_code::call_method(bound, intern!(py, "to_records"), &[]);
-    let rows = match given.and_then(|given| listed(bound, &given)) {
+    let returned = user_code::call_method(bound, intern!(py, "to_records"), &[]);
+    let rows = match returned.and_then(|returned| as_records(bound, &returned)) {
         Ok(Some(records)) => (!records.is_empty()).then_some(Rows::Dicts(records)),
         failed => {
             if let Err(error) = failed {
-                note(outcome, failure(py, plan, &format!("to_records of metric '{name}'"), error));
+                outcome.keep_first(log_failure(
+                    py,
+                    plan,
+                    &format!("to_records of metric '{name}'"),
+                    error,
+                ));
             }
-            // The user's own conversion failed; the records themselves are still there.
+            // The user's conversion failed; the records themselves are still there.
             let columns = metric.take(py);
             (columns.complete() > 0).then_some(Rows::Columns(columns))
         }
     };
     if let Err(error) = user_code::call_method(bound, intern!(py, "cleanup"), &[]) {
-        note(outcome, failure(py, plan, &format!("cleanup of metric '{name}'"), error));
+        outcome.keep_first(log_failure(py, plan, &format!("cleanup of metric '{name}'"), error));
         drop(metric.take(py));
     }
-    // A cleanup that keeps records keeps them.
+    // Records that the user's `cleanup` kept wait again.
     metric.restore(py);
     rows
 }
 
-/// The records that a `to_records` of the user's own gave, or `None` (and a logged error) if
-/// these are none.
+/// What an overridden `to_records` returned, as a list; `None`, and a line in the log, if it is
+/// no iterable of records.
 ///
 /// Errors: what iterating raises.
-fn listed<'py>(
+fn as_records<'py>(
     metric: &Bound<'py, Metric>,
-    given: &Bound<'py, PyAny>,
+    returned: &Bound<'py, PyAny>,
 ) -> PyResult<Option<Bound<'py, PyList>>> {
-    if let Ok(records) = given.cast::<PyList>() {
+    if let Ok(records) = returned.cast::<PyList>() {
         return Ok(Some(records.clone()));
     }
-    // These give other things than records when iterated.
-    let single = given.is_instance_of::<PyString>()
-        || given.is_instance_of::<PyBytes>()
-        || given.is_instance_of::<PyDict>();
-    match given.try_iter() {
-        Ok(records) if !single => {
-            let list = PyList::empty(given.py());
+    // Iterating one of these yields characters, numbers or keys.
+    let is_no_list_of_records = returned.is_instance_of::<PyString>()
+        || returned.is_instance_of::<PyBytes>()
+        || returned.is_instance_of::<PyDict>();
+    match returned.try_iter() {
+        Ok(records) if !is_no_list_of_records => {
+            let list = PyList::empty(returned.py());
             for record in records {
                 list.append(record?)?;
             }
             Ok(Some(list))
         }
         _ => {
-            let shown = given.repr().map(|text| text.to_string()).unwrap_or_default();
+            let shown = returned.repr().map(|text| text.to_string()).unwrap_or_default();
             let message = format!(
                 "expects an iterable of records from its to_records, got {shown} of type {}; \
                  its records go out as they are stored",
-                class_name(given)
+                class_name(returned)
             );
             log_rate_limited(metric, "to_records", &message)?;
             Ok(None)
@@ -219,15 +228,15 @@ fn listed<'py>(
     }
 }
 
-fn give<'py>(
+fn give_to_handler<'py>(
     py: Python<'py>,
     entry: &HandlerEntry,
-    batch: &mut Taken<'_, 'py>,
+    batch: &mut Batch<'_, 'py>,
     outcome: &mut Outcome<'py>,
 ) -> PyResult<()> {
     let handler = entry.handler.bind(py);
     match &entry.kind {
-        HandlerKind::RabbitMq(delivery) => deliver(py, handler, delivery.get(), batch),
+        HandlerKind::RabbitMq(delivery) => push_to_delivery(py, handler, delivery.get(), batch),
         HandlerKind::Stream => {
             let lines = batch.text(py, true)?;
             write(&handler.getattr(intern!(py, "output"))?, lines)
@@ -250,31 +259,31 @@ fn give<'py>(
         }
         HandlerKind::Async => {
             let records = batch.dicts(py)?;
-            let deliveries = outcome.deliveries.get_or_insert_with(|| PyList::empty(py));
-            deliveries.append((handler, records, &batch.name))
+            let dispatches = outcome.dispatches.get_or_insert_with(|| PyList::empty(py));
+            dispatches.append((handler, records, &batch.name))
         }
     }
 }
 
-/// Puts the records down for the network side.
-fn deliver<'py>(
+/// Puts the records into the buffer of a handler for RabbitMQ.
+fn push_to_delivery<'py>(
     py: Python<'py>,
     handler: &Bound<'py, PyAny>,
     delivery: &Delivery,
-    batch: &mut Taken<'_, 'py>,
+    batch: &mut Batch<'_, 'py>,
 ) -> PyResult<()> {
     let Rows::Columns(columns) = &batch.rows else {
-        // Its own `handle` does the same with dicts, and does not wait either.
+        // As its `handle` does with dicts, which does not wait either.
         let records = batch.dicts(py)?;
         user_code::call_method(handler, intern!(py, "_enqueue"), &[&records, &batch.name])?;
         return Ok(());
     };
     let mut unserializable = UnserializableKinds::default();
-    let taken = delivery.push_columns(py, batch.metric.get(), columns, &mut unserializable)?;
+    let pushed = delivery.push_columns(py, batch.metric.get(), columns, &mut unserializable)?;
     if !unserializable.is_empty() {
         unserializable.log(py, Some(&handler.getattr(intern!(py, "logger"))?))?;
     }
-    if taken.raised {
+    if pushed.raised {
         let logger = handler.getattr(intern!(py, "logger"))?;
         let debug = PyInt::new(py, DEBUG);
         if user_code::call_method(&logger, intern!(py, "isEnabledFor"), &[&debug])?.is_truthy()? {
@@ -282,13 +291,13 @@ fn deliver<'py>(
             user_code::call_method(&logger, intern!(py, "debug"), &[intern!(py, "%s"), &text])?;
         }
     }
-    if taken.notices {
+    if pushed.notices {
         user_code::call_method(handler, intern!(py, "_log_notices"), &[])?;
     }
     Ok(())
 }
 
-/// Writes with one call, so that lines of threads do not mix, and flushes.
+/// Writes the lines in one call, so that those of several threads do not mix, and flushes.
 fn write(output: &Bound<'_, PyAny>, lines: Bound<'_, PyString>) -> PyResult<()> {
     let py = output.py();
     user_code::call_method(output, intern!(py, "write"), &[&lines])?;
@@ -298,10 +307,10 @@ fn write(output: &Bound<'_, PyAny>, lines: Bound<'_, PyString>) -> PyResult<()> 
     Ok(())
 }
 
-impl<'py> Taken<'_, 'py> {
+impl<'py> Batch<'_, 'py> {
     fn dicts(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        if let Some(known) = &self.dicts {
-            return Ok(known.clone());
+        if let Some(dicts) = &self.dicts {
+            return Ok(dicts.clone());
         }
         let dicts = match &self.rows {
             Rows::Columns(columns) => self.metric.get().record_dicts(py, columns)?,
@@ -310,15 +319,15 @@ impl<'py> Taken<'_, 'py> {
         Ok(self.dicts.insert(dicts).clone())
     }
 
-    /// The text form; ends with a line break if `ended`.
-    fn text(&mut self, py: Python<'py>, ended: bool) -> PyResult<Bound<'py, PyString>> {
-        let known = if ended { &self.lines } else { &self.text };
-        if let Some(known) = known {
-            return Ok(known.clone());
+    /// The records as text, with a line break at the end for a stream.
+    fn text(&mut self, py: Python<'py>, for_stream: bool) -> PyResult<Bound<'py, PyString>> {
+        let cached = if for_stream { &self.lines } else { &self.text };
+        if let Some(text) = cached {
+            return Ok(text.clone());
         }
         let mut text = match &self.rows {
             Rows::Columns(columns) => {
-                // Text can hold everything.
+                // As text every value can be written: no kind is unserializable.
                 let metric =
                     self.metric.get().metadata.encoded(py, &mut UnserializableKinds::default())?;
                 let mut lines = Lines::new(&metric, columns.len());
@@ -330,12 +339,12 @@ impl<'py> Taken<'_, 'py> {
             }
             Rows::Dicts(records) => records_to_str(&text_of(&self.name), records.as_any())?,
         };
-        if ended {
+        if for_stream {
             text.push('\n');
         }
         let text = PyString::new(py, &text);
-        let known = if ended { &mut self.lines } else { &mut self.text };
-        Ok(known.insert(text).clone())
+        let cached = if for_stream { &mut self.lines } else { &mut self.text };
+        Ok(cached.insert(text).clone())
     }
 }
 

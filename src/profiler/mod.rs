@@ -1,13 +1,13 @@
-//! The native half of a `Profiler`, and handing over.
+//! The native half of a `Profiler`, and the hand-over of its records to handlers.
 //!
-//! | module     | concept |
-//! |------------|---------|
-//! | `core`     | current node, plan, waiting records |
-//! | `plan`     | one configuration, worked out when it changes |
-//! | `function_info`     | what is known of a decorated function: its name, profiler and paths |
-//! | `report`   | failures to log and batches to line up, given to the Python half |
-//! | `aflush`   | awaiting asynchronous handlers for a limited time |
-//! | `handover` | from columns to handlers |
+//! | module          | concept |
+//! |-----------------|---------|
+//! | `plan`          | one configuration, worked out when it changes |
+//! | `core`          | a profiler's tree of calls, its plan, hand-overs under way |
+//! | `function_info` | a decorated function's name, its profiler, and the paths of its calls |
+//! | `report`        | calls to the Python half: log a failure, queue dispatches |
+//! | `aflush`        | awaiting asynchronous handlers for a limited time |
+//! | `handover`      | from a metric's columns to each handler |
 
 pub(crate) mod aflush;
 pub(crate) mod core;

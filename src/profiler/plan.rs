@@ -1,4 +1,4 @@
-//! What to do per call, worked out when the configuration changes and not on each call.
+//! What each call has to do, worked out when the configuration changes and not on each call.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
@@ -7,17 +7,18 @@ use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::metric::base::Metric;
 use crate::rabbitmq::delivery::Delivery;
 
-/// How a handler is served.
+/// How a handler gets records. The first three are classes of phanos of which no subclass or
+/// object overrides the method in question.
 pub(crate) enum HandlerKind {
-    /// A `StreamHandler` that nobody overrode: text written by the core.
+    /// A `StreamHandler`: text, which the core writes to its stream.
     Stream,
-    /// A `LoggerHandler` or `NamedLoggerHandler` that nobody overrode.
+    /// A `LoggerHandler` or `NamedLoggerHandler`: text, which the core logs.
     Logger,
-    /// A handler for RabbitMQ that nobody overrode, asynchronous or not: rows as they are.
+    /// A handler for RabbitMQ, asynchronous or not: the columns as they are.
     RabbitMq(Py<Delivery>),
-    /// Anything with a `handle` method: gets lists of dicts.
+    /// Any other handler: its `handle` method gets a list of dicts.
     Python,
-    /// The same with a coroutine.
+    /// Any other asynchronous handler: a dispatch with a list of dicts, for the event loop.
     Async,
 }
 
@@ -28,11 +29,11 @@ pub(crate) struct HandlerEntry {
 
 pub(crate) struct MetricEntry {
     pub(crate) metric: Py<Metric>,
-    /// `to_records` or `cleanup` (or an attribute they read) is the user's own.
+    /// A user overrode `to_records`, `cleanup` or an attribute that they read.
     pub(crate) overridden: bool,
 }
 
-/// Hooks, adapted to be called with three positional arguments.
+/// The user's hooks, adapted to be called with three positional arguments.
 pub(crate) struct Hooks {
     pub(crate) before: Option<Py<PyAny>>,
     pub(crate) after: Option<Py<PyAny>>,
@@ -60,21 +61,23 @@ impl_traverse!(MetricEntry { metric });
 impl_traverse!(Hooks { before, after, before_root, after_root });
 impl_traverse!(Plan { profiler, metrics, handlers, time, size, hooks });
 
-/// One configuration of a profiler; never changed, replaced as a whole.
+/// One configuration of a profiler. A new one replaces it as a whole; it never changes.
 #[pyclass(module = "phanos._phanos", frozen)]
 pub(crate) struct Plan {
-    /// The `Profiler` itself: reports failures, runs what users overrode.
+    /// The `Profiler` itself: logs failures, runs the steps that users overrode.
     pub(crate) profiler: Py<PyAny>,
     pub(crate) metrics: Vec<MetricEntry>,
     pub(crate) handlers: Vec<HandlerEntry>,
+    /// Gets the durations of calls.
     pub(crate) time: Option<Py<Metric>>,
+    /// Gets the sizes of what root calls return.
     pub(crate) size: Option<Py<Metric>>,
     pub(crate) hooks: Hooks,
-    /// Records that may wait before a nested call hands over.
+    /// With so many records waiting, a nested call that ends hands over, too.
     pub(crate) flush_threshold: usize,
-    /// Records that may wait while there is no handler.
+    /// So many records may wait while there is no handler.
     pub(crate) max_unhandled: usize,
-    /// A step of the call is the user's own: `profile_ext` runs the call, step by step.
+    /// A user overrode a step of the call: `profile_ext` runs the calls, step by step.
     pub(crate) overridden: bool,
 }
 
@@ -125,8 +128,8 @@ impl Plan {
         }
     }
 
-    // No `__clear__`: a plan is immutable, and every cycle through one also goes through
-    // the core that holds it, which can let go.
+    // No `__clear__`: a plan is immutable, and every reference cycle through one also goes
+    // through the core that holds it, whose `__clear__` drops the plan.
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         self.traverse(&visit)
     }

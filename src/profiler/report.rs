@@ -1,5 +1,5 @@
-//! What the native side asks of the Python half of a profiler: to log failures of hooks and
-//! handlers, and to line up batches for asynchronous handlers.
+//! Calls from the native half of a profiler to its Python half: to log what hooks and handlers
+//! raised, and to queue batches for asynchronous handlers.
 
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -9,25 +9,25 @@ use crate::interp::exceptions::swallow;
 use crate::interp::user_code;
 use crate::profiler::plan::Plan;
 
-/// Lets the profiler log an `Exception` raised by `what`; returns what must go on.
-pub(crate) fn failure(py: Python<'_>, plan: &Plan, what: &str, error: PyErr) -> Option<PyErr> {
+/// Has the profiler log an `Exception` that `what` raised. Any other exception is returned, for
+/// the caller to raise.
+pub(crate) fn log_failure(py: Python<'_>, plan: &Plan, what: &str, error: PyErr) -> Option<PyErr> {
     let error = match swallow::<()>(py, Err(error.clone_ref(py))) {
         Ok(_) => error,
         Err(error) => return Some(error),
     };
-    let report = plan.profiler.bind(py);
-    let name = intern!(py, "_report_failure");
     let (what, error) = (PyString::new(py, what), error.into_value(py).into_bound(py));
-    let reported = user_code::call_method(report, name, &[&what, &error]);
-    swallow(py, reported).err()
+    let name = intern!(py, "_report_failure");
+    let logged = user_code::call_method(plan.profiler.bind(py), name, &[&what, &error]);
+    swallow(py, logged).err()
 }
 
-/// Lines batches for asynchronous handlers up, where nothing can be awaited.
-pub(crate) fn queue(py: Python<'_>, plan: &Plan, deliveries: &Bound<'_, PyList>) -> PyResult<()> {
-    user_code::call_method(
-        plan.profiler.bind(py),
-        intern!(py, "_queue_dispatches"),
-        &[deliveries],
-    )?;
-    Ok(())
+/// Queues dispatches to asynchronous handlers, for a caller that cannot await them.
+pub(crate) fn queue_dispatches(
+    py: Python<'_>,
+    plan: &Plan,
+    dispatches: &Bound<'_, PyList>,
+) -> PyResult<()> {
+    let name = intern!(py, "_queue_dispatches");
+    user_code::call_method(plan.profiler.bind(py), name, &[dispatches]).map(drop)
 }

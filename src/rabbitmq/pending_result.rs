@@ -141,8 +141,8 @@ fn failure_of(result: Result<(), Failure>) -> ProbeFailure {
     Some((matches!(failure, Failure::Refused(_)), failure.to_string()))
 }
 
-fn forked() -> ProbeFailure {
-    Some((false, "the process forked meanwhile".into()))
+fn forked() -> (bool, String) {
+    (false, "the process forked meanwhile".into())
 }
 
 impl PendingProbe {
@@ -156,7 +156,7 @@ impl PendingProbe {
     }
 
     fn look(&self, patience: Duration) -> Option<ProbeFailure> {
-        let Some(probe) = self.probe.get() else { return Some(forked()) };
+        let Some(probe) = self.probe.get() else { return Some(Some(forked())) };
         let mut probe = probe.lock().unwrap_or_else(PoisonError::into_inner);
         let result = match probe.as_ref() {
             Some(probe) => probe.wait(patience)?,
@@ -192,7 +192,7 @@ impl PendingProbe {
         let probe = self.take();
         future_into_py(py, None, move |_| {
             Ok(async move {
-                let Some(probe) = probe else { return Ok(forked()) };
+                let Some(probe) = probe else { return Ok(Some(forked())) };
                 let result = probe.result().await;
                 // Until its threads have ended, which a fork could otherwise break.
                 let _ = tokio::task::spawn_blocking(move || drop(probe)).await;

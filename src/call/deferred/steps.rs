@@ -1,234 +1,202 @@
-//! The turning points of a deferred call, where its Python wrapper calls.
+//! What happens to a deferred call where its body begins, is suspended, is resumed and ends.
+//!
+//! Every step runs in `enter_unregistered`: what it drops is a `Bound`, and code of users is called
+//! in `registered`.
 
 use pyo3::exceptions::PyTypeError;
-use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::intern;
 use pyo3::prelude::*;
+use pyo3::types::PyList;
 
 use phanos_core::clock::Start;
 
 use super::{DeferredCall, Running};
 use crate::call::function::ProfiledFunction;
-use crate::call::lifecycle::{self as call, Call, Ending};
+use crate::call::lifecycle::{self, Call, Ending};
 use crate::interp::entry::registered;
 use crate::interp::exceptions::swallow;
-use crate::interp::garbage::Traverse;
 use crate::interp::user_code;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::handover::Outcome;
+use crate::profiler::plan::Plan;
 use crate::profiler::report;
 use crate::tree::node::Node;
 
-/// What a turning point works on.
-type This<'a, 'py> = &'a Bound<'py, DeferredCall>;
+pub(super) type This<'a, 'py> = &'a Bound<'py, DeferredCall>;
 
-/// Begins a call that waits, unless nothing is recorded. Returns the decorated function.
+/// Begins a call that waits, unless calls are not recorded now. Returns the decorated function.
 ///
-/// Errors: those of `call::begin`; `TypeError` if it does not wait. Begun twice it would be
-/// above itself.
+/// Errors: those of `lifecycle::begin`; `TypeError` if the call has begun already: its node would
+/// be its own caller.
 #[inline]
-pub(super) fn open<'py>(this: This<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
+pub(super) fn begin<'py>(this: This<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
     let py = this.py();
     let call = this.get();
     let Some(callable) = call.callable.bound(py) else {
-        return Err(begun_already());
+        return Err(has_begun());
     };
     let info = ProfiledFunction::info_of(&callable);
     let core = info.core.get();
     let plan = if core.enabled(py) { core.plan(py) } else { None };
     if let Some(plan) = plan {
         if !call.is_waiting(py) {
-            return Err(begun_already());
+            return Err(has_begun());
         }
         let node = Node::unstarted(py)?;
-        let pack = || call.packed_arguments(py);
-        let level = call::begin(&node, &call.token, core, plan.get(), info, pack)
+        let pack = || call.arguments.pack(py);
+        let nesting = lifecycle::begin(&node, &call.token, core, plan.get(), info, pack)
             .map_err(|error| *error)?;
-        call.run(py, Running { plan, node, started: Start::now(), level });
+        let (plan, node) = (plan.unbind(), node.unbind());
+        call.running.set(py, Some(Running { plan, node, started: Start::now(), nesting }));
     }
     Ok(callable)
 }
 
-/// Records the end of a call and takes its node away, unless deliveries are to be made
-/// first: these wait in the call then, and the answer is true. Does nothing for a call
-/// that waits still or has ended.
+/// Users find the calls of their coroutines in frames.
+#[cold]
+fn has_begun() -> PyErr {
+    PyTypeError::new_err("expected the call of a coroutine or generator that has not begun")
+}
+
+/// Ends a call, unless asynchronous handlers have to be awaited first: true then, and the call is
+/// recorded and has the dispatches. Does nothing for a call that has not begun or has ended.
+///
+/// `result` is what the function returned; `None` while an exception that it raised is handled.
+///
+/// Errors: what a hook or handler raised that is not an `Exception`; the call has ended then.
 #[inline]
-pub(super) fn conclude<'py>(
-    this: This<'_, 'py>,
-    result: Option<&Bound<'py, PyAny>>,
-    failed: bool,
-) -> PyResult<bool> {
+pub(super) fn end<'py>(this: This<'_, 'py>, result: Option<&Bound<'py, PyAny>>) -> PyResult<bool> {
     let py = this.py();
     let state = this.get();
     let Some(callable) = state.callable.bound(py) else {
         return Ok(false);
     };
-    let Some(Running { plan, node, started, level }) = state.end(py) else {
+    let Some(Running { plan, node, started, nesting }) = state.take_running(py) else {
         return Ok(false);
     };
+    let (plan, node) = (plan.into_bound(py), node.into_bound(py));
     let elapsed_ns = started.elapsed_ns();
     let core = &ProfiledFunction::info_of(&callable).core;
-    let call = Call { node, level };
+    let call = Call { node, nesting };
     if state.token.is_empty(py) {
-        // Ended while suspended: hooks see the node of the call that they are about, if
+        // A generator ends while it is suspended. Its hooks see its node as the current one, if
         // there is memory for that.
         call.node.get().set_suspended(py, false);
         registered(py, || drop(core.get().tree.get().enter(&call.node, &state.token)));
     }
-    let ending = Ending { elapsed_ns, failed, result };
-    let pack = || state.packed_arguments(py);
-    let outcome = call::finish(py, core, plan.get(), &call, &ending, pack);
+    let ending = Ending { elapsed_ns, result };
+    let pack = || state.arguments.pack(py);
+    let outcome = lifecycle::record_and_hand_over(py, core, plan.get(), &call, &ending, pack);
     let Some(outcome) = outcome else {
-        close_ended(this, core.get(), call.node, failed);
+        leave_tree(this, core.get(), call.node, result.is_none());
         return Ok(false);
     };
     match *outcome {
-        Outcome { interrupted: None, deliveries: Some(deliveries) } => {
-            state.run(py, Running { plan, node: call.node, started, level });
-            state.await_deliveries(deliveries);
+        Outcome { to_raise: None, dispatches: Some(dispatches) } => {
+            let (plan, node) = (plan.unbind(), call.node.unbind());
+            state.running.set(py, Some(Running { plan, node, started, nesting }));
+            state.dispatches.set(py, Some(dispatches.unbind()));
             Ok(true)
         }
-        Outcome { interrupted, deliveries } => registered(py, || {
-            let queued =
-                deliveries.map_or(Ok(()), |deliveries| report::queue(py, plan.get(), &deliveries));
-            close_ended(this, core.get(), call.node, failed);
+        Outcome { to_raise, dispatches } => registered(py, || {
+            let queued = dispatches
+                .map_or(Ok(()), |dispatches| report::queue_dispatches(py, plan.get(), &dispatches));
+            leave_tree(this, core.get(), call.node, result.is_none());
             swallow(py, queued)?;
-            interrupted.map_or(Ok(false), Err)
+            to_raise.map_or(Ok(false), Err)
         }),
     }
 }
 
 #[inline]
-fn close_ended<'py>(
-    this: This<'_, 'py>,
-    core: &ProfilerCore,
-    node: Bound<'py, Node>,
-    failed: bool,
-) {
-    let py = this.py();
-    call::close(core, &node, &this.get().token);
+fn leave_tree<'py>(this: This<'_, 'py>, core: &ProfilerCore, node: Bound<'py, Node>, failed: bool) {
+    lifecycle::leave_tree(core, &node, &this.get().token);
     Node::recycle(node);
-    this.get().let_go(py);
+    this.get().release(this.py());
     if !failed {
-        // Known to the wrapper that calls us, by a variable and an argument. That of a
-        // failed call is seen in the traceback for as long as that lives.
+        // The wrapper refers to the call by a variable, and to call this by an argument. The
+        // traceback of a failed call shows the wrapper's frame for as long as it lives.
         DeferredCall::recycle(this.clone(), 3);
     }
 }
 
-/// Queues the deliveries of a finished call and takes its node away.
-fn settle(this: This<'_, '_>) -> PyResult<()> {
-    let py = this.py();
-    let queued = match this.get().take_deliveries(py) {
-        Some((plan, deliveries)) if !deliveries.is_empty() => {
-            report::queue(py, plan.get(), &deliveries)
-        }
-        _ => Ok(()),
-    };
-    close(this);
-    swallow(py, queued).map(drop)
+/// Ends a call as [`end`] does where nothing can be awaited: dispatches are queued.
+pub(super) fn end_without_await<'py>(
+    this: This<'_, 'py>,
+    result: Option<&Bound<'py, PyAny>>,
+) -> PyResult<()> {
+    if end(this, result)? { queue_dispatches(this) } else { Ok(()) }
 }
 
-fn close(this: This<'_, '_>) {
+/// Ends whatever of a call has not ended: nothing, nearly always.
+pub(super) fn ensure_ended(this: This<'_, '_>) -> PyResult<()> {
+    if this.get().dispatches.is_some(this.py()) {
+        return queue_dispatches(this);
+    }
+    end_without_await(this, None)
+}
+
+/// Queues the dispatches of a recorded call, and ends the call.
+fn queue_dispatches(this: This<'_, '_>) -> PyResult<()> {
+    let py = this.py();
+    registered(py, || {
+        let queued = match this.get().take_dispatches(py) {
+            Some((plan, dispatches)) if !dispatches.is_empty() => {
+                report::queue_dispatches(py, plan.get(), &dispatches)
+            }
+            _ => Ok(()),
+        };
+        end_dispatched(this);
+        swallow(py, queued).map(drop)
+    })
+}
+
+/// An awaitable that makes the dispatches of a recorded call; `None` if the call waits for none.
+pub(super) fn dispatch<'py>(this: This<'_, 'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = this.py();
+    let start = |(plan, dispatches): (Bound<'py, Plan>, Bound<'py, PyList>)| {
+        let profiler = plan.get().profiler.bind(py);
+        user_code::call_method(profiler, intern!(py, "_dispatch"), &[&dispatches])
+    };
+    registered(py, || this.get().take_dispatches(py).map(start).transpose())
+}
+
+/// Ends a recorded call whose dispatches were awaited.
+pub(super) fn end_dispatched(this: This<'_, '_>) {
     let py = this.py();
     let call = this.get();
     if let Some(callable) = call.callable.bound(py)
-        && let Some(Running { node, .. }) = call.end(py)
+        && let Some(Running { plan, node, .. }) = call.take_running(py)
     {
+        let (_plan, node) = (plan.into_bound(py), node.into_bound(py));
         let core = ProfiledFunction::info_of(&callable).core.get();
-        call::close(core, &node, &call.token);
-        call.let_go(py);
+        lifecycle::leave_tree(core, &node, &call.token);
+        call.release(py);
     }
 }
 
-/// Users come by the calls of their coroutines through frames.
-#[cold]
-fn begun_already() -> PyErr {
-    PyTypeError::new_err("expected the call of a coroutine or generator that has not begun")
+/// At a `yield`: makes current what was so before the body was last resumed.
+pub(super) fn suspend(this: This<'_, '_>) {
+    let py = this.py();
+    let call = this.get();
+    if !call.token.is_empty(py)
+        && let (Some(callable), Some(node)) = (call.callable.bound(py), call.node(py))
+    {
+        ProfiledFunction::info_of(&callable).core.get().tree.get().leave(&node, &call.token);
+        node.get().set_suspended(py, true);
+    }
 }
 
-// `begin_coroutine` and `end`, which every coroutine passes, are in `quick`.
-#[pymethods]
-impl DeferredCall {
-    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
-        self.traverse(&visit)
-    }
-
-    fn __clear__(&self, py: Python<'_>) {
-        self.clear(py);
-    }
-
-    /// Begins the call of a generator.
-    fn begin(slf: &Bound<'_, Self>) -> PyResult<()> {
-        open(slf).map(drop)
-    }
-
-    /// Ends a call that raised, while the exception is handled. True as `end`.
-    #[pyo3(name = "end_failed")]
-    fn finish_failed(slf: &Bound<'_, Self>) -> PyResult<bool> {
-        conclude(slf, None, true)
-    }
-
-    /// Ends a call that returned `result` where nothing can be awaited: deliveries are queued.
-    #[pyo3(name = "end_generator", signature = (result, /))]
-    fn end_generator<'py>(slf: &Bound<'py, Self>, result: &Bound<'py, PyAny>) -> PyResult<()> {
-        if conclude(slf, Some(result), false)? {
-            return settle(slf);
+/// After a `yield`: makes the node of the call current again.
+pub(super) fn resume(this: This<'_, '_>) -> PyResult<()> {
+    let py = this.py();
+    let call = this.get();
+    match (call.callable.bound(py), call.node(py)) {
+        (Some(callable), Some(node)) if call.token.is_empty(py) => {
+            let core = ProfiledFunction::info_of(&callable).core.get();
+            node.get().set_suspended(py, false);
+            core.tree.get().enter(&node, &call.token)
         }
-        Ok(())
-    }
-
-    /// Ends whatever of a call has not ended yet when an exception leaves its wrapper:
-    /// nothing, nearly always.
-    #[pyo3(name = "ensure_ended")]
-    fn fail(slf: &Bound<'_, Self>) -> PyResult<()> {
-        if slf.get().awaits_deliveries(slf.py()) || conclude(slf, None, true)? {
-            return settle(slf);
-        }
-        Ok(())
-    }
-
-    /// Takes the node of a finished call away, after its deliveries.
-    #[pyo3(name = "end_dispatched")]
-    fn close_finished(slf: &Bound<'_, Self>) {
-        close(slf);
-    }
-
-    /// An awaitable that makes the deliveries of a finished call.
-    #[pyo3(name = "dispatch")]
-    fn deliver<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let py = slf.py();
-        slf.get()
-            .take_deliveries(py)
-            .map(|(plan, deliveries)| {
-                user_code::call_method(
-                    plan.get().profiler.bind(py),
-                    intern!(py, "_dispatch"),
-                    &[&deliveries],
-                )
-            })
-            .transpose()
-    }
-
-    /// At a `yield`: what was current at the last resumption is current again.
-    fn suspend(&self, py: Python<'_>) {
-        if !self.token.is_empty(py)
-            && let (Some(callable), Some(node)) = (self.callable.bound(py), self.node.bound(py))
-        {
-            ProfiledFunction::info_of(&callable).core.get().tree.get().leave(&node, &self.token);
-            node.get().set_suspended(py, true);
-        }
-    }
-
-    /// After a `yield`: the node is current again while the body runs.
-    fn resume(&self, py: Python<'_>) -> PyResult<()> {
-        match (self.callable.bound(py), self.node.bound(py)) {
-            (Some(callable), Some(node)) if self.token.is_empty(py) => {
-                let core = ProfiledFunction::info_of(&callable).core.get();
-                node.get().set_suspended(py, false);
-                core.tree.get().enter(&node, &self.token)
-            }
-            _ => Ok(()),
-        }
+        _ => Ok(()),
     }
 }

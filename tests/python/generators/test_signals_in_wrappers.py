@@ -2,7 +2,7 @@
 Exceptions of signal handlers, which are raised between any two steps of a wrapper.
 
 The interpreter raises them where a call of native code returns, among other places: after
-`start` made a coroutine and before anybody awaits it, for one.
+`begin_coroutine` made a coroutine and before the wrapper awaits it, for one.
 """
 
 from __future__ import annotations

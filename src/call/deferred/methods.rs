@@ -1,0 +1,160 @@
+//! The methods of [`DeferredCall`], which its Python wrapper (`phanos._wrappers`) calls.
+//!
+//! All of them are functions of the C API in one table, and none is made by PyO3, for two reasons.
+//! The function that `begin_coroutine` calls may run code of users, and nothing with a destructor
+//! may be on the stack meanwhile (see `native_call`): a method made by PyO3 has one. And such a
+//! method costs 20 to 28 ns more, since it tells PyO3 that the thread holds the interpreter lock:
+//! every coroutine would pay that twice, and a generator twice per item.
+
+#![allow(unsafe_code)]
+
+use std::ptr::{self, NonNull};
+
+use pyo3::ffi;
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyNone, PyString};
+
+use super::DeferredCall;
+use super::steps::{self, This};
+use crate::call::arguments::RawArgs;
+use crate::call::function::ProfiledFunction;
+use crate::interp::entry::{StaticMethodDef, enter_unregistered, registered};
+
+/// `_phanos.pyi` says what they do.
+static METHODS: [StaticMethodDef; 10] = [
+    StaticMethodDef::no_args(c"begin_coroutine", begin_coroutine),
+    StaticMethodDef::no_args(c"begin", begin),
+    StaticMethodDef::no_args(c"suspend", suspend),
+    StaticMethodDef::no_args(c"resume", resume),
+    StaticMethodDef::one_arg(c"end", end),
+    StaticMethodDef::no_args(c"end_failed", end_failed),
+    StaticMethodDef::one_arg(c"end_generator", end_generator),
+    StaticMethodDef::no_args(c"dispatch", dispatch),
+    StaticMethodDef::no_args(c"end_dispatched", end_dispatched),
+    StaticMethodDef::no_args(c"ensure_ended", ensure_ended),
+];
+
+/// Adds the methods to the class, which PyO3 makes without them, when the module is imported.
+pub(crate) fn add_methods(py: Python<'_>) -> PyResult<()> {
+    let class = py.get_type::<DeferredCall>();
+    for definition in &METHODS {
+        // SAFETY: the definition is static and is only read; the result is owned or null.
+        let method = unsafe {
+            let method = ffi::PyDescr_NewMethod(class.as_type_ptr(), definition.as_ptr());
+            Bound::from_owned_ptr_or_err(py, method)?
+        };
+        class.setattr(method.getattr("__name__")?.cast_into::<PyString>()?, method)?;
+    }
+    Ok(())
+}
+
+type Object = *mut ffi::PyObject;
+
+unsafe extern "C" fn begin(call: Object, _: Object) -> Object {
+    step(call, |call| steps::begin(call).map(|_| none(call.py())))
+}
+
+unsafe extern "C" fn suspend(call: Object, _: Object) -> Object {
+    step(call, |call| {
+        steps::suspend(call);
+        Ok(none(call.py()))
+    })
+}
+
+unsafe extern "C" fn resume(call: Object, _: Object) -> Object {
+    step(call, |call| steps::resume(call).map(|()| none(call.py())))
+}
+
+unsafe extern "C" fn end(call: Object, result: Object) -> Object {
+    step(call, |call| {
+        // SAFETY: the interpreter passes a valid object, which it keeps alive for the call.
+        let result = unsafe { Bound::ref_from_ptr(call.py(), &result) };
+        steps::end(call, Some(result)).map(|awaits| boolean(call.py(), awaits))
+    })
+}
+
+unsafe extern "C" fn end_failed(call: Object, _: Object) -> Object {
+    step(call, |call| steps::end(call, None).map(|awaits| boolean(call.py(), awaits)))
+}
+
+unsafe extern "C" fn end_generator(call: Object, result: Object) -> Object {
+    step(call, |call| {
+        // SAFETY: as in `end`.
+        let result = unsafe { Bound::ref_from_ptr(call.py(), &result) };
+        steps::end_without_await(call, Some(result)).map(|()| none(call.py()))
+    })
+}
+
+unsafe extern "C" fn dispatch(call: Object, _: Object) -> Object {
+    step(call, |call| {
+        let awaitable = steps::dispatch(call)?;
+        Ok(awaitable.map_or_else(|| none(call.py()), Bound::into_ptr))
+    })
+}
+
+unsafe extern "C" fn end_dispatched(call: Object, _: Object) -> Object {
+    step(call, |call| {
+        steps::end_dispatched(call);
+        Ok(none(call.py()))
+    })
+}
+
+unsafe extern "C" fn ensure_ended(call: Object, _: Object) -> Object {
+    step(call, |call| steps::ensure_ended(call).map(|()| none(call.py())))
+}
+
+/// Begins the call, then calls the function for its coroutine, which is returned.
+///
+/// A function that is no plain one may run code of users before it returns the coroutine: as in
+/// `native_call`, nothing with a destructor is on the stack meanwhile.
+unsafe extern "C" fn begin_coroutine(call: Object, _: Object) -> Object {
+    let mut target = Target::default();
+    fill_target(call, &mut target);
+    match target.function {
+        Some(function) => target.arguments.forward(function.as_ptr()),
+        None => ptr::null_mut(),
+    }
+}
+
+/// What `begin_coroutine` calls once the call has begun.
+#[derive(Default)]
+struct Target {
+    /// The call keeps it alive. `None` if the call has not begun.
+    function: Option<NonNull<ffi::PyObject>>,
+    arguments: RawArgs,
+}
+
+/// Begins the call and fills `target`, or leaves that empty with an exception raised.
+#[inline(never)]
+extern "C" fn fill_target(call: Object, target: &mut Target) {
+    step(call, |call| {
+        let callable = steps::begin(call)?;
+        call.get().arguments.copy_to(call.py(), &mut target.arguments);
+        target.function = NonNull::new(ProfiledFunction::info_of(&callable).function.as_ptr());
+        Ok(ptr::null_mut())
+    });
+}
+
+/// Takes a step of the call that the interpreter passed. Returns what `body` does, or null with
+/// the exception raised.
+#[inline]
+fn step(call: Object, body: impl FnOnce(This<'_, '_>) -> PyResult<Object>) -> Object {
+    enter_unregistered(|py| {
+        // SAFETY: the descriptor has checked the type of the object, which lives for the call.
+        let call = unsafe { Bound::ref_from_ptr(py, &call).cast_unchecked::<DeferredCall>() };
+        body(call).unwrap_or_else(|error| {
+            registered(py, || {
+                error.restore(py);
+                ptr::null_mut()
+            })
+        })
+    })
+}
+
+fn none(py: Python<'_>) -> Object {
+    PyNone::get(py).to_owned().into_ptr()
+}
+
+fn boolean(py: Python<'_>, value: bool) -> Object {
+    PyBool::new(py, value).to_owned().into_ptr()
+}
