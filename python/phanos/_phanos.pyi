@@ -293,7 +293,7 @@ class Delivery:
         """End the network side; the result is True if no record had to be given up."""
     def stats(self) -> dict[str, Any]:
         """Return how many records were confirmed, dropped and so on; see `ImpProfHandler.stats`."""
-    def take_notices(self) -> list[tuple[int, str]]:
+    def take_log_lines(self) -> list[tuple[int, str]]:
         """Return lines to log: `(level, text)`."""
 
 def refuse_deliveries() -> None:

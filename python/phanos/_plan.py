@@ -166,7 +166,7 @@ def direct_delivery(handler: Any) -> Delivery | None:
     for base in (ImpProfHandler, AsyncImpProfHandler):
         if (
             isinstance(handler, base)
-            and not overridden(handler, base, ("handle", "_enqueue", "_log_notices"))
+            and not overridden(handler, base, ("handle", "_enqueue", "_write_log_lines"))
             # Not there if a subclass overrides the constructor without calling it.
             and type(getattr(handler, "formatter", None)) is OutputFormatter
             and hasattr(handler, "publisher")

@@ -87,7 +87,7 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
             return
         self._delivery.push(profiler_name, records, self.logger)
         log_error_profiling(profiler_name, self.formatter, self.logger, records)
-        self._log_notices()
+        self._write_log_lines()
 
     @property
     def _delivery(self) -> Delivery:
@@ -99,8 +99,8 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         """Have everything delivered; the result is True when no record handed over so far waits."""
         return self._delivery.flush()
 
-    def _log_notices(self) -> None:
-        for level, text in self._delivery.take_notices():
+    def _write_log_lines(self) -> None:
+        for level, text in self._delivery.take_log_lines():
             self.logger.log(level, "%s - %s", self.handler_name, text)
 
     def _created(self) -> None:
@@ -142,7 +142,7 @@ def flush_all(handlers: list[RabbitMQHandler[Any]], end: float) -> bool:
     results = [handler._start_flush() for handler in handlers]
     delivered = [bool(wait(result, remaining(end))) for result in results]
     for handler in handlers:
-        handler._log_notices()
+        handler._write_log_lines()
     return all(delivered)
 
 
@@ -151,7 +151,7 @@ async def flush_all_async(handlers: list[RabbitMQHandler[Any]], end: float) -> b
     results = [handler._start_flush() for handler in handlers]
     delivered = [bool(await wait_async(result, remaining(end))) for result in results]
     for handler in handlers:
-        handler._log_notices()
+        handler._write_log_lines()
     return all(delivered)
 
 
@@ -197,7 +197,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         self._enqueue(records, profiler_name)
         if self.synchronous:
             wait(self._start_flush(), CONFIRM_S)
-            self._log_notices()
+            self._write_log_lines()
 
     def flush(self, timeout: float = 5.0) -> bool:
         """
@@ -211,7 +211,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         """
         checked_timeout(timeout)
         done = wait(self._start_flush(), timeout)
-        self._log_notices()
+        self._write_log_lines()
         return bool(done)
 
     def close(self, timeout: float = 5.0) -> bool:
@@ -227,7 +227,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         end = time.monotonic() + timeout
         wait(self._start_flush(), timeout)
         stopped = wait(self._delivery.stop(), max(remaining(end), _DISCONNECT_S))
-        self._log_notices()
+        self._write_log_lines()
         return bool(stopped)
 
 
@@ -267,13 +267,13 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
         self._enqueue(records, profiler_name)
         if self.synchronous:
             await wait_async(self._start_flush(), CONFIRM_S)
-            self._log_notices()
+            self._write_log_lines()
 
     async def flush(self, timeout: float = 5.0) -> bool:
         """Await that no record is waiting any longer; see `ImpProfHandler.flush`."""
         checked_timeout(timeout)
         done = await wait_async(self._start_flush(), timeout)
-        self._log_notices()
+        self._write_log_lines()
         return bool(done)
 
     async def close(self, timeout: float = 5.0) -> bool:
@@ -283,7 +283,7 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
         await wait_async(self._start_flush(), timeout)
         patience = max(remaining(end), _DISCONNECT_S)
         stopped = await wait_async(self._delivery.stop(), patience)
-        self._log_notices()
+        self._write_log_lines()
         return bool(stopped)
 
 

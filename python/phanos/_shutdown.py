@@ -52,7 +52,7 @@ def _at_exit() -> None:
     finally:
         end_deliveries(_remaining(end + _DISCONNECT_S))
         end_runtime(_remaining(end + _DISCONNECT_S))
-        _log_notices()
+        _write_log_lines()
 
 
 def _deliver(end: float) -> None:
@@ -67,9 +67,9 @@ def _disconnect(end: float) -> None:
     _wait_for_all([publisher._start_stop for publisher in _registry.publishers()], end)
 
 
-def _log_notices() -> None:
+def _write_log_lines() -> None:
     for publisher in _registry.publishers():
-        publisher._log_notices()
+        publisher._write_log_lines()
 
 
 def _wait_for_all(starts: list[Callable[[], PendingResult]], end: float) -> None:
@@ -125,7 +125,7 @@ def _at_end_of_child() -> None:
     end = time.monotonic() + DELIVER_S
     _deliver(end)
     _disconnect(end + _DISCONNECT_S)
-    _log_notices()
+    _write_log_lines()
 
 
 def connect_to_celery() -> None:
@@ -147,4 +147,4 @@ def _at_end_of_celery_worker(**_: Any) -> None:
         profiler._hand_over_at_exit()
     for result in [publisher._start_flush() for publisher in _registry.publishers()]:
         result.wait(max(end - time.monotonic(), 0.0))
-    _log_notices()
+    _write_log_lines()

@@ -153,8 +153,8 @@ class BasePublisher(ABC):
     def _log(self, level: int, message: str) -> None:
         self.logger.log(level, "%s - %s", type(self).__name__, message)
 
-    def _log_notices(self) -> None:
-        for level, text in self._delivery.take_notices():
+    def _write_log_lines(self) -> None:
+        for level, text in self._delivery.take_log_lines():
             self.logger.log(level, "%s - %s", self._name, text)
 
     def _send(self, records: list[Record]) -> PendingResult:
@@ -192,7 +192,7 @@ class BlockingPublisher(BasePublisher):
         """Deliver what is under way, then close the connection."""
         wait(self._delivery.flush(), _CLOSE_S)
         wait(self._delivery.stop(), _CLOSE_S)
-        self._log_notices()
+        self._write_log_lines()
         self._disconnected()
 
     def reconnect(self, silent: bool = False) -> None:
@@ -234,7 +234,7 @@ class BlockingPublisher(BasePublisher):
         if self.connection is None:
             self.check_or_rebound()
         delivered = wait(self._send(records), FOREVER_S)
-        self._log_notices()
+        self._write_log_lines()
         return bool(delivered)
 
 
@@ -251,7 +251,7 @@ class AsyncioPublisher(BasePublisher):
         """Deliver what is under way, then close the connection."""
         await wait_async(self._delivery.flush(), _CLOSE_S)
         await wait_async(self._delivery.stop(), _CLOSE_S)
-        self._log_notices()
+        self._write_log_lines()
         self._disconnected()
 
     async def reconnect(self, silent: bool = False) -> None:
@@ -276,7 +276,7 @@ class AsyncioPublisher(BasePublisher):
         if self.connection is None:
             await self.check_or_rebound()
         delivered = await wait_async(self._send(records), FOREVER_S)
-        self._log_notices()
+        self._write_log_lines()
         return bool(delivered)
 
 

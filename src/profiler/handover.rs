@@ -283,7 +283,7 @@ fn push_to_delivery<'py>(
     if !unserializable.is_empty() {
         unserializable.log(py, Some(&handler.getattr(intern!(py, "logger"))?))?;
     }
-    if pushed.raised {
+    if pushed.has_failed_calls {
         let logger = handler.getattr(intern!(py, "logger"))?;
         let debug = PyInt::new(py, DEBUG);
         if user_code::call_method(&logger, intern!(py, "isEnabledFor"), &[&debug])?.is_truthy()? {
@@ -291,8 +291,8 @@ fn push_to_delivery<'py>(
             user_code::call_method(&logger, intern!(py, "debug"), &[intern!(py, "%s"), &text])?;
         }
     }
-    if pushed.notices {
-        user_code::call_method(handler, intern!(py, "_log_notices"), &[])?;
+    if pushed.has_log_lines {
+        user_code::call_method(handler, intern!(py, "_write_log_lines"), &[])?;
     }
     Ok(())
 }

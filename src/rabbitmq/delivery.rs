@@ -1,76 +1,73 @@
-//! `Delivery`: a handler's way to RabbitMQ, as its Python half sees it.
+//! `Delivery`: buffer, engine and spool of one handler or publisher, as its Python half sees them.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::{PyOSError, PyValueError};
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use phanos_delivery::runtime::{SharedRuntime, shared_runtime, wait_for_shutdown};
-use phanos_delivery::{
-    AmqpSettings, DropReason, LogLevel, Probe, Secret, Sender, Settings, SpoolSettings, TcpOptions,
-    Tls, TlsFiles, exit, fork::ProcessLocal,
-};
+use phanos_delivery::{DropReason, LogLevel, Probe, Sender, Settings, exit, fork::ProcessLocal};
 
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::gil_cell::GilCell;
 use crate::metric::base::Metric;
 use crate::metric::columns::Columns;
-use crate::rabbitmq::enqueue::{self, Taken};
+use crate::rabbitmq::connection_settings::{ConnectionSettings, seconds};
+use crate::rabbitmq::enqueue::{self, Enqueued};
 use crate::rabbitmq::pending_result::{PendingProbe, PendingResult};
 
-/// The runtime of all deliveries, there while any of them is at work. Not the one of awaited
-/// futures, whose tasks may wait for the interpreter: nothing that delivers ever does.
+/// The runtime of all engines, which ends with the last of them. Awaitables have another one: they
+/// may wait for the interpreter, and an engine must not.
 static RUNTIME: GilCell<SharedRuntime> = GilCell::new(None);
 
-/// Set at the end of the interpreter: nothing is started any more.
+/// Set at the end of the interpreter: from then on no engine is started.
 static ENDED: AtomicBool = AtomicBool::new(false);
 
-/// The sender of the process that made it.
-struct Working {
+/// The sender of one process.
+struct OwnSender {
     sender: Arc<Sender>,
-    /// The network side is at work, as far as known here.
+    /// The engine was started and not stopped.
     started: Cell<bool>,
 }
 
 #[pyclass(module = "phanos._phanos", frozen)]
 pub(crate) struct Delivery {
     settings: Settings,
-    working: GilCell<ProcessLocal<Working>>,
+    own: GilCell<ProcessLocal<OwnSender>>,
 }
 
-impl Working {
+impl OwnSender {
     fn new(sender: Arc<Sender>) -> ProcessLocal<Self> {
         ProcessLocal::new(Self { sender, started: Cell::new(false) })
     }
 }
 
 impl Delivery {
-    /// This process's sender; a forked child gets one of its own, with nothing in it.
+    /// The sender of this process: a forked child gets one of its own, which is empty.
     fn sender(&self, py: Python<'_>) -> Arc<Sender> {
-        self.working.with(py, |working| {
-            if let Some(ours) = working.get() {
+        self.own.with(py, |own| {
+            if let Some(ours) = own.get() {
                 return Arc::clone(&ours.sender);
             }
             let fresh = Arc::new(Sender::new(self.settings.clone()));
-            *working = Working::new(Arc::clone(&fresh));
+            *own = OwnSender::new(Arc::clone(&fresh));
             fresh
         })
     }
 
     fn note_started(&self, py: Python<'_>, started: bool) {
-        self.working.with(py, |working| {
-            if let Some(ours) = working.get() {
+        self.own.with(py, |own| {
+            if let Some(ours) = own.get() {
                 ours.started.set(started);
             }
         });
     }
 
+    /// The sender of this process, with its engine running.
     fn started(&self, py: Python<'_>) -> PyResult<Arc<Sender>> {
         let sender = self.sender(py);
         start(py, &sender)?;
@@ -78,8 +75,9 @@ impl Delivery {
         Ok(sender)
     }
 
-    /// The same, for records that were put down: those that come too late are counted.
-    fn start_or_give_up(&self, py: Python<'_>, sender: &Sender) -> PyResult<()> {
+    /// Starts the engine for records in the buffer; at the end of the interpreter these are dropped
+    /// and counted.
+    fn start_or_drop(&self, py: Python<'_>, sender: &Sender) -> PyResult<()> {
         match self.started(py) {
             Err(_) if ENDED.load(Ordering::Relaxed) => {
                 sender.drop_late_records();
@@ -89,38 +87,43 @@ impl Delivery {
         }
     }
 
-    /// Takes a metric's rows.
+    /// Puts the rows of a metric into the buffer.
     pub(crate) fn push_columns(
         &self,
         py: Python<'_>,
         metric: &Metric,
         columns: &Columns,
         unserializable: &mut UnserializableKinds,
-    ) -> PyResult<Taken> {
+    ) -> PyResult<Enqueued> {
         let plain = enqueue::are_plain(columns);
-        if plain && let Some(taken) = self.push_at_once(py, metric, columns) {
-            return Ok(taken);
+        if plain && let Some(enqueued) = self.push_unconverted(py, metric, columns) {
+            return Ok(enqueued);
         }
-        let head = metric.metadata.encoded(py, unserializable)?;
+        let metadata = metric.metadata.encoded(py, unserializable)?;
         let sender = self.sender(py);
-        let taken = enqueue::push_converted(py, &sender, &head, columns, unserializable);
-        self.start_or_give_up(py, &sender)?;
-        Ok(taken)
+        let enqueued = enqueue::push_converted(py, &sender, &metadata, columns, unserializable);
+        self.start_or_drop(py, &sender)?;
+        Ok(enqueued)
     }
 
-    /// The same for rows that need no conversion, once everything is at work: without the
-    /// counts that shared things take (40 ns).
-    fn push_at_once(&self, py: Python<'_>, metric: &Metric, columns: &Columns) -> Option<Taken> {
-        metric.metadata.with_encoded(py, |head| {
-            self.working.with(py, |working| {
-                let ready = working.get().filter(|working| working.started.get())?;
-                Some(enqueue::push_plain(&ready.sender, head, columns))
+    /// The same for rows that need no conversion, while the engine runs: cloning the shared sender
+    /// and metadata would cost 40 ns more.
+    fn push_unconverted(
+        &self,
+        py: Python<'_>,
+        metric: &Metric,
+        columns: &Columns,
+    ) -> Option<Enqueued> {
+        metric.metadata.with_encoded(py, |metadata| {
+            self.own.with(py, |own| {
+                let ready = own.get().filter(|own| own.started.get())?;
+                Some(enqueue::push_plain(&ready.sender, metadata, columns))
             })
         })?
     }
 }
 
-/// Starts the network side of `sender`, unless it runs.
+/// Starts the engine of `sender`, unless it runs.
 fn start(py: Python<'_>, sender: &Sender) -> PyResult<()> {
     let started = sender.start(|| {
         if ENDED.load(Ordering::Relaxed) {
@@ -133,101 +136,16 @@ fn start(py: Python<'_>, sender: &Sender) -> PyResult<()> {
     })
 }
 
-fn seconds(name: &str, value: f64) -> PyResult<Duration> {
-    Duration::try_from_secs_f64(value)
-        .map_err(|_| PyValueError::new_err(format!("{name} must be seconds >= 0, got {value}")))
-}
-
-/// The checked settings of a connection: attributes of `phanos._connection.ConnectionSettings`.
-#[derive(FromPyObject)]
-struct ConnectionSettings {
-    host: String,
-    port: u16,
-    user: String,
-    virtual_host: String,
-    heartbeat: u16,
-    blocked_connection_timeout: f64,
-    connection_attempts: u32,
-    retry_delay: f64,
-    socket_timeout: f64,
-    stack_timeout: f64,
-    channel_max: Option<u16>,
-    frame_max: Option<u32>,
-    locale: String,
-    client_properties: BTreeMap<String, String>,
-    tcp_options: BTreeMap<String, u32>,
-    ssl_options: Option<BTreeMap<String, String>>,
-    exchange_name: String,
-    exchange_type: String,
-    buffer_bytes: usize,
-    spool_directory: Option<PathBuf>,
-    spool_bytes: u64,
-    spool_adopt_s: f64,
-}
-
 #[pymethods]
 impl Delivery {
     #[new]
     fn new(settings: ConnectionSettings, password: String) -> PyResult<Self> {
-        let tls = settings.ssl_options.map(|mut options| {
-            let mut file = |name| options.remove(name).map(PathBuf::from);
-            let files = TlsFiles {
-                ca: file("ca_file"),
-                certificate: file("cert_file"),
-                key: file("key_file"),
-            };
-            Tls::new(&files, options.remove("server_hostname"))
-        });
-        let tls = tls.transpose().map_err(|error| {
-            PyValueError::new_err(format!("ssl_options cannot be honoured: {error}"))
-        })?;
-        let adopt_interval = seconds("spool_adopt_s", settings.spool_adopt_s)?;
-        let spool = settings.spool_directory.map(|directory| SpoolSettings {
-            directory,
-            max_bytes: settings.spool_bytes,
-            adopt_interval,
-        });
-        let tcp = |name| settings.tcp_options.get(name).copied();
-        let tcp_duration = |name, unit: fn(u64) -> Duration| tcp(name).map(|n| unit(n.into()));
-        let tcp = TcpOptions {
-            user_timeout: tcp_duration("TCP_USER_TIMEOUT", Duration::from_millis),
-            keep_idle: tcp_duration("TCP_KEEPIDLE", Duration::from_secs),
-            keep_interval: tcp_duration("TCP_KEEPINTVL", Duration::from_secs),
-            keep_count: tcp("TCP_KEEPCNT"),
-        };
-        let stack_timeout = seconds("stack_timeout", settings.stack_timeout)?;
-        let connector = AmqpSettings {
-            host: settings.host,
-            port: settings.port,
-            user: settings.user,
-            password: Secret::new(password),
-            virtual_host: settings.virtual_host,
-            exchange: settings.exchange_name,
-            exchange_type: settings.exchange_type,
-            heartbeat_s: settings.heartbeat,
-            socket_timeout: seconds("socket_timeout", settings.socket_timeout)?,
-            stack_timeout,
-            channel_max: settings.channel_max,
-            frame_max: settings.frame_max,
-            locale: settings.locale,
-            client_properties: settings.client_properties.into_iter().collect(),
-            tcp,
-            tls,
-        };
-        let settings = Settings {
-            connector: Arc::new(connector),
-            blocked_timeout: seconds("timeout", settings.blocked_connection_timeout)?,
-            answer_timeout: stack_timeout,
-            attempts: settings.connection_attempts,
-            retry_delay: seconds("retry_delay", settings.retry_delay)?,
-            buffer_bytes: settings.buffer_bytes,
-            spool,
-        };
+        let settings = settings.into_native(password)?;
         let sender = Arc::new(Sender::new(settings.clone()));
-        Ok(Self { settings, working: GilCell::new(Working::new(sender)) })
+        Ok(Self { settings, own: GilCell::new(OwnSender::new(sender)) })
     }
 
-    /// Tries the connection out, on threads that are gone afterwards.
+    /// Makes a trial connection, on threads that are gone afterwards.
     fn probe(&self, py: Python<'_>) -> PyResult<PendingProbe> {
         let settings = self.settings.clone();
         let probe = py.detach(|| Probe::start(settings));
@@ -236,7 +154,7 @@ impl Delivery {
         })
     }
 
-    /// Takes records as Python handlers get them; `logger` is told what JSON cannot hold.
+    /// Puts records that are dicts into the buffer; what JSON cannot hold is logged to `logger`.
     fn push(
         &self,
         py: Python<'_>,
@@ -247,12 +165,12 @@ impl Delivery {
         let sender = self.sender(py);
         let mut unserializable = UnserializableKinds::default();
         enqueue::push_dicts(&sender, name, records, &mut unserializable)?;
-        self.start_or_give_up(py, &sender)?;
+        self.start_or_drop(py, &sender)?;
         unserializable.log(py, Some(logger))
     }
 
-    /// Sends the records as one message. `unsent_s`: how long they may wait for a
-    /// connection; `sent_s`: how long for the broker's answer.
+    /// Sends the records as one message. `unsent_s`: seconds to wait for a connection; `sent_s`:
+    /// seconds to wait for the confirmation.
     fn publish(
         &self,
         py: Python<'_>,
@@ -268,18 +186,18 @@ impl Delivery {
         let now = Instant::now();
         let unsent = now + seconds("unsent_s", unsent_s)?;
         let sent = now + seconds("sent_s", sent_s)?;
-        let answer =
+        let reply =
             sender.publish(&message.routing_key, message.records, message.body, unsent, sent);
-        Ok(PendingResult::new(answer))
+        Ok(PendingResult::new(reply))
     }
 
-    /// Starts the network side, if it is not at work; the result is True when it is connected, and
-    /// False when an attempt to connect has failed.
+    /// Starts the engine, unless it runs; the result is True when it is connected, and False when an
+    /// attempt to connect has failed.
     fn connect(&self, py: Python<'_>) -> PyResult<PendingResult> {
         Ok(PendingResult::new(self.started(py)?.connected()))
     }
 
-    /// The answer is True when nothing handed over so far waits any longer.
+    /// The result is True when every record handed over so far is confirmed or dropped.
     fn flush(&self, py: Python<'_>) -> PyResult<PendingResult> {
         let sender = self.sender(py);
         if !sender.is_started() && sender.is_buffer_empty() {
@@ -289,15 +207,15 @@ impl Delivery {
         Ok(PendingResult::new(sender.flush()))
     }
 
-    /// Ends the network side; the answer comes when that is done.
+    /// Ends the engine; the result is True if no record had to be dropped.
     fn stop(&self, py: Python<'_>) -> PendingResult {
         self.note_started(py, false);
         self.sender(py)
             .stop()
-            .map_or_else(|| PendingResult::known(true), |answer| PendingResult::new(Some(answer)))
+            .map_or_else(|| PendingResult::known(true), |reply| PendingResult::new(Some(reply)))
     }
 
-    /// What became of the records.
+    /// What became of the records; see `stats` of the handlers.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = self.sender(py).stats();
         let dropped = PyDict::new(py);
@@ -328,28 +246,27 @@ impl Delivery {
     }
 
     /// Lines to log: `(level of logging, text)`.
-    fn take_notices(&self, py: Python<'_>) -> Vec<(u8, String)> {
+    fn take_log_lines(&self, py: Python<'_>) -> Vec<(u8, String)> {
         let level = |level| match level {
             LogLevel::Info => 20,
             LogLevel::Warning => 30,
         };
-        let notices = self.sender(py).take_log_lines();
-        notices.into_iter().map(|notice| (level(notice.level), notice.text)).collect()
+        let lines = self.sender(py).take_log_lines();
+        lines.into_iter().map(|line| (level(line.level), line.text)).collect()
     }
 }
 
-/// From now on no delivery is started: records that come for one are given up and counted.
+/// From now on no engine is started: records that come later are dropped and counted.
 #[pyfunction]
 pub(crate) fn refuse_deliveries() {
     ENDED.store(true, Ordering::Relaxed);
 }
 
-/// Waits up to `timeout_s` seconds until no delivery is at work, those whose handler is gone
-/// included.
+/// Waits up to `timeout_s` seconds until no engine runs, also of handlers that are gone.
 #[pyfunction]
 pub(crate) fn end_deliveries(py: Python<'_>, timeout_s: f64) {
     let runtime = RUNTIME.replace(py, None);
-    let patience = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
-    py.detach(|| wait_for_shutdown(runtime, patience));
+    let timeout = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
+    py.detach(|| wait_for_shutdown(runtime, timeout));
     exit::mark_delivered();
 }

@@ -1,5 +1,4 @@
-//! From records to what the network side takes: rows of a metric as they are, dicts as the
-//! JSON that they will be.
+//! Records into the buffer of a handler: rows of a metric as they are, dicts as JSON.
 
 use std::borrow::Borrow;
 use std::rc::Rc;
@@ -23,15 +22,15 @@ use crate::metric::record_labels::RecordLabels;
 use crate::metric::record_method::RecordMethod;
 use crate::metric::record_value::RecordValue;
 
-/// A row on its way: what it was made in, and what it measured.
+/// A row without its cells: the path of its call, and what it measured.
 type Row = (Rc<Path>, Content);
 
-/// What came of handing rows over.
-pub(crate) struct Taken {
-    /// A call that made one of them failed.
-    pub(crate) raised: bool,
-    /// There is something to log.
-    pub(crate) notices: bool,
+/// What a handler has to log after its rows are in the buffer.
+pub(crate) struct Enqueued {
+    /// A call of these records failed: the batch is logged as text.
+    pub(crate) has_failed_calls: bool,
+    /// The engine has lines to log.
+    pub(crate) has_log_lines: bool,
 }
 
 /// True if no row needs Python to be converted.
@@ -39,23 +38,23 @@ pub(crate) fn are_plain(columns: &Columns) -> bool {
     rows_of(columns).all(|row| plain(row).is_some())
 }
 
-/// Takes rows that need no conversion; calls no Python.
+/// Puts rows that need no conversion into the buffer; calls no Python.
 pub(crate) fn push_plain(
     sender: &Sender,
     metric: &Arc<record::Metric>,
     columns: &Columns,
-) -> Taken {
+) -> Enqueued {
     push_rows(sender, metric, rows_of(columns).filter_map(plain))
 }
 
-/// Takes rows of any kind.
+/// Puts rows of any kind into the buffer.
 pub(crate) fn push_converted(
     py: Python<'_>,
     sender: &Sender,
     metric: &Arc<record::Metric>,
     columns: &Columns,
     unserializable: &mut UnserializableKinds,
-) -> Taken {
+) -> Enqueued {
     push_rows(sender, metric, converted_rows(py, metric, columns, unserializable).into_iter())
 }
 
@@ -63,10 +62,10 @@ fn push_rows<P: Borrow<Rc<Path>>>(
     sender: &Sender,
     metric: &Arc<record::Metric>,
     rows: impl Iterator<Item = (P, Content)>,
-) -> Taken {
-    let mut raised = false;
-    sender.push(|chunk| raised = put_rows(chunk, metric, rows));
-    Taken { raised, notices: sender.has_log_lines() }
+) -> Enqueued {
+    let mut has_failed_calls = false;
+    sender.push(|chunk| has_failed_calls = put_rows(chunk, metric, rows));
+    Enqueued { has_failed_calls, has_log_lines: sender.has_log_lines() }
 }
 
 /// The wire form of rows of any kind: what a broker gets of them.
@@ -96,8 +95,8 @@ fn rows_of(columns: &Columns) -> impl Iterator<Item = Cells<'_>> {
     rows.map(|((value, labels), method)| (value, labels, method))
 }
 
-/// Rows apart from their cells: conversions call into Python, which must not happen while the
-/// buffer is open.
+/// Rows, converted: conversions call into Python, which must not happen while the buffer is
+/// locked.
 fn converted_rows(
     py: Python<'_>,
     metric: &record::Metric,
@@ -107,7 +106,7 @@ fn converted_rows(
     rows_of(columns).map(|row| converted(py, metric, row, unserializable)).collect()
 }
 
-/// Puts rows down; true if a call that made one of them failed.
+/// Puts rows into a chunk; true if one of them is of a call that failed.
 fn put_rows<P: Borrow<Rc<Path>>>(
     chunk: &mut Chunk,
     metric: &Arc<record::Metric>,
@@ -158,7 +157,7 @@ fn converted(
         RecordMethod::Path(path) => {
             (Rc::clone(path), Converted::Value { operation, value, labels })
         }
-        // Whatever a user put in its place: its JSON need not be that of its text.
+        // An object that a user put into the column: its JSON need not be that of its text.
         RecordMethod::Object(method) => {
             let method = method.bind(py);
             let text = text_of(method);
@@ -174,9 +173,9 @@ fn converted(
     (path, Content::Converted(Box::new(other)))
 }
 
-/// Takes records as Python handlers get them; the job of the first routes them all.
+/// Puts records that are dicts into the buffer; the job of the first is the routing key of all.
 ///
-/// Errors: `KeyError` or `TypeError` if the first has no job; nothing is taken then.
+/// Errors: `KeyError` or `TypeError` if the first has no job; none is put into the buffer then.
 pub(crate) fn push_dicts(
     sender: &Sender,
     name: &str,
@@ -220,7 +219,7 @@ fn job_of(record: &Bound<'_, PyAny>) -> PyResult<String> {
     Ok(string_of(text))
 }
 
-/// One message's worth of records.
+/// One message, to be published on its own.
 pub(crate) struct Message {
     pub(crate) routing_key: String,
     pub(crate) records: u32,
@@ -228,7 +227,7 @@ pub(crate) struct Message {
 }
 
 impl Message {
-    /// Of records as Python handlers get them, at least one.
+    /// A message of records that are dicts, at least one.
     ///
     /// Errors: `KeyError` or `TypeError` if the first has no job.
     pub(crate) fn of_dicts(
@@ -240,8 +239,8 @@ impl Message {
     }
 }
 
-/// How many records that are dicts there are, and their wire form; keys stay in the order of
-/// each dict.
+/// The number of records that are dicts, and the body of a message with them; keys stay in the
+/// order of each dict.
 ///
 /// Errors: what iterating raises.
 pub(crate) fn body_of_dicts(

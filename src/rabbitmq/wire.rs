@@ -24,8 +24,8 @@ pub(crate) fn records_to_json<'py>(
     Ok(PyBytes::new(py, &body))
 }
 
-/// The wire form of the records that wait in `metric`. What JSON cannot hold is told to the
-/// metric's logger.
+/// The wire form of the records that wait in `metric`. What JSON cannot hold is logged to
+/// the metric's logger.
 #[pyfunction]
 pub(crate) fn waiting_to_json<'py>(metric: &Bound<'py, Metric>) -> PyResult<Bound<'py, PyBytes>> {
     let py = metric.py();

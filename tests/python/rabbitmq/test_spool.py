@@ -74,7 +74,7 @@ def wait_until_told(
     handler: AsyncImpProfHandler, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     def is_told() -> bool:
-        handler._log_notices()
+        handler._write_log_lines()
         return text in caplog.text
 
     wait_until(is_told, f"told of {text}")
