@@ -13,7 +13,7 @@ from shrink import shrink
 from source import render_program
 from transcripts import differ, kind_of_difference, show_difference
 
-PROGRAMS_PER_BATCH = 200
+PROGRAMS_PER_BATCH = 100
 # More programs for a longer search: PHANOS_ORACLE_PROGRAMS=20000 pytest tests/python/oracle
 PROGRAMS = int(os.environ.get("PHANOS_ORACLE_PROGRAMS", "1000"))
 # Other programs on every Python version: all of them together find more.
