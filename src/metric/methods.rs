@@ -166,8 +166,8 @@ impl Metric {
         self.fill(py, labels, method);
     }
 
-    /// The labels that a record gets: a copy of `labels`, with `error_raised` if the metric has that
-    /// label. `None`, after logging an error, if the names are not those of the metric.
+    /// The labels that a record gets: a copy of `labels`, with `error_raised` if the metric has it.
+    /// `None`, after logging an error, if the names are not those of the metric.
     fn _labels<'py>(
         slf: &Bound<'py, Self>,
         labels: Option<Bound<'py, PyAny>>,

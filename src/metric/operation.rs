@@ -1,4 +1,4 @@
-//! Metric operations such as `observe` and `inc`: they check what they are given and store a record.
+//! Metric operations such as `observe` and `inc`: checks of what they are given, then a record.
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -28,8 +28,8 @@ pub(crate) fn current_node<'py>(metric: &Bound<'py, Metric>) -> PyResult<Bound<'
 ///
 /// `node` may also be the labels, as in `observe(value, labels)`.
 ///
-/// Errors: `TypeError` if `node` is no node although there are `labels`; what the value's own methods
-/// raise.
+/// Errors: `TypeError` if `node` is no node although there are `labels`; what the value's own
+/// methods raise.
 pub(crate) fn store(
     metric: &Bound<'_, Metric>,
     kind: OperationKind,

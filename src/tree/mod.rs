@@ -7,9 +7,9 @@
 //! | `attributes`      | attributes that users set on nodes and contexts |
 //! | `owner`           | the class or module that a root call belongs to |
 //! | `context`         | `Context`: the dotted context of a node |
-//! | `node`            | `MethodTreeNode`: a call; `node/place` its place in the tree, `node/pool` |
+//! | `node`            | `MethodTreeNode`: a call; its place in the tree, its pool |
 //! | `current`         | the current node, in a `ContextVar` |
-//! | `call_tree`       | what metrics use of a profiler: root, current node, paths, waiting records |
+//! | `call_tree`       | what metrics use of a profiler: root, current node, paths, counts |
 
 pub(crate) mod attributes;
 pub(crate) mod call_tree;
