@@ -7,7 +7,6 @@ Handlers use only their network side: handling records does not wait for the bro
 from __future__ import annotations
 
 import logging
-import time
 from abc import ABC, abstractmethod
 from typing import Any
 

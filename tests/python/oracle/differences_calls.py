@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextvars
 import copy
 import pickle
 import warnings
-import weakref
 from typing import Any
 
 from differences import (
@@ -362,33 +360,6 @@ def handing_over_by_force_during_a_call() -> Any:
     found["after the call"] = (
         "no current node" if node is None else "the root of the tree" * (node is profiler.tree.root)
     )
-    return found
-
-
-@difference(
-    "C18",
-    upstream={"in the call": "freed", "after it": "freed"},
-    ours={"in the call": "kept", "after it": "freed"},
-)
-def value_of_a_variable_that_a_call_replaces() -> Any:
-    profiler, _ = configured()
-    variable: contextvars.ContextVar[Any] = contextvars.ContextVar("variable")
-    found: dict[str, str] = {}
-
-    class Value:
-        """Something a weak reference can point to."""
-
-    @profiler.profile
-    def replace() -> None:
-        variable.set(None)
-        found["in the call"] = "freed" if reference() is None else "kept"
-
-    value = Value()
-    reference = weakref.ref(value)
-    variable.set(value)
-    del value
-    replace()
-    found["after it"] = "freed" if reference() is None else "kept"
     return found
 
 
