@@ -4,7 +4,7 @@ Try it:
 
     python examples/flask_app.py
     curl http://127.0.0.1:5000/basket/anna
-    curl http://127.0.0.1:5000/basket/nobody     (fails: error_raised=True)
+    curl http://127.0.0.1:5000/basket/unknown    (fails: error_raised=True)
 """
 
 import os

@@ -40,8 +40,8 @@ class Consumer:
     """
     Takes messages in a thread, over as many connections as it needs.
 
-    A quorum queue keeps on disk what nobody has taken yet, so messages survive a broker that
-    is killed. The exchange does not; whoever comes first declares it again, and the queue
+    A quorum queue keeps on disk what no consumer has taken yet, so messages survive a broker that
+    is killed. The exchange does not; the first to connect declares it again, and the queue
     has to be bound to it again. A message that comes twice has the same `message_id`.
 
     Use as a context manager, which waits until messages can come.

@@ -27,7 +27,7 @@ class Commands(ABC):
         """
 
     def memory_alarm(self, on: bool) -> None:
-        """Let the node believe that it has used up its memory: it blocks whoever publishes."""
+        """Let the node believe that it has used up its memory: it blocks publishers."""
         limit = ("0",) if on else ("absolute", MEMORY_LIMIT)
         self.ctl("set_vm_memory_high_watermark", *limit)
 

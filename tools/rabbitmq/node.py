@@ -34,7 +34,7 @@ class StartError(Exception):
 
 class Node(Commands):
     """
-    A RabbitMQ node on the loopback interface that nobody else uses.
+    A RabbitMQ node on the loopback interface that no other program uses.
 
     Start it with `start`, or as a context manager. Ports, data and users outlive a restart. It
     ends with the process that made it, however that ends.
@@ -189,7 +189,7 @@ class Node(Commands):
 
 
 def accepts(port: int) -> bool:
-    """Whether somebody listens on this port."""
+    """Whether a process listens on this port."""
     try:
         socket.create_connection((HOST, port), timeout=1).close()
     except OSError:

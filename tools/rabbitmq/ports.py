@@ -14,13 +14,13 @@ ATTEMPTS = 200
 
 def free_ports(count: int) -> list[int]:
     """
-    Return different ports of the loopback interface that nobody listens on.
+    Return different ports of the loopback interface that no process listens on.
 
     They lie below those that the system gives to outgoing connections: while a listener is
-    away, nobody comes to its port by accident. Raises `OSError` if none can be found.
+    away, no other program comes to its port by accident. Raises `OSError` if none can be found.
     """
     highest = int(EPHEMERAL.read_text().split()[0]) if EPHEMERAL.exists() else 32_768
-    # Not seeded by whoever seeds `random` for reproducible tests.
+    # Not affected by tests that seed `random` to be reproducible.
     candidates = random.SystemRandom().sample(range(LOWEST, highest), ATTEMPTS)
     found = [port for port in candidates if is_free(port)][:count]
     if len(found) < count:

@@ -34,7 +34,7 @@ def machine() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """Model, or the architecture if nobody knows the model."""
+    """Model, or the architecture where the model is not known."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

@@ -82,13 +82,13 @@ def call_row(kind: Kind, calls: Mapping[str, Calls]) -> Row:
         if cost is not None:
             costs[key] = cost
     if kind.wrapper is not None and costs:
-        cost = everybody(calls).cost(kind.wrapper)
+        cost = all_participants(calls).cost(kind.wrapper)
         if cost is not None:
             costs[WRAPPER] = cost
     return Row(kind.title, costs)
 
 
-def everybody(calls: Mapping[str, Calls]) -> Calls:
+def all_participants(calls: Mapping[str, Calls]) -> Calls:
     """What all processes measure, as if one participant had."""
     beside = {case: one.beside[case] for one in calls.values() for case in one.beside}
     return Calls(beside, [rounds for one in calls.values() for rounds in one.rounds])

@@ -13,7 +13,7 @@ class Cost(NamedTuple):
     """Nanoseconds per call above the bare call."""
 
     minimum: float
-    """The smallest of the case less the smallest of the bare call: without anybody's noise."""
+    """The smallest of the case less the smallest of the bare call: without the noise of either."""
     median: float
     """Of the differences between measurements made one after the other."""
 

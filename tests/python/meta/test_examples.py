@@ -133,7 +133,7 @@ def test_flask_app():
             time_line("__main__:show_basket", False),
         ]
 
-        assert request(f"{running.address}/basket/nobody").status == 500
+        assert request(f"{running.address}/basket/unknown").status == 500
         assert without_values(running.take_records(3)) == [
             size_line("__main__:show_basket", 16, True),
             time_line("__main__:show_basket.load_basket", True),

@@ -32,7 +32,7 @@ table = threading.Barrier(TABLE)
 
 
 class Meeting:
-    """Everybody who arrives waits for the last one, on the event loop."""
+    """All requests that arrive wait for the last one, on the event loop."""
 
     def __init__(self) -> None:
         self.missing = CROWD

@@ -13,7 +13,7 @@ DEADLINE_S = 10.0
 
 app = Flask("orchard")
 juices = Blueprint("juices", "orchard", url_prefix="/juices")
-# Everybody who meets here is inside the profiled view at the same time.
+# All requests that meet here are inside the profiled view at the same time.
 meeting = threading.Barrier(CROWD)
 
 

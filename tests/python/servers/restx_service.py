@@ -101,7 +101,7 @@ class Fruits(Resource):
 
 @stalls.route("/meet/<int:guest>")
 class Meeting(Resource):
-    """Everybody who meets here is inside the profiled method at the same time."""
+    """All requests that meet here are inside the profiled method at the same time."""
 
     @stalls.marshal_with(fruit_model)
     @phanos.profile

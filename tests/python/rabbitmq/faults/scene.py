@@ -136,7 +136,7 @@ class Scene:
         self.node.ctl("set_permissions", "guest", ".*", write, ".*")
 
     def replace_exchange(self, **properties: Any) -> None:
-        """Delete the exchange and make one with other properties, before anybody else does."""
+        """Delete the exchange and make one with other properties, before another client does."""
         end = time.monotonic() + SETTLE_S
         while True:
             try:
