@@ -191,7 +191,7 @@ RESULTS := $(if $(QUICK),target/bench,benches/results)
 
 .PHONY: bench
 bench: $(addprefix bench-,$(filter $(VERSIONS),$(MEASURED))) ## measure what everything costs: docs/costs.md, README, raw numbers (QUICK=1 prints only)
-	$(if $(QUICK),,$(CARGO) bench --locked --package phanos-tests)
+	$(if $(QUICK),,$(CARGO) bench --locked --package phanos-benches)
 	$(call say,"what a profiled call costs")
 	@echo "  lacking  $(or $(filter-out $(VERSIONS),$(MEASURED)),none)"
 	@$(BENCH) costs.page --results $(RESULTS) $(if $(QUICK),,--write docs/costs.md --summary README.md)

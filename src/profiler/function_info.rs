@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 
 use phanos_core::path::{Path, PathCache, hash_name};
 
+use crate::interp::entry::registered;
 use crate::interp::gil_cell::GilCell;
 use crate::profiler::core::ProfilerCore;
 use crate::tree::owner::{self, RootPath};
@@ -53,7 +54,10 @@ impl FunctionInfo {
         let root = self.root_path.replace(py, RootPath::Unknown);
         let (path, root) = match root.current(py) {
             Some(path) => (path, root),
-            None => owner::resolve(self.function.bind(py), &self.name, paths),
+            None => registered(py, || {
+                drop(root);
+                owner::resolve(self.function.bind(py), &self.name, paths)
+            }),
         };
         self.root_path.set(py, root);
         path

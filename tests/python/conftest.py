@@ -8,6 +8,7 @@ import logging
 import os
 import signal
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,16 @@ ONE_VERSION = {"counts", "meta", "rabbitmq", "real_servers", "typing"}
 # What a worker of pytest-xdist does one after the other: tests of one broker, since a broker takes
 # seconds to start, and else the tests of one file. The first ones take longest.
 BROKERS = ("broken_broker", "tls_broker", "broker")
-SLOWEST_FIRST = ("broken_broker", "real_servers", "test_faults_soak", "test_private_node")
+SHARED_BROKERS = 3
+"""Brokers that the tests with `broker` are spread over, file by file."""
+SLOWEST_FIRST = (
+    "broken_broker",
+    "real_servers",
+    "test_faults_soak",
+    "test_private_node",
+    "broker",
+    "test_processes",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -48,7 +58,10 @@ def _group_of(item: pytest.Item) -> str:
     if "real_servers" in item.path.parts:
         return "real_servers"
     used = getattr(item, "fixturenames", ())
-    return next((name for name in BROKERS if name in used), item.path.stem)
+    group = next((name for name in BROKERS if name in used), item.path.stem)
+    if group == "broker":
+        return f"broker_{zlib.crc32(item.path.stem.encode()) % SHARED_BROKERS}"
+    return group
 
 
 def _place_of(item: pytest.Item) -> int:

@@ -53,7 +53,7 @@ PUBLISH = """
     def wait(port):
         publisher = BlockingPublisher(port=port)
         publisher.connection = publisher.channel = publisher._delivery
-        publisher._delivery.start()
+        publisher._delivery.connect()
         record = {"item": "A", "job": "J", "metric": "m", "units": "u", "method": "A:b",
                   "labels": {}, "value": ("observe", 1.0)}
         answer = publisher.publish([record])
