@@ -106,7 +106,7 @@ test-rust: versions ## test the crates without Python, then the extension with i
 		echo "not run with Python: $(call interpreter,$(DEFAULT)) has no library to link with"; \
 	else \
 		set -x; LD_LIBRARY_PATH="$${library%/*}$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}" \
-			$(CARGO) test --locked --quiet --package phanos; \
+			$(CARGO) test --locked --quiet --package phanos --lib; \
 	fi
 
 # Tests wait more than they work: two processes for each processor.

@@ -13,6 +13,7 @@ import sys
 import time
 import types
 from collections.abc import Generator
+from contextlib import suppress
 from typing import Any
 
 from ._phanos import PendingProbe, PendingResult
@@ -48,7 +49,8 @@ def wait(pending: PendingResult, timeout_s: float) -> bool | None:
 async def wait_async(pending: PendingResult, timeout_s: float) -> bool | None:
     """Await a result; return None if there is none after `timeout_s` seconds."""
     if is_asyncio_running():
-        return await pending.wait_async(timeout_s)
+        with suppress(OSError):  # The system refuses the thread that would tell of the result.
+            return await pending.wait_async(timeout_s)
     end = time.monotonic() + timeout_s
     while (result := pending.poll()) is None and time.monotonic() < end:
         await pause()
@@ -73,7 +75,8 @@ def wait_for_probe(probe: PendingProbe) -> tuple[bool, str] | None:
 async def wait_for_probe_async(probe: PendingProbe) -> tuple[bool, str] | None:
     """Await a trial connection; see `wait_for_probe`."""
     if is_asyncio_running():
-        return await probe.wait_async()
+        with suppress(OSError):  # As in `wait_async`.
+            return await probe.wait_async()
     try:
         done, failure = probe.poll()
         while not done:
@@ -92,7 +95,11 @@ def is_asyncio_running() -> bool:
 
 
 async def pause() -> None:
-    """Let an event loop that is none of asyncio's run until the next look for a result."""
+    """Let the event loop run until the next look for a result."""
+    if is_asyncio_running():
+        asyncio: Any = sys.modules["asyncio"]
+        await asyncio.sleep(POLL_S)
+        return
     trio: Any = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_run():
         await trio.sleep(POLL_S)

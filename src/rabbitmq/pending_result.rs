@@ -189,8 +189,9 @@ impl PendingProbe {
     ///
     /// Errors: as `PendingResult.wait_async`.
     fn wait_async<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let probe = self.take();
-        future_into_py(py, None, move |_| {
+        future_into_py(py, None, |_| {
+            // Not before: without an awaitable the probe is looked for.
+            let probe = self.take();
             Ok(async move {
                 let Some(probe) = probe else { return Ok(Some(forked())) };
                 let result = probe.result().await;

@@ -6,8 +6,9 @@ Run one program, and end it with everything it started as soon as the process be
 That holds for a pytest that is killed as well, when no code of its own can run any more. The
 program's id is printed first; its output goes where our errors go.
 
-Asking for the parent's id works whichever thread started us, and which processes inherited files. The
-program itself gets a death signal, which is exact here, since this process has one thread.
+Asking for the parent's id works whichever thread started us, and whatever processes inherited
+files. The program itself gets a death signal, which is exact here, since this process has one
+thread.
 """
 
 from __future__ import annotations
