@@ -155,10 +155,24 @@ test-servers: .venvs/$(DEFAULT)/.package .venvs/$(DEFAULT)/.test .venvs/$(DEFAUL
 	@PYTHONPATH=tests/python/servers:tests/python/rabbitmq:. \
 		$(DEFAULT_BIN)/python -m real_servers --oracle $(PHANOS_ORACLE_PYTHON)
 
+# Without the flags of a make that does several things at once.
+ONE_BY_ONE = MAKEFLAGS= $(MAKE) --no-print-directory
+
+# While crates are compiled, packages are fetched and installed.
 .PHONY: test
-test: lint-rust test-rust lint-python test-python ## lint, Rust tests, Python tests on the default version
+test: versions ## lint, Rust tests, Python tests on the default version
+	@+$(MAKE) --no-print-directory --jobs=2 --output-sync=target rust environments
+	@+$(ONE_BY_ONE) lint-python test-python
 	$(call say,"All checks passed")
-	@$(DEFAULT_BIN)/python -V | sed 's/^/  covered  /'
+
+.PHONY: rust
+rust:
+	@+$(ONE_BY_ONE) lint-rust test-rust
+
+.PHONY: environments
+environments:
+	@+$(ONE_BY_ONE) .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint \
+		.venvs/$(DEFAULT)/.servers .oracle/.oracle .rabbitmq/.installed
 
 .PHONY: demo
 demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications and show what was recorded

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 APPS = Path(__file__).parent / "apps"
 START_S = 60.0
-STOP_S = 20.0
+# Celery's pool waits up to 30 s for what it was told of the last tasks of a recycled worker.
+STOP_S = 45.0
 REAPED_S = 5.0
 
 
