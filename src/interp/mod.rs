@@ -8,11 +8,13 @@
 //! | `monotonic`    | the monotonic clock for Python code |
 //! | `stack`        | whether the C stack of a thread is nearly used up |
 //! | `execution_id` | identity of the running thread or greenlet |
+//! | `collector`    | whether the garbage collector runs on this thread |
 //! | `entry`        | entry points of Rust functions that CPython calls by pointer |
 //! | `pool`         | objects of ended calls, used again |
 //! | `user_code`    | calls of users' code, on threads that the end of the interpreter may unwind |
 //! | `exceptions`   | pending and handled exceptions, set aside and restored |
 
+pub(crate) mod collector;
 pub(crate) mod entry;
 pub(crate) mod exceptions;
 pub(crate) mod execution_id;

@@ -8,6 +8,7 @@ use pyo3::types::PyString;
 
 use phanos_core::clock;
 
+use crate::interp::collector;
 use crate::interp::execution_id;
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::{GilCell, GilValue};
@@ -137,13 +138,15 @@ impl ProfilerCore {
     }
 
     /// Puts a new configuration in force; `enabled` says whether calls are recorded.
-    fn install(&self, py: Python<'_>, plan: Py<Plan>, enabled: bool) {
+    fn install(&self, py: Python<'_>, plan: Py<Plan>, enabled: bool) -> PyResult<()> {
         if enabled {
             clock::prepare();
+            collector::watch(py)?;
         }
         let before = self.plan.replace(py, Some(plan));
         self.enabled.set(py, enabled);
         drop(before);
+        Ok(())
     }
 
     #[getter(enabled)]

@@ -8,6 +8,7 @@ use std::ptr;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
+use crate::interp::collector::is_collecting;
 use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilValue;
 use crate::interp::user_code;
@@ -120,11 +121,17 @@ impl CurrentNode {
         }
     }
 
-    /// Makes `node` current until [`Self::leave`]; fills `token`, which must be empty.
+    /// Makes `node` current until [`Self::leave`]; `token`, which is empty, is filled.
+    ///
+    /// Not in a finalizer that the collector runs up to CPython 3.11: a `ContextVar.set` of a user
+    /// may be under way below it, which changing the context would crash.
     #[inline]
     pub(crate) fn enter(&self, node: &Bound<'_, Node>, token: &ContextToken) -> PyResult<()> {
         let py = node.py();
         debug_assert!(token.is_empty(py), "entered twice");
+        if is_collecting(py) {
+            return Ok(());
+        }
         token.token.set(py, Some(self.set(node)?.unbind()));
         Ok(())
     }
