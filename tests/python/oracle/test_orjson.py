@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import json
 import pickle
 import random
 import struct
 import subprocess
+import threading
+from collections.abc import Iterator
 from typing import Any
 
 import json_subjects
@@ -51,21 +54,42 @@ REFUSED = {
 BEYOND_ITS_LIMIT = {name for name in CASES if name.startswith(("tuple 254 deep", "tuple 255 deep"))}
 
 
+@functools.cache
+def orjson_process() -> subprocess.Popen[bytes]:
+    """A process that has orjson; one for all questions of this file."""
+    command = [upstream_python(), str(FOLDER / "orjson_bytes.py")]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def end_of_process() -> Iterator[None]:
+    """End the process after the last test, if one was started."""
+    yield
+    if orjson_process.cache_info().currsize:
+        process = orjson_process()
+        orjson_process.cache_clear()
+        process.communicate(timeout=DEADLINE_S)
+        assert process.returncode == 0
+
+
 def orjson_dumps(values: list[Any] | None) -> list[bytes | None]:
     """
     What orjson makes of each value in a list of its own; None where it refuses.
 
     Without values: what it makes of the `CASES`.
     """
-    done = subprocess.run(
-        [upstream_python(), str(FOLDER / "orjson_bytes.py")],
-        input=pickle.dumps(values, 4),
-        capture_output=True,
-        timeout=DEADLINE_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr.decode()
-    answer: list[bytes | None] = pickle.loads(done.stdout)
+    process = orjson_process()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    # Without an answer in time it ends, and so does the reading of its output.
+    deadline = threading.Timer(DEADLINE_S, process.kill)
+    deadline.start()
+    try:
+        pickle.dump(values, process.stdin, 4)
+        process.stdin.flush()
+        answer: list[bytes | None] = pickle.load(process.stdout)
+    finally:
+        deadline.cancel()
     return answer
 
 
