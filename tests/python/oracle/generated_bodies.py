@@ -28,12 +28,15 @@ class Outcome:
     # True if a task could be left behind when this body is cancelled.
     spawns: bool = False
     suspends: bool = False
+    # True if it cancels a task after some steps of the loop.
+    cancels: bool = False
 
     def add(self, other: Outcome, times: int = 1) -> None:
         self.calls += other.calls * times
         self.clean_calls += other.clean_calls * times
         self.spawns = self.spawns or other.spawns
         self.suspends = self.suspends or other.suspends
+        self.cancels = self.cancels or other.cancels
 
 
 @dataclass
@@ -362,6 +365,7 @@ class BodyBuilder:
         self.outcome.add(target.outcome)
         self.outcome.spawns = True
         self.outcome.suspends = True
+        self.outcome.cancels = True
         self.around.branches = True
         delay = self.rng.randint(0, 3)
         return [

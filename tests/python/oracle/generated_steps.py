@@ -125,7 +125,11 @@ class StepBuilder:
         allowed = [
             target
             for target in self.roots
-            if target.asynchronous and target.decorated and target.outcome.raises not in unsafe
+            if target.asynchronous
+            and target.decorated
+            and target.outcome.raises not in unsafe
+            # Together they reach the limit: see `_may_be_root`.
+            and not (target.outcome.cancels and self.around.asynchronous_profiler)
         ]
         if not allowed:
             return False
