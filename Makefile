@@ -138,13 +138,13 @@ test-versions: versions $(OTHERS:%=test-python-%) ## run the Python tests on eve
 # Other tests run what is compiled in less time; what differs is what the compiler makes of it.
 .PHONY: test-release
 test-release: versions .venvs/release-$(DEFAULT)/.test .venvs/release-$(DEFAULT)/.package ## run a core of the tests with the package as it ships
-	$(call say,"the package as it ships, on Python $(DEFAULT)")
+	$(call say,"the package as it ships on Python $(DEFAULT)")
 	$(RELEASE_BIN)/python $(PYTEST) $(CORE)
 
 # PyO3 keeps what is dropped without the interpreter lock in a pool; without it, that aborts.
 .PHONY: test-no-reference-pool
 test-no-reference-pool: versions .venvs/unpooled-$(DEFAULT)/.test .venvs/unpooled-$(DEFAULT)/.package ## the same without PyO3's reference pool
-	$(call say,"without a reference pool, on Python $(DEFAULT)")
+	$(call say,"without a reference pool on Python $(DEFAULT)")
 	.venvs/unpooled-$(DEFAULT)/bin/python $(PYTEST) $(CORE)
 
 # The table is the answer: every line is printed as soon as it is known.

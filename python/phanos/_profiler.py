@@ -6,6 +6,7 @@ import contextvars
 import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
 
 from . import _registry
@@ -442,19 +443,22 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         """
         checked_timeout(timeout_s)
         end = time.monotonic() + timeout_s
-        if is_asyncio_running():
-            dispatched = await run_for(self._core, self._flush_dispatcher(), timeout_s)
-        else:
-            await self._flush_dispatcher()
-            dispatched = True
+        self._hand_over()
+        dispatched = await self._flush_dispatcher(timeout_s)
         delivered = await flush_all_async(connected_handlers(self.handlers.values()), end)
         return dispatched and delivered and self._is_nothing_waiting()
 
-    async def _flush_dispatcher(self) -> None:
-        self._hand_over()
+    async def _flush_dispatcher(self, timeout_s: float) -> bool:
+        """Await asynchronous handlers; return False if they go on after `timeout_s`."""
         dispatcher = self._dispatcher()
-        if dispatcher is not None:
-            await dispatcher.flush()
+        if dispatcher is None:
+            return True
+        flushing = dispatcher.flush()
+        if is_asyncio_running():
+            with suppress(OSError):  # The system refuses the thread that would keep the time.
+                return await run_for(self._core, flushing, timeout_s)
+        await flushing
+        return True
 
     def _hand_over(self) -> None:
         dispatches = self._core.hand_over()

@@ -91,7 +91,14 @@ async def wait_for_probe_async(probe: PendingProbe) -> tuple[bool, str] | None:
 def is_asyncio_running() -> bool:
     """Tell whether an asyncio event loop runs the current coroutine."""
     asyncio: Any = sys.modules.get("asyncio")  # Imported wherever one runs.
-    return asyncio is not None and asyncio._get_running_loop() is not None
+    if asyncio is None or asyncio._get_running_loop() is None:
+        return False
+    return not _is_in_trio()  # Which may run inside of a coroutine of asyncio.
+
+
+def _is_in_trio() -> bool:
+    trio: Any = sys.modules.get("trio")
+    return trio is not None and bool(trio.lowlevel.in_trio_task())
 
 
 async def pause() -> None:
@@ -100,8 +107,8 @@ async def pause() -> None:
         asyncio: Any = sys.modules["asyncio"]
         await asyncio.sleep(POLL_S)
         return
-    trio: Any = sys.modules.get("trio")
-    if trio is not None and trio.lowlevel.in_trio_run():
+    if _is_in_trio():
+        trio: Any = sys.modules["trio"]
         await trio.sleep(POLL_S)
     else:
         time.sleep(POLL_S)  # A loop that cannot be told of time either.

@@ -11,6 +11,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -28,10 +29,15 @@ use phanos_delivery::fork::ProcessLocal;
 use phanos_delivery::runtime::{PersistentRuntime, persistent_runtime, shut_down};
 
 use crate::interp::gil_cell::GilCell;
+use crate::interp::user_code;
 use crate::tree::call_tree::CallTree;
 use crate::tree::node::Node;
 
 static RUNTIME: GilCell<PersistentRuntime> = GilCell::new(None);
+
+/// Set at the end of the interpreter: nothing is awaited from then on, and what is pending is
+/// neither polled nor dropped. Both may run code of users, which the end would interrupt.
+static ENDED: AtomicBool = AtomicBool::new(false);
 
 tokio::task_local! {
     static LOCALS: TaskLocals;
@@ -85,6 +91,7 @@ fn carried_node(py: Python<'_>) -> Option<Py<Node>> {
 /// Ends the runtime of awaitables, waiting up to `timeout_s` seconds for what it is doing.
 #[pyfunction]
 pub(crate) fn end_runtime(py: Python<'_>, timeout_s: f64) {
+    ENDED.store(true, Ordering::Relaxed);
     let runtime = RUNTIME.replace(py, None);
     let timeout = Duration::try_from_secs_f64(timeout_s).unwrap_or(Duration::ZERO);
     py.detach(|| shut_down(runtime, timeout));
@@ -96,6 +103,9 @@ fn running(runtime: &PersistentRuntime) -> Option<Handle> {
 }
 
 fn start_runtime(py: Python<'_>) -> PyResult<()> {
+    if ENDED.load(Ordering::Relaxed) {
+        return Err(PyOSError::new_err("the interpreter is ending"));
+    }
     RUNTIME.with(py, persistent_runtime).map(drop).map_err(|error: io::Error| {
         PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
     })
@@ -149,15 +159,25 @@ impl<F: Future<Output = ()>> Future for Attached<F> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        Python::try_attach(|_| self.0.as_mut().poll(context)).unwrap_or(Poll::Pending)
+        let poll = |_: Python<'_>| {
+            if ENDED.load(Ordering::Relaxed) {
+                return Poll::Pending;
+            }
+            self.0.as_mut().poll(context)
+        };
+        Python::try_attach(poll).unwrap_or(Poll::Pending)
     }
 }
 
 impl<F> Drop for Attached<F> {
     #[allow(unsafe_code)]
     fn drop(&mut self) {
-        // SAFETY: dropped once, here, and not used afterwards.
-        let _ = Python::try_attach(|_| unsafe { ManuallyDrop::drop(&mut self.0) });
+        Python::try_attach(|_| {
+            if !ENDED.load(Ordering::Relaxed) {
+                // SAFETY: dropped once, here, and not used afterwards.
+                unsafe { ManuallyDrop::drop(&mut self.0) };
+            }
+        });
     }
 }
 
@@ -200,7 +220,7 @@ struct OpenLoop {
 #[pymethods]
 impl OpenLoop {
     fn create_future<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.event_loop.bind(py).call_method0(intern!(py, "create_future"))
+        user_code::call_method(self.event_loop.bind(py), intern!(py, "create_future"), &[])
     }
 
     #[pyo3(signature = (*args, **kwargs))]
@@ -211,7 +231,8 @@ impl OpenLoop {
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = args.py();
         let event_loop = self.event_loop.bind(py);
-        match event_loop.call_method(intern!(py, "call_soon_threadsafe"), args, kwargs) {
+        let method = event_loop.getattr(intern!(py, "call_soon_threadsafe"))?;
+        match user_code::call_packed(&method, args, kwargs) {
             Ok(handle) => Ok(Some(handle)),
             Err(error) => {
                 let closed = event_loop.call_method0(intern!(py, "is_closed"))?.is_truthy()?;

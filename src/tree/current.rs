@@ -10,16 +10,22 @@ use pyo3::prelude::*;
 
 use crate::interp::collector::is_collecting;
 use crate::interp::garbage::impl_traverse;
-use crate::interp::gil_cell::GilValue;
+use crate::interp::gil_cell::{GilCell, GilValue};
 use crate::interp::user_code;
 use crate::tree::node::Node;
 
 /// The context variable of one profiler.
 pub(crate) struct CurrentNode {
     variable: Py<PyAny>,
+    /// Nodes of calls that finalizers make in a collection, innermost last.
+    in_collection: GilCell<Vec<Py<Node>>>,
+    /// Whether a context may have a node that was left in a collection.
+    left_in_collection: GilValue<bool>,
+    /// Contexts as they were then, until no collection runs any more.
+    kept_contexts: GilCell<Vec<Py<PyAny>>>,
 }
 
-impl_traverse!(CurrentNode { variable });
+impl_traverse!(CurrentNode { variable, in_collection, kept_contexts });
 
 /// The token of `ContextVar.set` of a node that has been entered, with which the variable is
 /// reset; empty while the node is not entered.
@@ -88,7 +94,12 @@ impl CurrentNode {
             let variable = ffi::PyContextVar_New(name.as_ptr(), root.as_ptr());
             Bound::from_owned_ptr_or_err(root.py(), variable)?
         };
-        Ok(Self { variable: variable.unbind() })
+        Ok(Self {
+            variable: variable.unbind(),
+            in_collection: GilCell::new(Vec::new()),
+            left_in_collection: GilValue::new(false),
+            kept_contexts: GilCell::new(Vec::new()),
+        })
     }
 
     pub(crate) fn variable(&self) -> &Py<PyAny> {
@@ -99,6 +110,40 @@ impl CurrentNode {
     /// that is no node.
     #[inline]
     pub(crate) fn get<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Node>>> {
+        if self.left_in_collection.get(py) || is_collecting(py) {
+            return self.get_beside_collections(py);
+        }
+        self.get_from_context(py)
+    }
+
+    /// [`Self::get`] where collections have to do with it, up to CPython 3.11.
+    #[cold]
+    fn get_beside_collections<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Node>>> {
+        let innermost = |nodes: &mut Vec<Py<Node>>| nodes.last().map(|node| node.clone_ref(py));
+        if is_collecting(py)
+            && let Some(node) = self.in_collection.with(py, innermost)
+        {
+            return Ok(Some(node.into_bound(py)));
+        }
+        if !is_collecting(py) {
+            for context in self.kept_contexts.replace(py, Vec::new()) {
+                user_code::release(context.into_bound(py));
+            }
+        }
+        let mut current = self.get_from_context(py)?;
+        while let Some(node) = current.take_if(|node| node.get().was_left_in_collection(py)) {
+            let Some(caller) = node.get().caller(py) else { break };
+            let caller = caller.into_bound(py);
+            if !is_collecting(py) {
+                user_code::release(self.set(&caller)?);
+            }
+            current = Some(caller);
+        }
+        Ok(current)
+    }
+
+    #[inline]
+    fn get_from_context<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, Node>>> {
         let mut found = ptr::null_mut();
         // SAFETY: `variable` is a ContextVar; `found` gets an owned reference or null.
         let found = unsafe {
@@ -123,13 +168,15 @@ impl CurrentNode {
 
     /// Makes `node` current until [`Self::leave`]; `token`, which is empty, is filled.
     ///
-    /// Not in a finalizer that the collector runs up to CPython 3.11: a `ContextVar.set` of a user
-    /// may be under way below it, which changing the context would crash.
+    /// In a finalizer that the collector runs up to CPython 3.11 the context stays as it is, and the
+    /// node is kept beside it: a `ContextVar.set` of a user may be under way below the finalizer,
+    /// which changing the context would crash.
     #[inline]
     pub(crate) fn enter(&self, node: &Bound<'_, Node>, token: &ContextToken) -> PyResult<()> {
         let py = node.py();
         debug_assert!(token.is_empty(py), "entered twice");
         if is_collecting(py) {
+            self.in_collection.with(py, |nodes| nodes.push(node.clone().unbind()));
             return Ok(());
         }
         token.token.set(py, Some(self.set(node)?.unbind()));
@@ -141,6 +188,9 @@ impl CurrentNode {
     #[inline]
     pub(crate) fn leave(&self, node: &Bound<'_, Node>, token: &ContextToken) -> bool {
         let py = node.py();
+        if is_collecting(py) {
+            return self.leave_in_collection(node, token);
+        }
         let Some(token) = token.token.take(py) else { return false };
         let token = token.into_bound(py);
         let is_current = self.get(py).ok().flatten().is_some_and(|current| current.is(node));
@@ -150,6 +200,33 @@ impl CurrentNode {
             self.skip_inactive(py);
         }
         was_reset
+    }
+
+    /// [`Self::leave`] in a finalizer: of a call that was made in one, or of a coroutine that the
+    /// collector closes.
+    ///
+    /// A copy of the context keeps the mapping alive that a `ContextVar.set` of a user may be
+    /// changing. That one then undoes this change of the context: so [`Self::get`] passes over nodes
+    /// that were left here.
+    #[cold]
+    fn leave_in_collection(&self, node: &Bound<'_, Node>, token: &ContextToken) -> bool {
+        let py = node.py();
+        let innermost = self.in_collection.with(py, |nodes| nodes.pop_if(|last| last.is(node)));
+        if let Some(innermost) = innermost {
+            user_code::release(innermost.into_bound(py));
+        } else if !token.is_empty(py) {
+            node.get().set_left_in_collection(py);
+            self.left_in_collection.set(py, true);
+            // SAFETY: the interpreter lock is held; the result is owned or null.
+            let copy = unsafe { Bound::from_owned_ptr_or_opt(py, ffi::PyContext_CopyCurrent()) };
+            if let (Some(copy), Some(token)) = (copy, token.token.take(py)) {
+                self.kept_contexts.with(py, |kept| kept.push(copy.unbind()));
+                let token = token.into_bound(py);
+                self.reset(&token);
+                user_code::release(token);
+            }
+        }
+        true
     }
 
     /// If the current node's call is suspended or has ended, makes its nearest caller current that

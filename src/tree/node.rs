@@ -33,6 +33,9 @@ struct State {
     logger: Option<Py<PyAny>>,
     /// True while the node's call is a generator that is suspended.
     suspended: bool,
+    /// True if the collector ended the node's call while it was current, and the context could not
+    /// be changed: see `CurrentNode::leave`.
+    left_in_collection: bool,
     attributes: Option<Py<PyDict>>,
 }
 
@@ -68,6 +71,7 @@ impl Node {
                 caller: None,
                 logger: None,
                 suspended: false,
+                left_in_collection: false,
                 attributes: None,
             }),
         }
@@ -105,6 +109,7 @@ impl Node {
             state.method = Some(method.clone().unbind());
             state.caller = Some(caller.unbind());
             state.place = Some(place);
+            state.left_in_collection = false;
         });
         Ok(())
     }
@@ -119,6 +124,15 @@ impl Node {
     /// Sets whether the node's call, a generator, is suspended.
     pub(crate) fn set_suspended(&self, py: Python<'_>, suspended: bool) {
         self.state.with(py, |state| state.suspended = suspended);
+    }
+
+    /// Notes that the collector ended the node's call, and the context still has the node.
+    pub(crate) fn set_left_in_collection(&self, py: Python<'_>) {
+        self.state.with(py, |state| state.left_in_collection = true);
+    }
+
+    pub(crate) fn was_left_in_collection(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.left_in_collection)
     }
 
     /// True if the node's call is suspended or has ended.

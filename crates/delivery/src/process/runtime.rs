@@ -7,6 +7,7 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::panic::catch_unwind;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -22,7 +23,11 @@ const THREAD_NAME: &str = "phanos";
 /// # Errors
 /// The system refuses a thread.
 pub(crate) fn build(thread_name: &str) -> io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(1).thread_name(thread_name).enable_all().build()
+    let build = || {
+        Builder::new_multi_thread().worker_threads(1).thread_name(thread_name).enable_all().build()
+    };
+    // Tokio panics where the system refuses the worker its thread.
+    catch_unwind(build).unwrap_or_else(|_| Err(io::Error::other("the system refuses a thread")))
 }
 
 /// A runtime that, once it is started, runs until [`shut_down`].
