@@ -11,7 +11,7 @@ use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::exceptions::swallow;
 use crate::interp::user_code;
 use crate::metric::base::Metric;
-use crate::metric::columns::Columns;
+use crate::metric::columns::{Columns, rows};
 use crate::metric::log::log_rate_limited;
 use crate::metric::record_line::{add_line, dict_to_line};
 use crate::profiler::core::ProfilerCore;
@@ -331,8 +331,7 @@ impl<'py> Batch<'_, 'py> {
                 let metric =
                     self.metric.get().metadata.encoded(py, &mut UnserializableKinds::default())?;
                 let mut lines = Lines::new(&metric, columns.len());
-                let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
-                for ((value, labels), method) in rows {
+                for (value, labels, method) in rows(columns) {
                     add_line(py, &mut lines, value, labels, method);
                 }
                 lines.text

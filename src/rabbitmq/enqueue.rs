@@ -17,13 +17,13 @@ use phanos_delivery::{Chunk, Content, Converted, Sender, encode, join};
 use crate::convert::json_value::{self, FIELD_DEPTH, RECORD_DEPTH, Writer};
 use crate::convert::text::{string_of, text_of};
 use crate::convert::unserializable::UnserializableKinds;
-use crate::metric::columns::Columns;
+use crate::metric::columns::{Columns, Row, rows};
 use crate::metric::record_labels::RecordLabels;
 use crate::metric::record_method::RecordMethod;
 use crate::metric::record_value::RecordValue;
 
 /// A row without its cells: the path of its call, and what it measured.
-type Row = (Rc<Path>, Content);
+type PathAndContent = (Rc<Path>, Content);
 
 /// What a handler has to log after its rows are in the buffer.
 pub(crate) struct Enqueued {
@@ -35,7 +35,7 @@ pub(crate) struct Enqueued {
 
 /// True if no row needs Python to be converted.
 pub(crate) fn are_plain(columns: &Columns) -> bool {
-    rows_of(columns).all(|row| plain(row).is_some())
+    rows(columns).all(|row| plain(row).is_some())
 }
 
 /// Puts rows that need no conversion into the buffer; calls no Python.
@@ -44,7 +44,7 @@ pub(crate) fn push_plain(
     metric: &Arc<record::Metric>,
     columns: &Columns,
 ) -> Enqueued {
-    push_rows(sender, metric, rows_of(columns).filter_map(plain))
+    push_rows(sender, metric, rows(columns).filter_map(plain))
 }
 
 /// Puts rows of any kind into the buffer.
@@ -88,13 +88,6 @@ pub(crate) fn body_of_columns(
     if body.is_empty() { b"[]".into() } else { body }
 }
 
-type Cells<'a> = (&'a RecordValue, &'a RecordLabels, &'a RecordMethod);
-
-fn rows_of(columns: &Columns) -> impl Iterator<Item = Cells<'_>> {
-    let rows = columns.values.iter().zip(&columns.labels).zip(&columns.methods);
-    rows.map(|((value, labels), method)| (value, labels, method))
-}
-
 /// Rows, converted: conversions call into Python, which must not happen while the buffer is
 /// locked.
 fn converted_rows(
@@ -102,8 +95,8 @@ fn converted_rows(
     metric: &record::Metric,
     columns: &Columns,
     unserializable: &mut UnserializableKinds,
-) -> Vec<Row> {
-    rows_of(columns).map(|row| converted(py, metric, row, unserializable)).collect()
+) -> Vec<PathAndContent> {
+    rows(columns).map(|row| converted(py, metric, row, unserializable)).collect()
 }
 
 /// Puts rows into a chunk; true if one of them is of a call that failed.
@@ -128,7 +121,7 @@ fn put(chunk: &mut Chunk, metric: u32, path: &Rc<Path>, content: Content) {
 }
 
 /// A row that needs no conversion.
-fn plain((value, labels, method): Cells<'_>) -> Option<(&Rc<Path>, Content)> {
+fn plain((value, labels, method): Row<'_>) -> Option<(&Rc<Path>, Content)> {
     let error_raised = match labels {
         RecordLabels::None => None,
         RecordLabels::ErrorRaised(raised) => Some(*raised),
@@ -145,9 +138,9 @@ fn plain((value, labels, method): Cells<'_>) -> Option<(&Rc<Path>, Content)> {
 fn converted(
     py: Python<'_>,
     metric: &record::Metric,
-    (value, labels, method): Cells<'_>,
+    (value, labels, method): Row<'_>,
     unserializable: &mut UnserializableKinds,
-) -> Row {
+) -> PathAndContent {
     if let Some((path, content)) = plain((value, labels, method)) {
         return (Rc::clone(path), content);
     }
