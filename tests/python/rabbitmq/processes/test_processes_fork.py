@@ -126,24 +126,38 @@ IN_FLUSH = (
     import signal
 
     parent = os.getpid()
+    main = threading.main_thread().ident
 
     def fork(*_):
         if os.fork() == 0:
             own()
 
+    def in_flush():
+        frame = sys._current_frames()[main]
+        while frame is not None and frame.f_code.co_name != "flush":
+            frame = frame.f_back
+        return frame is not None
+
+    def interrupt():
+        wait_until(in_flush)
+        signal.pthread_kill(main, signal.SIGUSR1)
+
     own()
     assert profiler.handlers["rabbit"].flush(20)
-    signal.signal(signal.SIGALRM, fork)
+    signal.signal(signal.SIGUSR1, fork)
     told("connected")
     own()
-    signal.setitimer(signal.ITIMER_REAL, 0.2)
-    if os.getpid() == parent:
-        flushed = profiler.handlers["rabbit"].flush(2.0)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    flushed = profiler.handlers["rabbit"].flush(2.0)
     if os.getpid() != parent:
         assert not flushed
+        told("flushed without success")
+        assert profiler.handlers["rabbit"].flush(20)
         sys.exit(0)
-    told("flushed")
+    thread.join()
     assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+    assert profiler.handlers["rabbit"].flush(20)
     """
 )
 BROKER_DOWN = (
@@ -212,7 +226,7 @@ def test_during_a_flush(program: Callable[..., Program], received: Receiver, pro
     running.wait_for("connected")
     proxy.half_open()
     running.go_on()
-    running.wait_for("flushed")
+    running.wait_for("flushed without success")
     proxy.cut()
     proxy.forward()
     running.go_on()
