@@ -1,8 +1,9 @@
 # One verb per task; `make help` lists them. Continuous integration calls the same verbs.
 #
 # Everything made here stays in .venvs/ (one environment per Python version), .oracle/ (the
-# environment of phanos 0.3.2), .rabbitmq/ and .valgrind/ (both unpacked) and target/ (compiled
-# Rust). A step runs again only when what it was made from has changed.
+# environment of phanos 0.3.2), .rabbitmq/, .brokers/, .pythons/ and .valgrind/ (Debian's packages,
+# unpacked) and target/ (compiled Rust). A step runs again only when what it was made from has
+# changed.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -13,22 +14,29 @@ MAKEFLAGS += --no-builtin-rules
 
 # --- Python versions ---------------------------------------------------------------------
 
-SUPPORTED := 3.10 3.11 3.12 3.13
+SUPPORTED := 3.10 3.11 3.12 3.13 3.14 3.15
+# Unpacked into .pythons/ when they are needed, where the machine has none of its own.
+PACKAGED := $(if $(shell command -v apt-get),3.14 3.15)
+
+versions_of = $(foreach pair,$(1),$(firstword $(subst =, ,$(pair))))
 
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),help)),)
 ifeq ($(MAKELEVEL),0)
 # Words such as 3.11=/usr/bin/python3.11, looked up once for the makes below this one too.
-export INTERPRETERS := $(shell python3 tools/interpreters.py $(SUPPORTED))
+export FOUND := $(shell python3 tools/interpreters.py $(SUPPORTED))
 # Verbs run one after the other whatever `--jobs` says; tests run in several processes.
 .NOTPARALLEL:
 endif
 PYTHON3_VERSION := $(shell python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 endif
-# `make test-versions VERSIONS=3.12` runs on fewer than the machine has.
-VERSIONS := $(foreach pair,$(INTERPRETERS),$(firstword $(subst =, ,$(pair))))
+UNPACKED := $(filter-out $(call versions_of,$(FOUND)),$(PACKAGED))
+INTERPRETERS := $(FOUND) \
+	$(foreach version,$(UNPACKED),$(version)=$(CURDIR)/.pythons/$(version)/usr/bin/python$(version))
+# `make test-versions VERSIONS=3.12` runs on fewer than there are.
+VERSIONS := $(call versions_of,$(INTERPRETERS))
 LACKING := $(filter-out $(VERSIONS),$(SUPPORTED))
-# Lint, demo, bench and oracle run on one version: that of `python3`, else the newest.
-DEFAULT := $(or $(filter $(PYTHON3_VERSION),$(VERSIONS)),$(lastword $(VERSIONS)))
+# Lint, demo, bench and oracle run on one version: that of `python3`, else the newest found.
+DEFAULT := $(or $(filter $(PYTHON3_VERSION),$(call versions_of,$(FOUND))),$(lastword $(VERSIONS)))
 
 # The interpreter of an environment such as 3.11 or peers-3.11: of its version, or the default one
 # for other names.
@@ -66,7 +74,8 @@ help: ## list the verbs
 versions: ## say which Python versions this machine has
 	$(call say,"Python versions")
 	@test -n "$(VERSIONS)" || { echo "found none of CPython $(SUPPORTED)" >&2; exit 1; }
-	@printf '  found    %s\n' $(INTERPRETERS)
+	@printf '  found    %s\n' $(FOUND)
+	@echo "  unpacked $(or $(UNPACKED),none)"
 	@echo "  lacking  $(or $(LACKING),none)"
 	@echo "  default  $(DEFAULT)"
 
@@ -120,7 +129,7 @@ test-python: versions test-python-$(DEFAULT) ## run the Python tests on the defa
 # What a broker does is the same for every Python, and so is most of what pages, benchmarks and
 # servers do: these tests run on the default version, on the others those marked `every_version`.
 # RABBITMQ_TESTS=all runs all of those with a broker everywhere.
-selection = $(if $(filter $(DEFAULT),$(1)),not counts,not one_version$(if \
+selection = not wheels and $(if $(filter $(DEFAULT),$(1)),not counts,not one_version$(if \
 	$(filter all,$(RABBITMQ_TESTS)), or rabbitmq))
 
 .PHONY: $(SUPPORTED:%=test-python-%)
@@ -134,6 +143,18 @@ $(SUPPORTED:%=test-python-%): test-python-%: .venvs/%/.test .venvs/%/.package .o
 test-versions: versions $(OTHERS:%=test-python-%) ## run the Python tests on every other version found
 	@echo "  covered  $(or $(OTHERS),none)"
 	@echo "  lacking  $(or $(LACKING),none)"
+
+# The versions of RabbitMQ that Debian's releases have, 3.10 to 4.3.
+BROKERS := bookworm trixie forky
+
+.PHONY: test-brokers
+test-brokers: versions $(BROKERS:%=test-broker-%) ## run the tests with a broker on every RabbitMQ from 3.10 to 4.3
+
+.PHONY: $(BROKERS:%=test-broker-%)
+$(BROKERS:%=test-broker-%): test-broker-%: .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.package \
+		.venvs/$(DEFAULT)/.servers .oracle/.oracle .brokers/%/.installed
+	$(call say,"RabbitMQ of Debian $*: $$(cat .brokers/$*/.installed)")
+	PHANOS_RABBITMQ=.brokers/$* $(DEFAULT_BIN)/python $(PYTEST) -m rabbitmq
 
 # Other tests run what is compiled in less time; what differs is what the compiler makes of it.
 .PHONY: test-release
@@ -174,6 +195,38 @@ environments:
 	@+$(ONE_BY_ONE) .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint \
 		.venvs/$(DEFAULT)/.servers .oracle/.oracle .rabbitmq/.installed
 
+# zig links for an old C library on any Linux, and brings the compiler for what is written in C.
+WHEEL_BIN := .venvs/wheel/bin
+EMPTY := $(foreach version,$(VERSIONS),.venvs/empty-$(version)/bin/python)
+MATURIN = PATH=$(CURDIR)/$(WHEEL_BIN):$$PATH CARGO_TARGET_DIR=$(CURDIR)/target/wheel \
+	$(WHEEL_BIN)/maturin build --locked --release --out dist $(addprefix --interpreter ,$(EMPTY))
+AUDIT := for wheel in dist/*-linux_*.whl dist/*-manylinux*.whl; do \
+	test ! -e $$wheel || $(WHEEL_BIN)/auditwheel show $$wheel | grep -E 'consistent|manylinux'; done
+
+.PHONY: wheel
+wheel: versions .venvs/wheel/.wheel-tools $(EMPTY) ## build the wheels for this system and the source distribution into dist/
+	$(call say,"wheels")
+	@rm -rf dist
+	@$(WHEEL_BIN)/maturin sdist --out dist
+	@$(MATURIN) $(if $(filter Linux,$(shell uname -s)),--zig --compatibility manylinux_2_28)
+	@$(AUDIT)
+
+.PHONY: wheel-musl
+wheel-musl: versions .venvs/wheel/.wheel-tools $(EMPTY) ## build wheels for Linux with musl, such as Alpine, into dist/
+	$(call say,"wheels for musl")
+	@rm -rf dist
+	@rustup target add $(shell uname -m)-unknown-linux-musl
+	@$(MATURIN) --zig --compatibility musllinux_1_2 --target $(shell uname -m)-unknown-linux-musl
+
+.PHONY: test-wheels
+test-wheels: wheel .venvs/$(DEFAULT)/.test ## install the wheels, and build from the source distribution, in empty environments
+	$(call say,"what is installed from an index")
+	PHANOS_INTERPRETERS='$(INTERPRETERS)' $(DEFAULT_BIN)/python -m pytest tests/python/wheels
+
+.PHONY: licenses
+licenses: ## write which licences the crates in the wheel have: THIRD_PARTY_LICENSES.txt
+	@$(call interpreter,$(DEFAULT)) -m tools.licenses
+
 .PHONY: demo
 demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications and show what was recorded
 	@.venvs/demo/bin/python -m demo
@@ -198,7 +251,7 @@ soak: $(BROKER_NEEDS) ## the same at random, for SOAK_S seconds; SEED=... repeat
 	@$(FAULTS) --soak $(SOAK_S) $(if $(SEED),--seed $(SEED))
 
 # What a profiled call costs is measured on these versions, as far as the machine has them.
-MEASURED := 3.11 3.13
+MEASURED := 3.11 3.13 3.14 3.15
 BENCH := PYTHONPATH=benches/python:. $(DEFAULT_BIN)/python -m
 # A quick run is for trying things out: it leaves the numbers that are kept alone.
 RESULTS := $(if $(QUICK),target/bench,benches/results)
@@ -258,7 +311,7 @@ format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
 
 .PHONY: clean
 clean: ## remove everything these verbs made
-	rm -rf .venvs .oracle .rabbitmq .valgrind target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venvs .oracle .rabbitmq .brokers .pythons .valgrind target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- Environments ------------------------------------------------------------------------
 
@@ -269,6 +322,8 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 # The interpreter is a link, as old as what it points to, hence behind the `|`.
 .venvs/%/bin/python:
 	@printf '==> environment %s\n' $(@D:%/bin=%)
+	@$(if $(filter $(UNPACKED),$(call version_of,$*)),+$(MAKE) --no-print-directory \
+		.pythons/$(call version_of,$*)/.installed)
 	@$(call interpreter,$*) -m venv --clear .venvs/$*
 
 .PRECIOUS: .venvs/%/bin/python
@@ -343,6 +398,26 @@ copy_compiled = for compiled in target/$(DEFAULT)/debug target/debug; do \
 .rabbitmq/.installed: tools/rabbitmq/packages.py tools/packages.py
 	@printf '==> RabbitMQ into %s\n' $(@D)
 	@$(call interpreter,$(DEFAULT)) -m tools.rabbitmq.packages
+
+# RabbitMQ of another release of Debian, with all that it needs: .brokers/trixie, .brokers/forky.
+.brokers/%/.installed: tools/rabbitmq/packages.py tools/packages.py tools/relocated.py \
+		| .venvs/packages/.packages
+	@printf '==> RabbitMQ into %s\n' $(@D)
+	@.venvs/packages/bin/python -m tools.rabbitmq.packages $*
+
+.PRECIOUS: .brokers/%/.installed
+
+# Python of Debian's next release, with all that it needs.
+.pythons/%/.installed: tools/pythons.py tools/packages.py tools/relocated.py \
+		| .venvs/packages/.packages
+	@printf '==> Python %s into %s\n' $* $(@D)
+	@.venvs/packages/bin/python -m tools.pythons $*
+
+.venvs/%/.wheel-tools: requirements/wheel.txt | .venvs/%/bin/python
+	$(install_requirements)
+
+.venvs/%/.packages: requirements/packages.txt | .venvs/%/bin/python
+	$(install_requirements)
 
 # Valgrind, unless the machine has it installed.
 .valgrind/.installed: tools/valgrind.py tools/packages.py

@@ -10,6 +10,10 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 UNPACKED = PROJECT / ".rabbitmq"
+# One for each release of Debian, such as `.brokers/trixie`.
+BROKERS = PROJECT / ".brokers"
+# Names the folder of one of them, to be used in place of the others.
+CHOSEN = "PHANOS_RABBITMQ"
 STAMP = UNPACKED / ".installed"
 PROBE_TIMEOUT_S = 30
 # The extensions in C that RabbitMQ cannot do without: they may lack a library.
@@ -43,12 +47,16 @@ class Installation:
     @classmethod
     def find(cls) -> Installation:
         """
-        Return the unpacked one if `make` made it, else that of the machine.
+        Return the one that the environment names, else the unpacked one, else the machine's.
 
         Raises `MissingRabbitmqError`.
         """
-        roots = [UNPACKED] if STAMP.exists() else []
-        for root in (*roots, Path("/")):
+        chosen = os.environ.get(CHOSEN)
+        if chosen:
+            roots = [PROJECT / chosen]
+        else:
+            roots = [UNPACKED, Path("/")] if STAMP.exists() else [Path("/")]
+        for root in roots:
             found = cls.under(root)
             if found is not None:
                 return found
@@ -61,7 +69,9 @@ class Installation:
         erlangs = sorted(root.glob("usr/lib*/erlang/bin/start_sasl.boot"))
         if not homes or not erlangs:
             return None
-        libraries = () if root == Path("/") else tuple(sorted(root.glob("usr/lib/*-linux-*/")))
+        # With a C library of their own, programs know where theirs are: `tools/relocated.py`.
+        knowing = root == Path("/") or any(root.glob("usr/lib*/ld-linux-*.so.*"))
+        libraries = () if knowing else tuple(sorted(root.glob("usr/lib/*-linux-*/")))
         return cls(homes[-1], erlangs[-1].parents[1], libraries)
 
     @property

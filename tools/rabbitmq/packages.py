@@ -2,7 +2,8 @@
 Put RabbitMQ into `.rabbitmq/`: `python3 -m tools.rabbitmq.packages`.
 
 Debian's packages are unpacked there; see `tools/packages.py`. What the machine has already is
-used as it is.
+used as it is. `python3 -m tools.rabbitmq.packages trixie` puts that of another release of Debian
+into `.brokers/trixie/`, with the C library that it was made for.
 """
 
 from __future__ import annotations
@@ -10,9 +11,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from tools.packages import Apt, InstallError, unpack
+from pathlib import Path
 
-from .installation import STAMP, UNPACKED, Installation
+from tools.packages import Apt, InstallError, unpack, unpack_release
+from tools.relocated import relocate
+
+from .installation import BROKERS, UNPACKED, Installation
 
 PACKAGE = "rabbitmq-server"
 
@@ -28,12 +32,25 @@ def needed(apt: Apt) -> set[str]:
 def unpacked() -> Installation:
     """Fill `.rabbitmq/` anew; raises `InstallError`."""
     unpack(UNPACKED, needed)
-    installation = Installation.under(UNPACKED)
+    return checked(UNPACKED)
+
+
+def unpacked_release(release: str) -> Installation:
+    """Fill `.brokers/<release>/` anew; raises `InstallError`."""
+    folder = BROKERS / release
+    unpack_release(folder, release, PACKAGE)
+    relocate(folder)
+    return checked(folder)
+
+
+def checked(folder: Path) -> Installation:
+    """Return what was unpacked there; raises `InstallError` if it does not run."""
+    installation = Installation.under(folder)
     if installation is None:
-        raise InstallError(f"the packages hold no RabbitMQ where it is looked for, in {UNPACKED}")
+        raise InstallError(f"the packages hold no RabbitMQ where it is looked for, in {folder}")
     complaint = installation.complaint()
     if complaint is not None:
-        raise InstallError(f"Erlang does not run from {UNPACKED}:\n{complaint}")
+        raise InstallError(f"Erlang does not run from {folder}:\n{complaint}")
     return installation
 
 
@@ -46,10 +63,13 @@ def install() -> Installation:
     return unpacked()
 
 
-def main() -> int:
+def main(releases: list[str]) -> int:
     """Install, leave the stamp that `make` looks at, say what was done."""
     try:
-        installation = install()
+        if releases:
+            folder, installation = BROKERS / releases[0], unpacked_release(releases[0])
+        else:
+            folder, installation = UNPACKED, install()
     except InstallError as error:
         print(
             f"cannot get RabbitMQ: {error}\n"
@@ -57,9 +77,9 @@ def main() -> int:
             file=sys.stderr,
         )
         return 1
-    STAMP.write_text(f"{installation.home}\n")
+    (folder / ".installed").write_text(f"{installation.home}\n")
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

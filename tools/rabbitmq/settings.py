@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,13 +116,14 @@ class Settings:
 
     def control_command(self, arguments: tuple[str, ...]) -> list[str]:
         """`rabbitmqctl` with these arguments, for this node."""
+        program = self.installation.home / "escript" / "rabbitmqctl"
         return [
             self.installation.program("erlexec"),
             *("+B", "+S", "1:1", "+SDcpu", "1:1", "+SDio", "1", "+A", "1", *NEVER_SPIN),
             *("-boot", "start_clean", "-noinput", "-noshell", "-hidden"),
             *("-start_epmd", "false", *LOOPBACK_ONLY),
-            *("-run", "escript", "start", "-escript", "main", "rabbitmqctl_escript", "-extra"),
-            str(self.installation.home / "escript" / "rabbitmqctl"),
+            *("-run", "escript", "start", "-escript", "main", main_module(program), "-extra"),
+            str(program),
             *("--node", NODE_NAME, *arguments),
         ]
 
@@ -153,3 +155,10 @@ class Settings:
                 f"ssl_options.fail_if_no_peer_cert = {required}",
             ]
         return lines
+
+
+def main_module(escript: Path) -> str:
+    """Return the module in which a program of Erlang's begins: versions of RabbitMQ differ."""
+    with escript.open("rb") as file:
+        found = re.search(rb"-escript main (\S+)", file.read(1024))
+    return "rabbitmqctl_escript" if found is None else found[1].decode()

@@ -111,7 +111,7 @@ def test_administration(own_broker: Node) -> None:
         assert listed["client_properties"]["capabilities"]["publisher_confirms"] is True
         own_broker.set_policy("short", "^short$", {"max-length": 1}, "other")
         channel = connection.channel()
-        channel.queue_declare("short")
+        channel.queue_declare("short", durable=True)
         channel.confirm_delivery()
         for _ in range(3):
             channel.basic_publish("", "short", b"")
