@@ -1,81 +1,17 @@
 //! Whether the C stack of a thread is nearly used up.
 //!
-//! Each nested profiled call takes about 600 bytes of it, and CPython's limit of recursion does
-//! not consider threads with a small stack (`threading.stack_size`).
+//! Each nested profiled call takes about 600 bytes of it, and up to CPython 3.13 the limit of
+//! recursion does not consider threads with a small stack (`threading.stack_size`). From 3.14 on the
+//! interpreter compares the stack pointer with the thread's limit whenever a Python function is
+//! called from C, which every profiled function is, and keeps a reserve itself.
 
-#![allow(unsafe_code)]
-
-use std::cell::Cell;
-
-/// The largest reserve: what handlers and hooks of the deepest call may need.
-const MAX_RESERVE_BYTES: usize = 64 * 1024;
-
-/// The last part of a thread's stack, in which no profiled call begins.
-#[derive(Clone, Copy)]
-struct Reserve {
-    /// Lowest address of the stack.
-    low: usize,
-    /// Number of bytes from there.
-    length_bytes: usize,
+#[cfg(Py_3_14)]
+pub(crate) const fn is_nearly_used_up() -> bool {
+    false
 }
 
-/// The reserve before the stack is measured: every address is in it, so the first call measures.
-const UNKNOWN: Reserve = Reserve { low: 0, length_bytes: usize::MAX };
-/// The reserve where the stack cannot be measured: no address is in it.
-const NONE: Reserve = Reserve { low: 0, length_bytes: 0 };
+#[cfg(not(Py_3_14))]
+pub(crate) use measured::is_nearly_used_up;
 
-thread_local! {
-    static RESERVE: Cell<Reserve> = const { Cell::new(UNKNOWN) };
-}
-
-impl Reserve {
-    /// False for an address outside the thread's own stack, on a stack that a library of
-    /// coroutines has switched to: its end is not known here.
-    fn contains(self, address: usize) -> bool {
-        address.wrapping_sub(self.low) < self.length_bytes
-    }
-}
-
-/// True if no further call should be nested.
-#[inline]
-pub(crate) fn is_nearly_used_up() -> bool {
-    let here = 0u8;
-    let here = std::ptr::from_ref(&here).addr();
-    RESERVE.get().contains(here) && is_in_reserve(here)
-}
-
-/// Measures the stack again: that of the main thread grows when its limit is raised.
-#[cold]
-fn is_in_reserve(address: usize) -> bool {
-    let reserve = measure().unwrap_or(NONE);
-    RESERVE.set(reserve);
-    reserve.contains(address)
-}
-
-/// The reserve of the running thread; `None` if the system does not tell its stack.
-#[cfg(target_os = "linux")]
-fn measure() -> Option<Reserve> {
-    use std::mem::MaybeUninit;
-    use std::ptr;
-
-    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    let (mut low, mut size_bytes) = (ptr::null_mut(), 0);
-    // SAFETY: `attributes` is filled in before it is read, and destroyed once.
-    let is_known = unsafe {
-        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
-            return None;
-        }
-        let attributes = attributes.as_mut_ptr();
-        let is_known =
-            libc::pthread_attr_getstack(attributes, &raw mut low, &raw mut size_bytes) == 0;
-        libc::pthread_attr_destroy(attributes);
-        is_known
-    };
-    is_known
-        .then(|| Reserve { low: low.addr(), length_bytes: (size_bytes / 4).min(MAX_RESERVE_BYTES) })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn measure() -> Option<Reserve> {
-    None
-}
+#[cfg(not(Py_3_14))]
+mod measured;

@@ -95,6 +95,11 @@ def test_the_original_is_wrapped(original: Callable[..., Any]) -> None:
     assert inspect.getsourcefile(inspect.unwrap(decorated)) == __file__
 
 
+# Deprecated from 3.14 on, and used by frameworks nevertheless.
+asyncio_says = pytest.mark.filterwarnings("ignore:'asyncio.iscoroutinefunction'")
+
+
+@asyncio_says
 @EVERY_KIND
 @EVERY_STATE
 def test_kind_of_function(original: Callable[..., Any], profiler_state: str) -> None:
@@ -245,6 +250,7 @@ def test_it_goes_over_wraps() -> None:
     assert handler.methods() == [f"{__name__}:plain"]
 
 
+@asyncio_says
 def test_a_partial_of_it_works() -> None:
     profiler = make_profiler(handler := CollectingHandler())
     partial = functools.partial(profiler.profile(plain), 1, c=True)

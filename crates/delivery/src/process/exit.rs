@@ -7,7 +7,10 @@
 //! and no memory is allocated.
 //!
 //! It happens when libraries are finalised and not by `atexit`: finalisation comes after all exit
-//! functions of the program, when no Python thread hands anything over any more.
+//! functions of the program, when no Python thread hands anything over any more. macOS has no such
+//! section that its linker still takes (LLVM lowers destructors to exit functions there since
+//! macOS 10.15), so elsewhere it is an exit function, registered with the first record: those
+//! registered before it, such as Python's own, run later.
 
 #![allow(unsafe_code)]
 
@@ -35,6 +38,8 @@ impl HoldsRecords {
         }
         self.0 = holds_records;
         if holds_records {
+            #[cfg(not(target_os = "linux"))]
+            register();
             HOLDERS.fetch_add(1, Ordering::AcqRel);
         } else {
             HOLDERS.fetch_sub(1, Ordering::AcqRel);
@@ -65,7 +70,15 @@ pub fn mark_delivered() {
 #[unsafe(link_section = ".fini_array")]
 static AT_EXIT: extern "C" fn() = wait_for_delivery;
 
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+#[cfg(not(target_os = "linux"))]
+fn register() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    // SAFETY: the function lives as long as the library, which is never unloaded.
+    ONCE.call_once(|| unsafe {
+        libc::atexit(wait_for_delivery);
+    });
+}
+
 extern "C" fn wait_for_delivery() {
     let deadline = Instant::now() + TIMEOUT;
     while HOLDERS.load(Ordering::Acquire) > 0
