@@ -15,9 +15,11 @@ def loaded():
     return sorted(sys.modules.keys() & {set(HEAVY)!r})
 """
 
-# The interpreter may load some of them by itself, with a `.pth` file of the environment for one.
+# The interpreter may load some of them by itself, with a `.pth` file of the environment for one;
+# from 3.14 on `logging` brings `dataclasses`.
 IMPORTED = f"""
 {LOADED}
+import logging
 before = loaded()
 import phanos
 assert loaded() == before, set(loaded()) - set(before)
