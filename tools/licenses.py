@@ -1,8 +1,8 @@
 """
 Write THIRD_PARTY_LICENSES.txt: the licences of all that is compiled into the wheel.
 
-`python3 -m tools.licenses` writes it, with `--check` it fails if the file is out of date. Also fails
-for a licence that has not been looked at yet: those of `ACCEPTED` allow what a wheel does.
+`python3 -m tools.licenses` writes it. Fails for a licence that has not been looked at yet: those of
+`ACCEPTED` allow what a wheel does.
 """
 
 from __future__ import annotations
@@ -111,21 +111,15 @@ def document() -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: list[str]) -> int:
-    """Write or check the file."""
+def main() -> int:
+    """Write the file."""
     try:
-        text = document()
+        FILE.write_text(document())
     except UnknownLicenseError as error:
         print(error, file=sys.stderr)
         return 1
-    if arguments == ["--check"]:
-        if FILE.exists() and FILE.read_text() == text:
-            return 0
-        print(f"{FILE.name} is out of date: run `make licenses`", file=sys.stderr)
-        return 1
-    FILE.write_text(text)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

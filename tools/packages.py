@@ -76,6 +76,7 @@ class MachineApt(Apt):
     """Packages of the machine's own release: by the machine's lists, after `update` by new ones."""
 
     def update(self) -> str:
+        """Download lists of its own; see the base class."""
         self._use_lists_of_its_own()
         return self._run("apt-get", "update").stderr
 
@@ -101,6 +102,7 @@ class ReleaseApt(Apt):
         self.update()
 
     def update(self) -> str:
+        """Download the lists anew; see the base class."""
         return self._run("apt-get", "update").stderr
 
     def _archive(self) -> str:

@@ -67,6 +67,4 @@ def _has_linker(path: Path) -> bool:
         offset = int.from_bytes(header[32:40], "little")
         size, count = (int.from_bytes(header[at : at + 2], "little") for at in (54, 56))
         file.seek(offset)
-        return any(
-            int.from_bytes(file.read(size)[:4], "little") == PT_INTERP for _ in range(count)
-        )
+        return any(int.from_bytes(file.read(size)[:4], "little") == PT_INTERP for _ in range(count))

@@ -11,8 +11,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from pathlib import Path
-
 from tools.packages import Apt, InstallError, unpack, unpack_release
 from tools.relocated import relocate
 

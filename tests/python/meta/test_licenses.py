@@ -6,6 +6,7 @@ import shutil
 from typing import Any
 
 import pytest
+
 from tools import licenses
 
 
