@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from costs import calls
-from costs.participants import found
+from costs.participants import found, found_instead
 from costs.results import path_of, to_json
 from costs.rows import call_rows
 from costs.run import measured
@@ -50,7 +50,8 @@ def main() -> None:
         rows = call_rows(calls.measured(there, scale.calls, told.only, tell))
         print(calls_table(rows.values()))
         return
-    result = measured(there, missing, scale, told.wheel, tell)
+    instead = found_instead(told.peers, there[0].python_version)
+    result = measured(there, missing, instead, scale, told.wheel, tell)
     told.results.mkdir(parents=True, exist_ok=True)
     kept = path_of(result, told.results)
     kept.write_text(to_json(result))

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from costs import chart_calls, chart_growth, targets
+from costs.instead import instead_table
 from costs.markers import replaced
 from costs.participants import NEW, PARTICIPANTS
 from costs.results import Result, newest
@@ -100,6 +101,7 @@ def section(results: Sequence[Result], charts: str) -> str:
         f"CPython {first.python}:",
         version_section(first),
         *(folded(f"CPython {other.python}", version_section(other)) for other in others),
+        instead_section(first),
         "## How the cost grows",
         f"![Time per call beside more and more of what may slow it down]({charts}{GROWTH_CHART})",
         folded(f"The same in numbers, CPython {first.python}", growth_table(first)),
@@ -111,6 +113,12 @@ def section(results: Sequence[Result], charts: str) -> str:
         "\n".join(f"- {setting(result)}" for result in results),
     ]
     return "\n\n".join(part for part in parts if part)
+
+
+def instead_section(result: Result) -> str:
+    """What one could pick instead; empty where that was not measured."""
+    table = instead_table(result)
+    return f"## What one could use instead\n\n{table}" if table else ""
 
 
 def sustained_section(result: Result) -> str:

@@ -11,7 +11,8 @@ from pathlib import Path
 PROBE_TIMEOUT_S = 60
 PROBE = """
 import importlib.metadata as metadata, json, platform, sys
-print(json.dumps([metadata.version(sys.argv[1]), platform.python_version()]))
+python = platform.python_version()
+print(json.dumps([metadata.version(sys.argv[1]) if sys.argv[1] else python, python]))
 """
 
 
@@ -22,7 +23,7 @@ class Participant:
     key: str
     title: str
     package: str
-    """Its name on PyPI."""
+    """Its name on PyPI; empty for what comes with Python."""
     module: str
     """Which cases: an argument of `costs.measured`."""
     imports: str
@@ -46,6 +47,25 @@ OPENTELEMETRY = Participant(
     "import opentelemetry.sdk.trace.export",
 )
 PARTICIPANTS = (NEW, OLD, PROMETHEUS, OPENTELEMETRY)
+
+MULTIPROCESS = Participant(
+    "multiprocess",
+    "prometheus_client, multiprocess mode",
+    "prometheus_client",
+    "instead.multiprocess",
+    "import prometheus_client",
+)
+SENTRY = Participant("sentry", "sentry_sdk", "sentry-sdk", "instead.sentry", "import sentry_sdk")
+CPROFILE = Participant("cprofile", "cProfile", "", "instead.cprofile", "import cProfile")
+YAPPI = Participant("yappi", "yappi", "yappi", "instead.yappi", "import yappi")
+VIZTRACER = Participant(
+    "viztracer", "VizTracer", "viztracer", "instead.viztracer", "import viztracer"
+)
+PYINSTRUMENT = Participant(
+    "pyinstrument", "pyinstrument", "pyinstrument", "instead.pyinstrument", "import pyinstrument"
+)
+INSTEAD = (MULTIPROCESS, SENTRY, CPROFILE, YAPPI, VIZTRACER, PYINSTRUMENT)
+"""What one could pick instead: a nested call is measured, nothing else."""
 
 
 @dataclass(frozen=True)
@@ -89,3 +109,9 @@ def found(ours: str, oracle: str, peers: str) -> tuple[Sequence[Installed], Sequ
     if len(versions) > 1:
         raise ValueError(f"participants run on different Python versions: {sorted(versions)}")
     return there, [participant for participant, one in tried.items() if one is None]
+
+
+def found_instead(peers: str, python_version: str) -> Sequence[Installed]:
+    """What one could pick instead, as far as it is there for this version of Python."""
+    tried = (installed(one, peers) for one in INSTEAD)
+    return [one for one in tried if one is not None and one.python_version == python_version]

@@ -18,6 +18,7 @@ from costs.scales import Scale
 def measured(
     there: Sequence[Installed],
     missing: Sequence[Participant],
+    instead: Sequence[Installed],
     scale: Scale,
     wheel: Path | None,
     tell: Callable[[str], None],
@@ -27,11 +28,11 @@ def measured(
     new = next((one for one in there if one.participant == NEW), None)
     both = delivery.interpreters(there)
     result = Result(
-        about=about(there, missing, scale),
+        about=about([*there, *instead], missing, scale),
         imports=imports.measured(there, scale.imports),
         installed_bytes={one.participant.key: installed_bytes(one) for one in there},
         path_memory=ask(new.python, "memory") if new is not None else None,
-        calls=calls.measured(there, scale.calls, (), tell),
+        calls=calls.measured([*there, *instead], scale.calls, (), tell),
         growth=growth.measured(there, scale.growth, scale.growth_limit_s, tell),
         delivery=delivery.measured(both, scale.delivery, tell) if both is not None else None,
         wheel_bytes=wheel.stat().st_size if wheel is not None else None,

@@ -6,8 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from bench_samples import result
+from bench_samples import calls, result
 from costs.axis import duration
+from costs.instead import instead_table
 from costs.markers import replaced
 from costs.page import section, write
 from costs.rows import call_rows, delivery_rows
@@ -37,6 +38,19 @@ def test_delivery_has_the_units_that_its_costs_need():
         "| root call, `ImpProfHandler`, broker down | 344 ms (344 ms) | 355 ns (355 ns) "
         "| 1/970,000 |",
     ]
+
+
+def test_what_one_could_use_instead_is_told_with_what_it_gives():
+    measured = result()
+    assert instead_table(measured) == "", "nothing of that kind was measured"
+    measured = replace(measured, calls={**measured.calls, "yappi": calls(1_500.0)})
+    lines = instead_table(measured).splitlines()
+    assert [line.split(" | ")[0] for line in lines[2:]] == [
+        "| phanos 0.4.0",
+        "| prometheus_client",
+        "| yappi",
+    ]
+    assert lines[4].startswith("| yappi | 1.5 µs | — | all functions")
 
 
 def test_a_summary_compares_the_smallest_costs_of_both_versions():

@@ -17,6 +17,10 @@ CALLS = {
     "phanos": "costs.measured.phanos_calls",
     "prometheus": "costs.measured.prometheus_calls",
     "opentelemetry": "costs.measured.opentelemetry_calls",
+    **{
+        f"instead.{name}": f"costs.measured.instead.{name}"
+        for name in ("cprofile", "multiprocess", "pyinstrument", "sentry", "viztracer", "yappi")
+    },
 }
 
 
