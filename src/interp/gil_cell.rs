@@ -2,9 +2,6 @@
 
 #![allow(unsafe_code)]
 
-#[cfg(Py_GIL_DISABLED)]
-compile_error!("phanos needs an interpreter with its global lock: see README, \"Platforms\"");
-
 use std::cell::{Cell, RefCell};
 
 use pyo3::gc::{PyTraverseError, PyVisit};
