@@ -8,6 +8,7 @@ record with its place in the call tree, its duration and, for roots, the respons
 from __future__ import annotations
 
 from . import (
+    _replaced,
     _shutdown,
     config,
     handlers,
@@ -49,6 +50,7 @@ profile = profiler.profile
 
 profiler._core.make_default()
 publisher.curr_node = tree.curr_node = profiler.curr_node
+_replaced.watch_public_modules()
 
 
 _shutdown.install()

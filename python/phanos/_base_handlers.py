@@ -7,12 +7,24 @@ from abc import ABC, abstractmethod
 from typing import Any
 
 from . import _registry
+from ._loggers import is_enabled, write
 from ._phanos import record_to_str
+from ._replaced import Originals, WatchedType
 from .types import LoggerLike, Record
 
 
-class OutputFormatter:
+class OutputFormatter(metaclass=WatchedType):
     """Writes records as text."""
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        super().__setattr__(attribute, value)
+        if attribute == "record_to_str":
+            _registry.component_changed(self)
+
+    def __delattr__(self, attribute: str) -> None:
+        super().__delattr__(attribute)
+        if attribute == "record_to_str":
+            _registry.component_changed(self)
 
     @staticmethod
     def record_to_str(name: str, record: Record) -> str:
@@ -26,6 +38,14 @@ class OutputFormatter:
             KeyError: the record lacks a key.
         """
         return record_to_str(name, record)
+
+
+_FORMATTING = Originals(OutputFormatter, ("record_to_str",))
+
+
+def formats_as_usual(formatter: object) -> bool:
+    """Tell whether `formatter` writes what the native core writes for it."""
+    return type(formatter) is OutputFormatter and not _FORMATTING.are_replaced_in(formatter)
 
 
 class BaseHandler(ABC):
@@ -54,7 +74,7 @@ class BaseHandler(ABC):
 _PARTS = frozenset({"handle", "formatter", "publisher", "synchronous"})
 
 
-class WatchedHandler(BaseHandler):
+class WatchedHandler(BaseHandler, metaclass=WatchedType):
     """
     Base of this package's handlers, which tells their profilers when a part is assigned.
 
@@ -112,14 +132,14 @@ def log_error_profiling(
     Args:
         name: name of the metric.
         formatter: writes each record.
-        logger: where the text goes.
+        logger: where the text goes, by `debug` or else by `log`.
         records: the batch.
     """
-    if not logger.isEnabledFor(logging.DEBUG):
+    if formats_as_usual(formatter) and not is_enabled(logger, logging.DEBUG):
         return
     if any(_raised(record) for record in records):
         lines = (formatter.record_to_str(name, record) for record in records)
-        logger.debug("%s", "\n".join(lines))
+        write(logger, logging.DEBUG, "\n".join(lines))
 
 
 def _raised(record: Record) -> bool:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import warnings
 from collections.abc import Generator, Mapping
 from typing import Any, cast
 
 from ._ext import AsyncExtProfiler, SyncExtProfiler
+from ._loggers import logger_of
 from ._plan import checked_handler
 from ._protocols import ProfilerProtocol
+from ._replaced import in_force
 from .types import LoggerLike
 
 TIME_PROFILER = "time_profiler"
@@ -50,7 +51,7 @@ class Settings:
         )
         self.handle_records = _flag("handle_records", handle_records)
         self.error_raised_label = _flag("error_raised_label", error_raised_label)
-        self.logger = _logger_of(logger)
+        self.logger = logger_of(logger, "phanos.publisher")
         self.unknown = sorted(kwargs)
         if old_size:
             warnings.warn(
@@ -95,16 +96,6 @@ def _flag(name: str, value: Any) -> bool:
     if value not in (True, False, None):
         raise TypeError(f"{name} must be a bool, got {value!r}")
     return bool(value)
-
-
-def _logger_of(logger: LoggerLike | str | None) -> LoggerLike:
-    if logger is None:
-        return logging.getLogger("phanos.publisher")
-    if isinstance(logger, str):
-        return logging.getLogger(logger)
-    if not callable(getattr(logger, "log", None)):
-        raise TypeError(f"logger must be a logger or the name of one, got {logger!r}")
-    return logger
 
 
 def arguments_of(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +164,7 @@ def configure(
         if is_async:
             # Now rather than in the first call that has a batch for it: it imports asyncio.
             profiler._make_dispatcher()
-        profiler.profile_ext = steps(profiler)
+        profiler.profile_ext = in_force(steps.__name__, steps)(profiler)
         for handler in handlers:
             profiler.add_handler(handler)
         profiler.handle_records = settings.handle_records
@@ -197,7 +188,9 @@ def _restored_on_error(profiler: ProfilerProtocol) -> Generator[None]:
     """If the block raises, make the configuration of `profiler` again what it was before."""
     attributes = {name: getattr(profiler, name) for name in _RESTORED}
     metrics, handlers = dict(profiler.metrics), dict(profiler.handlers)
-    labels = [(metric.label_names, set(metric.label_names)) for metric in metrics.values()]
+    label_names: list[Any] = [getattr(metric, "label_names", None) for metric in metrics.values()]
+    changeable = [cast("set[str]", names) for names in label_names if isinstance(names, set)]
+    labels = [(names, set(names)) for names in changeable]
     tree = profiler.tree
     loggers = tree.logger, tree.root.logger
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import operator
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import (
@@ -69,13 +70,25 @@ def handler_arguments(
     `declares` shows them to type checkers and in signatures. The default buffer holds about
     2.5 million records.
 
-    Raises:
-        TypeError: an argument that is not known.
+    Further arguments are checked where a publisher gets them: users' own may take others.
     """
     arguments: dict[str, Any] = locals()
     options: Mapping[str, Any] = arguments.pop("kwargs")
-    _refuse_unknown(options)
     return {**arguments, **options}
+
+
+def for_any_publisher(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    Return a handler's arguments for a publisher, as 0.3.2 gives them to one.
+
+    What only this package has is left out unless it was chosen: users put publishers of their own
+    in the place of ours.
+    """
+    return {
+        name: value
+        for name, value in arguments.items()
+        if name not in _OF_HANDLERS_ALONE and (name not in _ADDED or value != _ADDED[name])
+    }
 
 
 _OF_HANDLERS_ALONE = frozenset({"handler_name", "synchronous"})
@@ -87,6 +100,7 @@ def _for_publishers(
     def publisher_arguments(*args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
         _refuse_unknown(_OF_HANDLERS_ALONE.intersection(kwargs))
         given = arguments("", *args, **kwargs)
+        _refuse_unknown(given.keys() - _LISTED)
         return {name: given[name] for name in given if name not in _OF_HANDLERS_ALONE}
 
     handler_signature = inspect.signature(arguments)
@@ -99,6 +113,15 @@ def _for_publishers(
     shown.__signature__ = handler_signature.replace(parameters=parameters)
     return publisher_arguments
 
+
+_PARAMETERS = inspect.signature(handler_arguments).parameters
+_LISTED = frozenset(_PARAMETERS)
+_ADDED = {
+    name: parameter.default
+    for name, parameter in _PARAMETERS.items()
+    if parameter.kind is parameter.KEYWORD_ONLY
+}
+"""Arguments that 0.3.2 does not have, with their defaults."""
 
 publisher_arguments = _for_publishers(handler_arguments)
 """Return the arguments of a publisher by name: a handler's without its name and `synchronous`."""
@@ -127,8 +150,8 @@ class ConnectionSettings(NamedTuple):
     port: int
     user: str
     virtual_host: str
-    heartbeat: int
-    """Seconds; 0: none."""
+    heartbeat: int | None
+    """Seconds; 0: none; None: what the broker proposes."""
     blocked_connection_timeout: float
     """Seconds."""
     connection_attempts: int
@@ -163,16 +186,19 @@ def connection_settings(arguments: Mapping[str, Any]) -> ConnectionSettings:
         TypeError: an argument of the wrong type.
         ValueError: a value out of range, or one that cannot be honoured.
     """
-    user, heartbeat, port = (arguments[name] for name in ("user", "heartbeat", "port"))
+    heartbeat = arguments["heartbeat"]
     spool_bytes = _whole("spool_bytes", arguments["spool_bytes"], 2**62)
     options = {name: check(name, arguments.get(name)) for name, check in _OPTIONS.items()}
+    for name in ("socket_timeout", "stack_timeout"):
+        if name in arguments and arguments[name] is None:
+            options[name] = _LONGEST_S  # As in pika: no timeout.
     return ConnectionSettings(
         host=_host(arguments["host"]),
-        port=_whole("port", int(port) if _is_number(port) else port, 65535),
-        user=_GUEST if user is None else _text("user", user),
-        heartbeat=0 if heartbeat is None else _whole("heartbeat", heartbeat, 65535),
+        port=_port(arguments["port"]),
+        user=_text("user", arguments["user"] or _GUEST),
+        heartbeat=None if heartbeat is None else _whole("heartbeat", heartbeat, 65535),
         blocked_connection_timeout=_timeout("timeout", arguments["timeout"]),
-        connection_attempts=max(_whole("retry", arguments["retry"], 2**31), 1),
+        connection_attempts=max(_whole("retry", arguments["retry"], 2**31, -(2**31)), 1),
         retry_delay=_seconds("retry_delay", arguments["retry_delay"]),
         exchange_name=_short_text("exchange_name", arguments["exchange_name"]),
         exchange_type=_exchange_type(arguments["exchange_type"]),
@@ -186,13 +212,13 @@ def connection_settings(arguments: Mapping[str, Any]) -> ConnectionSettings:
 
 def password_of(given: Any) -> str:
     """
-    Return the password, checked; None means guest. No error shows it.
+    Return the password, checked; None and the empty one mean guest. No error shows it.
 
     Raises:
         TypeError: not a str.
         ValueError: it cannot be sent.
     """
-    if given is None:
+    if given is None or given == "":
         return _GUEST
     if not isinstance(given, str):
         raise TypeError(f"password must be a str, got {type(given).__name__}")
@@ -232,14 +258,28 @@ def _text(name: str, value: Any) -> str:
 
 
 def _host(value: Any) -> str:
-    # The value is not in the text: a URL may have a password in it.
-    if isinstance(value, str) and any(mark in value for mark in "/@"):
+    # The value is not in these texts: a URL may have a password in it.
+    if not isinstance(value, str):
+        return _text("host", value)
+    if any(mark in value for mark in "/@"):
         raise ValueError("host must be a host name or an address, got a URL or the like")
+    if value.startswith("[") and value.endswith("]") and ":" in value:
+        value = value[1:-1]  # An IPv6 address as URLs have it.
+    if value.count(":") == 1 or "[" in value or "]" in value:
+        raise ValueError(
+            "host must be a host name or an address without a port: the port is an argument of "
+            "its own, as in host='broker', port=5672"
+        )
+    if not value or any(character.isspace() for character in value):
+        raise ValueError("host must be a host name or an address, got spaces or nothing")
     return _text("host", value)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, str) and value.isascii() and value.isdecimal()
+def _port(value: Any) -> int:
+    is_text = isinstance(value, str) and value.isascii() and value.strip().isdecimal()
+    if is_text or (isinstance(value, float) and value.is_integer()):
+        value = int(value)
+    return _whole("port", value, 65535)
 
 
 def _is_sendable(text: str) -> bool:
@@ -247,19 +287,22 @@ def _is_sendable(text: str) -> bool:
 
 
 def _whole(name: str, value: Any, most: int, least: int = 0) -> int:
-    if isinstance(value, bool) or not isinstance(value, int):
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} must be an int, got {value!r}")
-    if not least <= value <= most:
+    number = operator.index(value)
+    if not least <= number <= most:
         raise ValueError(f"{name} must be from {least} to {most}, got {value}")
-    return int(value)
+    return number
 
 
 def _seconds(name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
+    # Any real number, such as a Fraction, a Decimal or one of numpy.
+    if isinstance(value, bool) or not hasattr(value, "__float__"):
         raise TypeError(f"{name} must be a number of seconds, got {value!r}")
-    if not 0 <= value <= _LONGEST_S:
+    seconds = float(value)
+    if not 0 <= seconds <= _LONGEST_S:
         raise ValueError(f"{name} must be from 0 to {_LONGEST_S} seconds, got {value}")
-    return float(value)
+    return seconds
 
 
 def _timeout(name: str, value: Any) -> float:

@@ -14,8 +14,10 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
+from . import _registry
 from ._phanos import MethodTreeNode, first_step
 from ._protocols import ProfilerProtocol
+from ._replaced import Originals, WatchedType
 from ._wrappers import (
     Send,
     Throw,
@@ -33,7 +35,18 @@ call_failed: contextvars.ContextVar[bool | None] = contextvars.ContextVar(
 """Whether the call that is being measured raised; None when users call the step themselves."""
 
 
-class AbstractExtProfiler(ABC):
+EXT_STEPS = (
+    "handle_records_clear",
+    "force_handle_records_clear",
+    "sync_inner",
+    "async_inner",
+    "generator_inner",
+    "async_generator_inner",
+)
+"""Steps of a profiled call that users of the classes of this module may override or replace."""
+
+
+class AbstractExtProfiler(ABC, metaclass=WatchedType):
     """How a profiler runs calls and hands records over."""
 
     @abstractmethod
@@ -87,6 +100,16 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
     def __init__(self, base_profiler: ProfilerProtocol) -> None:
         super().__init__(logger=base_profiler.logger)
         self.base_profiler = base_profiler
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in EXT_STEPS:
+            _registry.component_changed(self)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in EXT_STEPS:
+            _registry.component_changed(self)
 
     def sync_inner(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
         """
@@ -261,7 +284,8 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
     def _is_hand_over_due(self, node: MethodTreeNode) -> bool:
         profiler = self.base_profiler
         count = profiler.get_records_count()
-        return bool(count) and (profiler._core.is_top(node) or count >= profiler.RECORDS_LEN_LIMIT)
+        # At the end of a root whatever the count: not every metric tells it.
+        return profiler._core.is_top(node) or count >= profiler.RECORDS_LEN_LIMIT
 
     def _hand_over(self) -> None:
         self._guarded("handle_records_clear")
@@ -306,3 +330,14 @@ class AsyncExtProfiler(_Steps):
                 await self.base_profiler.handle_records_clear()
             except Exception as error:
                 self.base_profiler._report_failure("handle_records_clear", error)
+
+
+_ORIGINALS = {kind: Originals(kind, EXT_STEPS) for kind in (SyncExtProfiler, AsyncExtProfiler)}
+
+
+def runs_as_usual(ext: object) -> bool:
+    """Tell whether the native core can take the steps that `ext` would take."""
+    for kind, originals in _ORIGINALS.items():
+        if isinstance(ext, kind):
+            return not originals.are_replaced_in(ext)
+    return ext is None

@@ -88,7 +88,13 @@ class MethodTreeNode:
     def logged_name(self) -> str: ...
     @property
     def parent(self) -> MethodTreeNode | None:
-        """The live call above this one, or the root of the tree; None outside of a tree."""
+        """
+        The live call above this one, or the root of the tree; None outside of a tree.
+
+        Assigning moves the node, with all below it; its path stays as it is.
+        """
+    @parent.setter
+    def parent(self, parent: MethodTreeNode | None) -> None: ...
     @property
     def children(self) -> list[MethodTreeNode]:
         """Live calls under this one, in the order in which they began; a new list."""

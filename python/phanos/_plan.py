@@ -8,27 +8,21 @@ profiler have to announce their changes.
 
 from __future__ import annotations
 
-import abc
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import _registry
-from ._ext import AsyncExtProfiler, SyncExtProfiler
+from ._ext import runs_as_usual
 from ._hooks import HOOKS
-from ._phanos import Delivery, Plan
+from ._phanos import MethodTreeNode, Plan
 from ._protocols import ProfilerProtocol
-from .handlers import (
-    AsyncBaseHandler,
-    AsyncImpProfHandler,
-    ImpProfHandler,
-    LoggerHandler,
-    OutputFormatter,
-    StreamHandler,
-)
-from .metrics import Histogram, MetricWrapper, ResponseSize, TimeProfiler
-from .tree import ContextTree
+from ._rabbitmq import direct_delivery
+from ._replaced import Originals, WatchedType, in_force
+from .handlers import AsyncBaseHandler, writes_to_logger, writes_to_stream
+from .metrics import MetricWrapper, ResponseSize, TimeProfiler
+from .tree import TREE_ORIGINALS
 
 if TYPE_CHECKING:
     from ._phanos import _HandlerKind as HandlerKind
@@ -46,16 +40,6 @@ STEPS = (
 )
 """Steps of a profiled call that subclasses of `Profiler` may override."""
 
-_EXT_STEPS = (
-    "handle_records_clear",
-    "force_handle_records_clear",
-    "sync_inner",
-    "async_inner",
-    "generator_inner",
-    "async_generator_inner",
-)
-"""Steps of a profiled call that subclasses of the classes of `_ext` may override."""
-
 RECORD_METHODS = (
     "to_records",
     "cleanup",
@@ -67,82 +51,109 @@ RECORD_METHODS = (
     "label_values",
     "method",
 )
-"""Attributes of a metric that the native core bypasses unless one of them is overridden."""
+"""Attributes of a metric that the native core bypasses unless one of them was replaced."""
+
+_RECORDS = Originals(MetricWrapper, RECORD_METHODS)
+_DURATIONS = Originals(TimeProfiler, ("stop", "observe"))
+_SIZES = Originals(ResponseSize, ("rec", "observe"))
 
 _HOOK_ORDER = ("before_func", "after_func", "before_root_func", "after_root_func")
 assert set(_HOOK_ORDER) == set(HOOKS)
 
 
-def build(profiler: ProfilerProtocol, base: type) -> Plan:
+def build(profiler: ProfilerProtocol, steps: Originals) -> Plan:
     """
     Work out the plan of `profiler`.
 
     Args:
         profiler: its metrics, handlers and hooks are read.
-        base: the class whose own steps count as not overridden.
+        steps: the steps of a profiler that the native core can take.
     """
-    time = profiler.time_profile
-    size = profiler.resp_size_profile
-    overrides_time = time is not None and (
-        not isinstance(time, TimeProfiler)
-        or overridden(time, TimeProfiler, ("stop",))
-        or overridden(time, Histogram, ("observe",))
-    )
-    overrides_size = size is not None and (
-        not isinstance(size, ResponseSize)
-        or overridden(size, ResponseSize, ("rec",))
-        or overridden(size, Histogram, ("observe",))
-    )
-    overrides_steps = (
-        overrides_time
-        or overrides_size
-        or overridden(profiler, base, STEPS)
-        or _overrides_ext(profiler.profile_ext)
-        or overridden(profiler.tree, ContextTree, ("delete_node", "find_and_delete_node"))
+    time, size = profiler.time_profile, profiler.resp_size_profile
+    is_usual = (
+        _measures_as(time, TimeProfiler, _DURATIONS)
+        and _measures_as(size, ResponseSize, _SIZES)
+        and not steps.are_replaced_in(profiler)
+        and runs_as_usual(profiler.profile_ext)
+        and not TREE_ORIGINALS.are_replaced_in(profiler.tree)
+        and in_force("MethodTreeNode", MethodTreeNode) is MethodTreeNode
     )
     return Plan(
         profiler,
         metrics=[
-            (metric, overridden(metric, MetricWrapper, RECORD_METHODS))
-            for metric in list(profiler.metrics.values())
+            (metric, makes_records_itself(metric)) for metric in list(profiler.metrics.values())
         ],
         handlers=[
             (handler, handler_kind(handler), direct_delivery(handler))
             for handler in list(profiler.handlers.values())
         ],
-        time=None if overrides_time else time,
-        size=None if overrides_size else size,
+        time=time if _measures_as(time, TimeProfiler, _DURATIONS) else None,
+        size=size if _measures_as(size, ResponseSize, _SIZES) else None,
         hooks=tuple(profiler._adapted_hooks.get(name) for name in _HOOK_ORDER),  # type: ignore[arg-type]
         flush_threshold=max(int(profiler.RECORDS_LEN_LIMIT), 1),
         max_unhandled=max(int(profiler.RECORDS_ERR_LIMIT), 0),
-        overridden=overrides_steps,
+        overridden=not is_usual,
     )
 
 
-def _overrides_ext(ext: object) -> bool:
-    if ext is None:
-        return False
-    for base in (SyncExtProfiler, AsyncExtProfiler):
-        if isinstance(ext, base):
-            return overridden(ext, base, _EXT_STEPS)
-    return True
+def _measures_as(metric: object, kind: type, originals: Originals) -> bool:
+    """Tell whether the native core can store what `metric`, built in as `kind`, would measure."""
+    if metric is None:
+        return True
+    return issubclass(type(metric), kind) and not originals.are_replaced_in(metric)
 
 
-def overridden(component: object, base: type, names: Iterable[str]) -> bool:
-    """Tell whether `component` has an attribute of `names` that is not the one of `base`."""
-    cls = type(component)
-    own: Any = getattr(component, "__dict__", ())
-    return any(
-        name in own or getattr(cls, name, None) is not getattr(base, name, None) for name in names
-    )
+def is_native(metric: object) -> bool:
+    """Tell whether `metric` has waiting records of the native core, by its true class."""
+    return issubclass(type(metric), MetricWrapper)
 
 
-def checked_handler(handler: Any, may_be_async: bool) -> str:
+def makes_records_itself(metric: object) -> bool:
+    """Tell whether the records of `metric` have to be asked for by its methods."""
+    return not is_native(metric) or _RECORDS.are_replaced_in(metric)
+
+
+_PARTS_OF_METRIC = ("name", "label_names", "to_records", "cleanup")
+
+
+def check_metric(metric: Any) -> None:
+    """Raise TypeError if `metric` lacks something that a profiler needs of a metric."""
+    if inspect.isclass(metric) or not all(hasattr(metric, part) for part in _PARTS_OF_METRIC):
+        raise TypeError(
+            f"add_metric expects a metric of phanos.metrics, or an object with "
+            f"{', '.join(_PARTS_OF_METRIC)}, got {metric!r}"
+        )
+
+
+def label_error_raised(metric: Any, is_labelled: bool) -> None:
+    """Give `metric` the label `error_raised`, or take it away, if its labels can be changed."""
+    names = getattr(metric, "label_names", None)
+    change = getattr(names, "add" if is_labelled else "discard", None)
+    if callable(change):
+        change("error_raised")
+
+
+def waiting_in(metric: Any) -> int:
+    """Return the number of records that wait in `metric`; 0 if it does not tell."""
+    try:
+        return len(metric.values)
+    except (AttributeError, TypeError):
+        return 0
+
+
+def root_of(tree: Any) -> MethodTreeNode:
+    """Return the root of `tree`, or a node of its own if users put in a tree without nodes."""
+    root = tree.root
+    return root if issubclass(type(root), MethodTreeNode) else MethodTreeNode()
+
+
+def checked_handler(handler: Any, may_be_async: bool) -> Any:
     """Return the name of a handler that can be added, or raise what `add_handler` says."""
-    name = getattr(handler, "handler_name", None)
     if inspect.isclass(handler) or not callable(getattr(handler, "handle", None)):
         raise TypeError(f"add_handler expects a handler with a handle method, got {handler!r}")
-    if not isinstance(name, str) or not name:
+    name: Any = getattr(handler, "handler_name", None)
+    # Anything that can be a key, as the attribute of a mock.
+    if name is None or name == "" or not isinstance(name, Hashable):
         raise TypeError(
             f"add_handler expects a handler with a str as handler_name, got {name!r} of {handler!r}"
         )
@@ -161,41 +172,17 @@ def is_async(handler: Any) -> bool:
     )
 
 
-def direct_delivery(handler: Any) -> Delivery | None:
-    """Return the delivery that the core gives rows to, if nothing in `handler` was replaced."""
-    for base in (ImpProfHandler, AsyncImpProfHandler):
-        if (
-            isinstance(handler, base)
-            and not overridden(handler, base, ("handle", "_enqueue", "_write_log_lines"))
-            # Not there if a subclass overrides the constructor without calling it.
-            and type(getattr(handler, "formatter", None)) is OutputFormatter
-            and hasattr(handler, "publisher")
-            and not handler._has_own_publisher()
-            and not handler.synchronous
-        ):
-            return handler._delivery
-    return None
-
-
 def handler_kind(handler: Any) -> HandlerKind:
     """Tell how the core serves `handler`; one with overridden methods is `python` or `async`."""
     if direct_delivery(handler) is not None:
         return "rabbitmq"
     if is_async(handler):
         return "async"
-    if _writes_text_as(handler, StreamHandler):
+    if writes_to_stream(handler):
         return "stream"
-    if _writes_text_as(handler, LoggerHandler):
+    if writes_to_logger(handler):
         return "logger"
     return "python"
-
-
-def _writes_text_as(handler: Any, base: type) -> bool:
-    return (
-        isinstance(handler, base)
-        and not overridden(handler, base, ("handle", "_text"))
-        and type(getattr(handler, "formatter", None)) is OutputFormatter
-    )
 
 
 class Observed(dict[str, Any]):
@@ -233,11 +220,18 @@ for _name in (
     setattr(Observed, _name, _announcing(_name))
 
 
-class ProfilerType(abc.ABCMeta):
+class ProfilerType(WatchedType):
     """The class of profiler classes: limits and steps assigned to one change its objects' plans."""
 
     def __setattr__(cls, name: str, value: Any) -> None:
         super().__setattr__(name, value)
+        cls._refresh_profilers()
+
+    def __delattr__(cls, name: str) -> None:
+        super().__delattr__(name)
+        cls._refresh_profilers()
+
+    def _refresh_profilers(cls) -> None:
         for profiler in _registry.profilers():
             if isinstance(profiler, cls):
                 profiler._refresh()

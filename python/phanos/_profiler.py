@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextvars
+import functools
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 
 from . import _registry
+from . import config as handler_config
+from ._base_handlers import WatchedHandler
 from ._configuration import (
     RESPONSE_SIZE,
     TIME_PROFILER,
@@ -31,16 +34,33 @@ from ._phanos import (
     end_call,
     run_for,
 )
-from ._plan import RECORD_METHODS, STEPS, Observed, ProfilerType, build, checked_handler, overridden
+from ._plan import (
+    STEPS,
+    Observed,
+    ProfilerType,
+    build,
+    check_metric,
+    checked_handler,
+    is_native,
+    label_error_raised,
+    makes_records_itself,
+    root_of,
+    waiting_in,
+)
 from ._rabbitmq import connected_handlers, flush_all, flush_all_async
+from ._replaced import Originals, in_force
 from ._signatures import declares
 from ._waiting import checked_timeout, is_asyncio_running
 from ._wrappers import decorated
-from .config import create_async_handlers, create_handlers
-from .handlers import AsyncBaseHandler, SyncBaseHandler
 from .log import InstanceLoggerMixin
-from .metrics import MetricWrapper, MonotonicStart, ResponseSize, TimeProfiler
-from .tree import ContextTree
+from .metrics import (
+    MetricWrapper,
+    MonotonicStart,
+    ResponseSize,
+    TimeProfiler,
+)
+from .tree import TREE_ORIGINALS, ContextTree
+from .types import HandlerLike, MetricLike
 from .types import LoggerLike as LoggerLike  # Named in the signature of `config`.
 
 if TYPE_CHECKING:
@@ -113,8 +133,8 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         self._adapted_hooks: dict[str, Hook | None] = {}
         self._error_raised_label = True
         self._attached_metrics: list[MetricWrapper] = []
-        tree = ContextTree()
-        self._core = ProfilerCore(tree.root, "curr_node")
+        tree = in_force("ContextTree", ContextTree)()
+        self._core = ProfilerCore(root_of(tree), "curr_node")
         self.tree = tree
         self.metrics = {}
         self.handlers = {}
@@ -179,13 +199,13 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         If it raises, nothing has changed.
         """
         checked = Settings(**arguments_of(settings))
-        handlers = create_handlers(handlers_of(settings))
+        handlers = handler_config.create_handlers(handlers_of(settings))
         configure(self, SyncExtProfiler, checked, handlers, time_first=True)
 
     async def async_dict_config(self, settings: Mapping[str, Any]) -> None:
         """Configure by a dict, for handlers of both kinds; see `dict_config`."""
         checked = Settings(**arguments_of(settings))
-        handlers = await create_async_handlers(handlers_of(settings))
+        handlers = await handler_config.create_async_handlers(handlers_of(settings))
         configure(self, AsyncExtProfiler, checked, handlers, time_first=True)
 
     @property
@@ -197,48 +217,51 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
     def error_raised_label(self, value: bool) -> None:
         self._error_raised_label = bool(value)
         for metric in self.metrics.values():
-            if self._error_raised_label:
-                metric.label_names.add("error_raised")
-            else:
-                metric.label_names.discard("error_raised")
+            label_error_raised(metric, self._error_raised_label)
 
     # Metrics.
 
     def create_time_profiler(self) -> None:
         """Add the built-in metric of durations."""
-        self.time_profile = TimeProfiler(TIME_PROFILER, job=self.job, logger=self.logger)
-        self._put_metric(self.time_profile)
+        make = in_force("TimeProfiler", TimeProfiler)
+        name = in_force("TIME_PROFILER", TIME_PROFILER)
+        self.time_profile = make(name, job=self.job, logger=self.logger)
+        self.add_metric(self.time_profile)
         self.debug("Phanos - time profiler created")
 
     def create_response_size_profiler(self) -> None:
         """Add the built-in metric of response sizes."""
-        self.resp_size_profile = ResponseSize(RESPONSE_SIZE, job=self.job, logger=self.logger)
-        self._put_metric(self.resp_size_profile)
+        make = in_force("ResponseSize", ResponseSize)
+        name = in_force("RESPONSE_SIZE", RESPONSE_SIZE)
+        self.resp_size_profile = make(name, job=self.job, logger=self.logger)
+        self.add_metric(self.resp_size_profile)
         self.debug("Phanos - response size profiler created")
 
-    def add_metric(self, metric: MetricWrapper) -> None:
+    def add_metric(self, metric: MetricLike) -> None:
         """
         Add a metric; one of the same name is replaced, after its records are handed over.
+
+        Args:
+            metric: one of `phanos.metrics`, or anything else that has `name`, `label_names`,
+                `to_records()` and `cleanup()`; what `to_records` returns goes to the handlers.
 
         Raises:
             TypeError: not a metric.
         """
-        if not isinstance(metric, MetricWrapper):
-            raise TypeError(f"add_metric expects a metric of phanos.metrics, got {metric!r}")
-        if metric.name in self.metrics and self.metrics[metric.name] is not metric:
+        check_metric(metric)
+        is_built_in = metric is self.time_profile or metric is self.resp_size_profile
+        known = self.metrics.get(metric.name)
+        if known is not None and known is not metric and not is_built_in:
             self.warning(
                 "'Profiler.add_metric': Metric %r already exist. Overwriting with new metric",
                 metric.name,
             )
-        self._put_metric(metric)
-
-    def _put_metric(self, metric: MetricWrapper) -> None:
         before = self.metrics.get(metric.name)
         if before is not None and before is not metric:
             self._hand_over()
         if self._error_raised_label:
-            metric.label_names.add("error_raised")
-        self.metrics[metric.name] = metric
+            label_error_raised(metric, True)
+        self.metrics[metric.name] = cast("MetricWrapper", metric)
         if before is not None and before is not metric:
             self._hand_over_rest(before)
         self.debug("Metric %r added to phanos profiler", metric.name)
@@ -271,13 +294,17 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
 
     def get_records_count(self) -> int:
         """Return the number of records waiting in all metrics."""
-        return sum(len(metric.values) for metric in self.metrics.values())
+        return sum(waiting_in(metric) for metric in self.metrics.values())
 
     # Handlers.
 
-    def add_handler(self, handler: SyncBaseHandler | AsyncBaseHandler) -> None:
+    def add_handler(self, handler: HandlerLike) -> None:
         """
         Add a handler; one of the same name is replaced, after records are handed over.
+
+        Args:
+            handler: one of `phanos.handlers`, or anything else that has `handler_name` and
+                `handle(records, profiler_name)`.
 
         Raises:
             RuntimeError: the profiler is not configured yet.
@@ -286,7 +313,9 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         """
         if self.profile_ext is None:
             raise RuntimeError("Profiler not configured yet")
-        name = checked_handler(handler, isinstance(self.profile_ext, AsyncExtProfiler))
+        # One of users' own is taken to await what is asynchronous.
+        is_sync = isinstance(self.profile_ext, SyncExtProfiler)
+        name = checked_handler(handler, may_be_async=not is_sync)
         if name in self.handlers:
             self.warning(
                 "'Profiler.add_handler': Handler %r already exist. Overwriting with new handler",
@@ -320,7 +349,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         for metric in self.metrics.values():
             metric.cleanup()
         self.tree.clear()
-        self.curr_node.set(self.tree.root)
+        self.curr_node.set(root_of(self.tree))
 
     # Profiled calls, and their steps, which subclasses may override.
 
@@ -347,11 +376,18 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
 
     def set_curr_node(self, func: Callable[..., Any]) -> MethodTreeNode:
         """Make a node for a call of `func` under the current one, and make it current."""
+        make = in_force("MethodTreeNode", MethodTreeNode)
+        if make is not MethodTreeNode:
+            node = make(func, self.logger)
+            if issubclass(type(node), MethodTreeNode):
+                self.curr_node.get().add_child(node)
+                self.curr_node.set(node)
+                return node
         return begin_call(self._core, func)
 
     def delete_curr_node(self, current_node: MethodTreeNode) -> None:
         """Take `current_node` out of the tree; its caller's node is current again."""
-        if type(self.tree) is not ContextTree:
+        if type(self.tree) is not ContextTree or TREE_ORIGINALS.are_replaced_in(self.tree):
             self.tree.find_and_delete_node(current_node)
         end_call(self._core, current_node)
 
@@ -378,21 +414,26 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         """Measure the call of the current node and run the hooks after it."""
         node = self.curr_node.get()
         if self.time_profile is not None and start_ts is not None:
-            self._measure(self.time_profile.stop, start_ts, node, {})
+            self._measure(
+                self.time_profile.stop, start=start_ts, current_node=node, label_values={}
+            )
         self._run_hook("after_func", result, args, kwargs)
         if began_as_root(node):
             if self.resp_size_profile is not None:
-                self._measure(self.resp_size_profile.rec, result, node, {})
+                self._measure(
+                    self.resp_size_profile.rec, value=result, current_node=node, label_values={}
+                )
             self._run_hook("after_root_func", result, args, kwargs)
 
-    def _measure(self, operation: Callable[..., None], *args: Any) -> None:
+    def _measure(self, operation: Callable[..., None], **arguments: Any) -> None:
+        # By name, as in 0.3.2, which those who replace the operation rely on.
         failed = call_failed.get()
         try:
             if failed is None:
-                operation(*args)
+                operation(**arguments)
             else:
                 # `error_raised` says how this call ended, not which exception its caller handles.
-                call_as(failed, operation, *args)
+                call_as(failed, functools.partial(operation, **arguments))
         except Exception as error:
             self._report_failure(f"metric operation {operation!r}", error)
 
@@ -467,11 +508,10 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
 
     def _hand_over_rest(self, metric: MetricWrapper) -> None:
         """Hand over the records that a replaced or deleted metric got since the last hand-over."""
-        if not len(metric.values):
+        if not is_native(metric) or not len(metric.values):
             return
         metric._attach(None)
-        own = overridden(metric, MetricWrapper, RECORD_METHODS)
-        dispatches = self._core.hand_over_rest(metric, own)
+        dispatches = self._core.hand_over_rest(metric, makes_records_itself(metric))
         if dispatches:
             self._queue_dispatches(dispatches)
 
@@ -522,9 +562,18 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
     def _forget_inherited(self) -> None:
         """Forget the records that a forked child inherited: the parent hands them over."""
         for metric in self.metrics.values():
-            metric._forget_inherited()
+            if is_native(metric):
+                metric._forget_inherited()
+            else:
+                self._forget_records_of(metric)
         self._core.forget_inherited()
         self._abandon_dispatches()
+
+    def _forget_records_of(self, metric: Any) -> None:
+        try:
+            metric.cleanup()
+        except Exception as error:
+            self._report_failure(f"cleanup of metric {metric!r}", error)
 
     # The log.
 
@@ -565,7 +614,12 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
             value = Observed(value, self._refresh)
         super().__setattr__(name, value)
         if name == "tree":
-            self._core.root = value.root
+            self._core.root = root_of(value)
+        if name in self._PARTS_OF_PLAN:
+            self._refresh()
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
         if name in self._PARTS_OF_PLAN:
             self._refresh()
 
@@ -579,17 +633,16 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
             self._plan_revision += 1
             revision = self._plan_revision
             self._attach_metrics()
-            plan = build(self, Profiler)
-            own = type(self).needs_profiling is not Profiler.needs_profiling
-            own = own or "needs_profiling" in self.__dict__
-            enabled = self.profile_ext is not None and (own or Profiler.needs_profiling(self))
+            plan = build(self, _STEPS)
+            own = _NEEDS_PROFILING.are_replaced_in(self)
+            enabled = self.profile_ext is not None and (own or self.needs_profiling())
             if revision == self._plan_revision:
                 self._core.install(plan, enabled)
                 return
 
     def _attach_metrics(self) -> None:
         """Attach the metrics that are in `metrics`, however they got there; detach all others."""
-        metrics = list(self.metrics.values())
+        metrics = [metric for metric in self.metrics.values() if is_native(metric)]
         for metric in metrics:
             if not any(metric is attached for attached in self._attached_metrics):
                 metric._attach(self._core.call_tree)
@@ -600,7 +653,13 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
 
     def _component_changed(self, component: object) -> None:
         handlers = tuple(self.handlers.values())
-        publishers = (getattr(handler, "publisher", None) for handler in handlers)
-        parts: Iterable[Any] = (*handlers, *publishers, *self.metrics.values())
+        parts: list[Any] = [*handlers, *self.metrics.values(), self.tree, self.profile_ext]
+        for handler in handlers:
+            if issubclass(type(handler), WatchedHandler):
+                parts += [getattr(handler, part, None) for part in ("publisher", "formatter")]
         if any(component is part for part in parts):
             self._refresh()
+
+
+_STEPS = Originals(Profiler, STEPS)
+_NEEDS_PROFILING = Originals(Profiler, ("needs_profiling",))

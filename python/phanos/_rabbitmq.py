@@ -12,20 +12,31 @@ from ._base_handlers import (
     OutputFormatter,
     SyncBaseHandler,
     WatchedHandler,
+    formats_as_usual,
     log_error_profiling,
 )
-from ._connection import handler_arguments
+from ._connection import (
+    connection_settings,
+    for_any_publisher,
+    handler_arguments,
+    password_of,
+    publisher_arguments,
+)
+from ._loggers import logger_of, write, write_message
 from ._phanos import Delivery, PendingResult
+from ._replaced import Originals, in_force
 from ._signatures import declares
 from ._waiting import checked_timeout, remaining, wait, wait_async
 from .messaging import (
+    NETWORK_ERRORS,
     AsyncioPublisher,
     BasePublisher,
     BlockingPublisher,
-    RabbitMQError,
     RabbitMQRefusedError,
+    connects_as_usual,
     probe,
     probe_async,
+    publishes_as_usual,
 )
 from .types import LoggerLike, Record
 
@@ -44,9 +55,8 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
     formatter: OutputFormatter
     publisher: Publisher
     synchronous: bool
-    _publisher_class: type[Publisher]
     _network: Delivery
-    """The network side of the publisher that the handler made."""
+    """The network side of the publisher that the handler made; an idle one if that has none."""
 
     @declares(handler_arguments)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -56,13 +66,20 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         if not isinstance(synchronous, bool):
             raise TypeError(f"synchronous must be a bool, got {synchronous!r}")
         self.synchronous = synchronous
-        self.formatter = OutputFormatter()
-        arguments["logger"] = arguments["logger"] or "phanos.publisher"
-        self.publisher = self._publisher_class(**arguments)
-        self.publisher._name = self.handler_name
-        self.logger = self.publisher.logger
-        self._network = self.publisher._delivery
+        self.logger = logger_of(arguments["logger"], "phanos.publisher")
+        arguments["logger"] = self.logger
+        self.publisher = self._make_publisher(for_any_publisher(arguments))
+        delivery = getattr(self.publisher, "_delivery", None)
+        if isinstance(delivery, Delivery):
+            self.publisher._name = self.handler_name
+        else:
+            delivery = _idle_delivery()
+        self._network = delivery
         self._probe()
+        self.formatter = in_force("OutputFormatter", OutputFormatter)()
+
+    def _make_publisher(self, arguments: dict[str, Any]) -> Publisher:
+        raise NotImplementedError
 
     def _probe(self) -> None:
         """Make a trial connection, if the constructor of this class does."""
@@ -86,8 +103,12 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         if not records:
             return
         self._delivery.push(profiler_name, records, self.logger)
-        log_error_profiling(profiler_name, self.formatter, self.logger, records)
+        self._log_errors(records, profiler_name)
         self._write_log_lines()
+
+    def _log_errors(self, records: list[Record], profiler_name: str) -> None:
+        log = in_force("log_error_profiling", log_error_profiling)
+        log(profiler_name, self.formatter, self.logger, records)
 
     @property
     def _delivery(self) -> Delivery:
@@ -101,26 +122,31 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
 
     def _write_log_lines(self) -> None:
         for level, text in self._delivery.take_log_lines():
-            self.logger.log(level, "%s - %s", self.handler_name, text)
+            write_message(self.logger, level, "%s - %s", (self.handler_name, text), {})
 
     def _created(self) -> None:
-        self.logger.log(logging.INFO, "%s created successfully", type(self).__name__)
+        write(self.logger, logging.INFO, f"{type(self).__name__} created successfully")
 
-    def _not_created(self, error: RabbitMQError) -> RuntimeError:
+    def _not_created(self, error: BaseException) -> RuntimeError:
         name = type(self).__name__
-        self.logger.log(
-            logging.ERROR, "%s cannot connect to RabbitMQ because of %s", name, str(error)
-        )
+        write(self.logger, logging.ERROR, f"{name} cannot connect to RabbitMQ because of {error}")
         if isinstance(error, RabbitMQRefusedError):
             return RuntimeError(f"{CANNOT_CONNECT}: {error}")
         return RuntimeError(CANNOT_CONNECT)
 
     def _has_own_publisher(self) -> bool:
-        """Tell whether users replaced the publisher or its `publish`."""
-        publisher: Any = self.publisher
-        return type(publisher) not in (BlockingPublisher, AsyncioPublisher) or (
-            "publish" in vars(publisher)
-        )
+        """Tell whether users replaced the publisher or a method of it."""
+        return not publishes_as_usual(self.publisher)
+
+
+def _network_errors() -> tuple[type[BaseException], ...]:
+    return in_force("NETWORK_ERRORS", NETWORK_ERRORS)
+
+
+def _idle_delivery() -> Delivery:
+    """Return a network side that nothing is given to, and that never connects."""
+    arguments = publisher_arguments()
+    return Delivery(connection_settings(arguments), password_of(None))
 
 
 def connected_handlers(handlers: Iterable[Any]) -> list[RabbitMQHandler[Any]]:
@@ -129,7 +155,8 @@ def connected_handlers(handlers: Iterable[Any]) -> list[RabbitMQHandler[Any]]:
     return [
         handler
         for handler in handlers
-        if hasattr(handler, "_network") and isinstance(handler, RabbitMQHandler)
+        # By its true class: a mock says that it is what it stands for.
+        if issubclass(type(handler), RabbitMQHandler) and hasattr(handler, "_network")
     ]
 
 
@@ -166,7 +193,8 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         handler_name: name of the handler.
         host, port, user, password, heartbeat, timeout, retry_delay, retry, exchange_name,
         exchange_type: see `phanos.messaging.BasePublisher`.
-        logger: a logger or the name of one; by default `phanos.publisher`.
+        logger: a logger, any object with a method `log`, or the name of one; by default
+            `phanos.publisher`.
         synchronous: `handle` returns once the broker has confirmed, as a call of 0.3.2 would.
         buffer_bytes: memory for records that wait; beyond it the oldest go, and are counted.
         spool_directory: where records wait that memory cannot hold, and survive a process
@@ -180,19 +208,27 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         ValueError: a value out of range, or one that cannot be honoured.
     """
 
-    _publisher_class = BlockingPublisher
+    def _make_publisher(self, arguments: dict[str, Any]) -> BlockingPublisher:
+        return in_force("BlockingPublisher", BlockingPublisher)(**arguments)
 
     def _probe(self) -> None:
+        is_usual = connects_as_usual(self.publisher)
         try:
-            probe(self._delivery)
-        except RabbitMQError as error:
+            if is_usual:
+                probe(self._delivery)
+            else:
+                self.publisher.connect()
+        except _network_errors() as error:
             raise self._not_created(error) from error
+        if not is_usual:
+            self.publisher.close()
         self._created()
 
     def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
         """Put the batch into the buffer; with `synchronous`, wait until the broker has it."""
         if self._has_own_publisher():
             self.publisher.publish(records)
+            self._log_errors(records, profiler_name)
             return
         self._enqueue(records, profiler_name)
         if self.synchronous:
@@ -239,7 +275,8 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
     first. Arguments as for `ImpProfHandler`. The event loop is never blocked.
     """
 
-    _publisher_class = AsyncioPublisher
+    def _make_publisher(self, arguments: dict[str, Any]) -> AsyncioPublisher:
+        return in_force("AsyncioPublisher", AsyncioPublisher)(**arguments)
 
     @classmethod
     @declares(handler_arguments, options=False)
@@ -252,10 +289,16 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
             TypeError, ValueError: as the constructor.
         """
         handler = cls(*args, **kwargs)
+        is_usual = connects_as_usual(handler.publisher)
         try:
-            await probe_async(handler._delivery)
-        except RabbitMQError as error:
+            if is_usual:
+                await probe_async(handler._delivery)
+            else:
+                await handler.publisher.connect()
+        except _network_errors() as error:
             raise handler._not_created(error) from error
+        if not is_usual:
+            await handler.publisher.close()
         handler._created()
         return handler
 
@@ -263,6 +306,7 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
         """Put the batch into the buffer; with `synchronous`, await the broker's confirmation."""
         if self._has_own_publisher():
             await self.publisher.publish(records)
+            self._log_errors(records, profiler_name)
             return
         self._enqueue(records, profiler_name)
         if self.synchronous:
@@ -289,3 +333,24 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
 
 _DISCONNECT_S = 1.0
 """Seconds that closing waits for the broker and the disk at least, however late it is."""
+
+_ORIGINALS = {
+    kind: Originals(kind, ("handle", "_enqueue", "_write_log_lines", "_log_errors"))
+    for kind in (ImpProfHandler, AsyncImpProfHandler)
+}
+
+
+def direct_delivery(handler: Any) -> Delivery | None:
+    """Return the delivery that the core gives rows to, if nothing in `handler` was replaced."""
+    for kind, originals in _ORIGINALS.items():
+        if (
+            isinstance(handler, kind)
+            and not originals.are_replaced_in(handler)
+            # Not there if a subclass overrides the constructor without calling it.
+            and formats_as_usual(getattr(handler, "formatter", None))
+            and publishes_as_usual(getattr(handler, "publisher", None))
+            and not handler.synchronous
+            and in_force("log_error_profiling", log_error_profiling) is log_error_profiling
+        ):
+            return handler._delivery
+    return None

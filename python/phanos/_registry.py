@@ -51,6 +51,12 @@ def component_changed(component: object) -> None:
         profiler._component_changed(component)
 
 
+def anything_changed() -> None:
+    """Tell all profilers that a class or a public name has changed."""
+    for profiler in profilers():
+        profiler._refresh()
+
+
 def add_publisher(publisher: RegisteredPublisher) -> None:
     """Register `publisher` for as long as it lives."""
     _publishers.add(publisher)

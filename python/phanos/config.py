@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from .handlers import AsyncBaseHandler, BaseHandler, SyncBaseHandler
@@ -69,7 +69,8 @@ def inherits_from(child: Any, parent_name: str | type) -> bool:
     return inspect.isclass(child) and any(base.__name__ == name for base in inspect.getmro(child))
 
 
-def _handler_class(key: str, given_settings: Any) -> type[BaseHandler]:
+def _maker(key: str, given_settings: Any) -> Callable[..., Any]:
+    """Return what makes a handler: a class, or anything else that can be called."""
     if not isinstance(given_settings, Mapping):
         raise TypeError(f"handler {key!r}: expected a dict with a 'class', got {given_settings!r}")
     settings = cast("Mapping[str, Any]", given_settings)
@@ -77,21 +78,38 @@ def _handler_class(key: str, given_settings: Any) -> type[BaseHandler]:
         raise KeyError(f"handler {key!r}: 'class' is missing, got keys {sorted(settings)}")
     given = settings["class"]
     try:
-        cls: Any = import_external(given) if isinstance(given, str) else given
+        maker: Any = import_external(given) if isinstance(given, str) else given
     except (ImportError, AttributeError) as error:
         error.args = (f"handler {key!r}: cannot import class {given!r}: {error}",)
         raise
-    if not inspect.isclass(cls) or not issubclass(cls, BaseHandler):
-        raise TypeError(f"handler {key!r}: expected a handler class as 'class', got {given!r}")
-    return cls
+    if not callable(maker):
+        raise TypeError(
+            f"handler {key!r}: expected as 'class' a handler class, or a callable that makes a "
+            f"handler, got {given!r}"
+        )
+    return maker  # type: ignore[no-any-return]
 
 
-def _arguments(key: str, settings: Mapping[str, Any], constructor: Any) -> dict[str, Any]:
+def _checked(key: str, settings: Mapping[str, Any], handler: Any) -> Any:
+    if inspect.isclass(handler) or not callable(getattr(handler, "handle", None)):
+        raise TypeError(
+            f"handler {key!r}: {settings['class']!r} makes {handler!r}, which has no method handle"
+        )
+    return handler
+
+
+def _arguments(
+    key: str, settings: Mapping[str, Any], constructor: Callable[..., Any]
+) -> dict[str, Any]:
     arguments = parse_arguments(
         {name: value for name, value in settings.items() if name != "class"}
     )
     try:
-        inspect.signature(constructor).bind(**arguments)
+        signature = inspect.signature(constructor)
+    except (TypeError, ValueError):  # Builtins and the like have none.
+        return arguments
+    try:
+        signature.bind(**arguments)
     except TypeError as error:
         raise TypeError(f"handler {key!r}: wrong arguments {sorted(arguments)}: {error}") from None
     return arguments
@@ -101,21 +119,24 @@ def create_handlers(configs: Mapping[str, Any]) -> dict[str, SyncBaseHandler]:
     """
     Make the handlers of a configuration dict: `{key: {"class": ..., **arguments}}`.
 
+    `class` is a class or its dotted name, or anything else that is called with the arguments and
+    returns a handler: something with `handler_name` and `handle`.
+
     Raises:
         ValueError: one of them is asynchronous.
         KeyError: `class` is missing.
         ImportError, AttributeError: a class or an `ext://` value cannot be imported.
-        TypeError: not a handler class, or wrong arguments for it.
+        TypeError: nothing that makes a handler, or wrong arguments for it.
     """
     handlers: dict[str, SyncBaseHandler] = {}
     for key, settings in configs.items():
-        cls = _handler_class(key, settings)
-        if issubclass(cls, AsyncBaseHandler):
+        make = _maker(key, settings)
+        if inherits_from(make, AsyncBaseHandler):
             raise ValueError(
-                f"handler {key!r}: {cls.__name__} is asynchronous, the profiler is synchronous; "
+                f"handler {key!r}: {make.__name__} is asynchronous, the profiler is synchronous; "
                 "use async_dict_config"
             )
-        handlers[key] = cls(**_arguments(key, settings, cls))  # type: ignore[assignment]
+        handlers[key] = _checked(key, settings, make(**_arguments(key, settings, make)))
     return handlers
 
 
@@ -123,9 +144,10 @@ async def create_async_handlers(configs: Mapping[str, Any]) -> dict[str, BaseHan
     """Make the handlers of a configuration dict, asynchronous ones by awaiting `create`."""
     handlers: dict[str, BaseHandler] = {}
     for key, settings in configs.items():
-        cls = _handler_class(key, settings)
-        if issubclass(cls, AsyncBaseHandler):
-            handlers[key] = await cls.create(**_arguments(key, settings, cls.create))
+        make: Any = _maker(key, settings)
+        if inherits_from(make, AsyncBaseHandler):
+            handler = await make.create(**_arguments(key, settings, make.create))
         else:
-            handlers[key] = cls(**_arguments(key, settings, cls))
+            handler = make(**_arguments(key, settings, make))
+        handlers[key] = _checked(key, settings, handler)
     return handlers

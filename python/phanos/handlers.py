@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import TextIO
+from typing import Any, TextIO
 
 from ._base_handlers import (
     AsyncBaseHandler,
@@ -17,10 +17,13 @@ from ._base_handlers import (
     OutputFormatter,
     SyncBaseHandler,
     WatchedHandler,
+    formats_as_usual,
     log_error_profiling,
 )
+from ._loggers import can_log, is_enabled, is_of_standard_library
 from ._phanos import records_to_str
 from ._rabbitmq import AsyncImpProfHandler, ImpProfHandler
+from ._replaced import Originals, in_force
 from .types import LoggerLike, Record
 
 __all__ = [
@@ -44,10 +47,10 @@ class _TextHandler(WatchedHandler, SyncBaseHandler):
 
     def __init__(self, handler_name: str) -> None:
         super().__init__(handler_name)
-        self.formatter = OutputFormatter()
+        self.formatter = in_force("OutputFormatter", OutputFormatter)()
 
     def _text(self, records: list[Record], profiler_name: str) -> str:
-        if type(self.formatter) is OutputFormatter:
+        if formats_as_usual(self.formatter):
             return records_to_str(profiler_name, records)
         return "\n".join(self.formatter.record_to_str(profiler_name, record) for record in records)
 
@@ -58,18 +61,19 @@ class StreamHandler(_TextHandler):
 
     Args:
         handler_name: name of the handler.
-        output: a text stream; by default `sys.stdout` as it is at this moment.
+        output: a text stream; by default `sys.stdout` as it is at this moment. A process without
+            one, such as a daemon, writes to the `sys.stdout` of the time, or else nothing.
 
     Raises:
         TypeError: output has no `write`.
     """
 
-    output: TextIO
+    output: TextIO | None
 
     def __init__(self, handler_name: str, output: TextIO | None = None) -> None:
         super().__init__(handler_name)
         stream = sys.stdout if output is None else output
-        if not callable(getattr(stream, "write", None)):
+        if stream is not None and not callable(getattr(stream, "write", None)):
             raise TypeError(
                 f"StreamHandler {handler_name!r} expects a text stream as output, got {output!r}"
             )
@@ -77,10 +81,11 @@ class StreamHandler(_TextHandler):
 
     def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
         """Write the batch with one call of `write`, so that lines of threads do not mix."""
-        if not records:
+        output = sys.stdout if self.output is None else self.output
+        if not records or output is None:
             return
-        self.output.write(self._text(records, profiler_name) + "\n")
-        flush = getattr(self.output, "flush", None)
+        output.write(self._text(records, profiler_name) + "\n")
+        flush = getattr(output, "flush", None)
         if flush is not None:
             flush()
 
@@ -91,8 +96,10 @@ class LoggerHandler(_TextHandler):
 
     Args:
         handler_name: name of the handler.
-        logger: where messages go; by default the logger `PHANOS`, at DEBUG, on stdout.
-        level: level of the messages.
+        logger: where messages go, any object with a method `log`; by default the logger `PHANOS`,
+            at DEBUG, on stdout, or nowhere if the process has none.
+        level: level of the messages; an int, or what the logger takes if it is none of the
+            standard library.
 
     Raises:
         TypeError: logger has no `log`, or level is not an int.
@@ -108,11 +115,13 @@ class LoggerHandler(_TextHandler):
         level: int = logging.DEBUG,
     ) -> None:
         super().__init__(handler_name)
-        if logger is not None and not callable(getattr(logger, "log", None)):
+        if logger is not None and not can_log(logger):
             raise TypeError(
-                f"{type(self).__name__} {handler_name!r} expects a logger, got {logger!r}"
+                f"{type(self).__name__} {handler_name!r} expects a logger, got {logger!r}, "
+                f"which has no method log"
             )
-        if isinstance(level, bool) or not isinstance(level, int):
+        takes_int = logger is None or is_of_standard_library(logger)
+        if takes_int and (isinstance(level, bool) or not isinstance(level, int)):
             raise TypeError(
                 f"{type(self).__name__} {handler_name!r} expects an int as level, got {level!r}"
             )
@@ -121,14 +130,18 @@ class LoggerHandler(_TextHandler):
 
     def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
         """Log the batch."""
-        if self.logger.isEnabledFor(self.level):
-            self.logger.log(self.level, "%s", self._text(records, profiler_name))
+        # A formatter of users' own sees each record, as in 0.3.2, even if nothing is logged.
+        if is_enabled(self.logger, self.level) or not formats_as_usual(self.formatter):
+            self.logger.log(self.level, self._text(records, profiler_name))
 
 
 def _default_logger() -> logging.Logger:
     logger = logging.getLogger("PHANOS")
     logger.setLevel(logging.DEBUG)
-    if not any(getattr(handler, "stream", None) is sys.stdout for handler in logger.handlers):
+    if sys.stdout is None:
+        if not logger.handlers:
+            logger.addHandler(logging.NullHandler())
+    elif not any(getattr(handler, "stream", None) is sys.stdout for handler in logger.handlers):
         handler = logging.StreamHandler(sys.stdout)
         handler.setLevel(logging.DEBUG)
         logger.addHandler(handler)
@@ -155,3 +168,23 @@ class NamedLoggerHandler(LoggerHandler):
                 f"got {logger_name!r}"
             )
         super().__init__(handler_name, logging.getLogger(logger_name), level)
+
+
+_STREAM = Originals(StreamHandler, ("handle", "_text"))
+_LOGGER = Originals(LoggerHandler, ("handle", "_text"))
+
+
+def writes_to_stream(handler: Any) -> bool:
+    """Tell whether the native core can write what `handler` would write to its stream."""
+    return isinstance(handler, StreamHandler) and _writes_as(handler, _STREAM)
+
+
+def writes_to_logger(handler: Any) -> bool:
+    """Tell whether the native core can log what `handler` would log."""
+    return isinstance(handler, LoggerHandler) and _writes_as(handler, _LOGGER)
+
+
+def _writes_as(handler: Any, originals: Originals) -> bool:
+    return not originals.are_replaced_in(handler) and formats_as_usual(
+        getattr(handler, "formatter", None)
+    )

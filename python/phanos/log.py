@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+from ._loggers import write_message
 from .types import LoggerLike
 
 
@@ -14,7 +15,8 @@ class InstanceLoggerMixin:
 
     Args:
         logged_name: prefix of messages; by default the name of the class.
-        logger: where messages go; by default the logger named `logger_name`.
+        logger: where messages go, any object with a method `log`; by default the logger named
+            `logger_name`.
         logger_name: name of that logger; by default `logged_name`.
     """
 
@@ -31,12 +33,13 @@ class InstanceLoggerMixin:
     ) -> None:
         super().__init__(*args, **kwargs)
         self.logged_name = logged_name or type(self).__name__
-        self.logger = logger or logging.getLogger(logger_name or self.logged_name)
+        if logger is None:
+            logger = logging.getLogger(logger_name or self.logged_name)
+        self.logger = logger
 
     def log(self, level: int, msg: Any, *args: Any, **kwargs: Any) -> None:
         """Log `msg % args` at `level`."""
-        if self.logger.isEnabledFor(level):
-            self.logger.log(level, f"{self.logged_name} - {msg}", *args, **kwargs)
+        write_message(self.logger, level, f"%s - {msg}", (self.logged_name, *args), kwargs)
 
     def debug(self, msg: Any, *args: Any, **kwargs: Any) -> None:
         """Log at DEBUG."""

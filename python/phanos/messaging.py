@@ -17,7 +17,9 @@ from ._connection import (
     password_of,
     publisher_arguments,
 )
+from ._loggers import logger_of, write, write_message
 from ._phanos import Delivery, PendingResult
+from ._replaced import Originals, WatchedType
 from ._shutdown import connect_to_celery
 from ._signatures import declares
 from ._waiting import (
@@ -55,7 +57,20 @@ _CLOSE_S = 5.0
 """Seconds that each step of closing waits for the broker."""
 
 
-class BasePublisher(ABC):
+_CONNECTING = ("connect", "close")
+_METHODS = (
+    *_CONNECTING,
+    "publish",
+    "reconnect",
+    "check_or_rebound",
+    "is_connected",
+    "_is_bound",
+    "__bool__",
+)
+"""What a handler leaves to its publisher if one of them was replaced."""
+
+
+class BasePublisher(ABC, metaclass=WatchedType):
     """
     Base of the publishers. Nothing is connected until it is needed.
 
@@ -64,13 +79,14 @@ class BasePublisher(ABC):
         port: the broker's port.
         user: user name; None means guest.
         password: password; None means guest.
-        heartbeat: seconds; 0 or None turns heartbeats off.
+        heartbeat: seconds; 0 turns heartbeats off, None takes what the broker proposes.
         timeout: seconds that the broker may block the connection; 0 or None: no limit.
         retry_delay: seconds between two attempts.
-        retry: number of attempts.
+        retry: number of attempts; less than 0 means 0.
         exchange_name: the exchange, declared as neither durable nor auto-delete.
         exchange_type: its type.
-        logger: a logger or the name of one; by default `phanos.messaging`.
+        logger: a logger, any object with a method `log`, or the name of one; by default
+            `phanos.messaging`.
         **kwargs: pika's connection parameters `virtual_host`, `channel_max`, `frame_max`,
             `locale`, `client_properties` (texts only), `socket_timeout`, `stack_timeout`,
             `tcp_options`, and `ssl_options`: True, or a dict of `ca_file`, `cert_file`,
@@ -98,8 +114,8 @@ class BasePublisher(ABC):
         self.connection_parameters = settings = connection_settings(arguments)
         self.exchange_name = settings.exchange_name
         self.exchange_type = settings.exchange_type
-        self.retry = arguments["retry"]
-        self.logger = _logger_of(arguments["logger"])
+        self.retry = max(int(arguments["retry"]), 0)
+        self.logger = logger_of(arguments["logger"], "phanos.messaging")
         self._name = type(self).__name__
         self.connection = None
         self.channel = None
@@ -109,7 +125,12 @@ class BasePublisher(ABC):
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         super().__setattr__(attribute, value)
-        if attribute == "publish":
+        if attribute in _METHODS:
+            _registry.component_changed(self)
+
+    def __delattr__(self, attribute: str) -> None:
+        super().__delattr__(attribute)
+        if attribute in _METHODS:
             _registry.component_changed(self)
 
     def __bool__(self) -> bool:
@@ -150,11 +171,18 @@ class BasePublisher(ABC):
         self._log(logging.INFO, "closed connection")
 
     def _log(self, level: int, message: str) -> None:
-        self.logger.log(level, "%s - %s", type(self).__name__, message)
+        write(self.logger, level, f"{type(self).__name__} - {message}")
 
     def _write_log_lines(self) -> None:
         for level, text in self._delivery.take_log_lines():
-            self.logger.log(level, "%s - %s", self._name, text)
+            write_message(self.logger, level, "%s - %s", (self._name, text), {})
+
+    def _has_no_connection(self) -> bool:
+        """Tell, and log, that a `connect` of users' own made no connection of this publisher."""
+        if self.connection is self._delivery:
+            return False
+        self._log(logging.WARNING, "not sent: connect was replaced and made no connection")
+        return True
 
     def _send(self, records: list[Record]) -> PendingResult:
         parameters = self.connection_parameters
@@ -232,6 +260,8 @@ class BlockingPublisher(BasePublisher):
             return True
         if self.connection is None:
             self.check_or_rebound()
+        if self._has_no_connection():
+            return False
         delivered = wait(self._send(records), FOREVER_S)
         self._write_log_lines()
         return bool(delivered)
@@ -274,9 +304,29 @@ class AsyncioPublisher(BasePublisher):
             return True
         if self.connection is None:
             await self.check_or_rebound()
+        if self._has_no_connection():
+            return False
         delivered = await wait_async(self._send(records), FOREVER_S)
         self._write_log_lines()
         return bool(delivered)
+
+
+_ORIGINALS: dict[type, tuple[Originals, Originals]] = {
+    kind: (Originals(kind, _CONNECTING), Originals(kind, _METHODS))
+    for kind in (BlockingPublisher, AsyncioPublisher)
+}
+
+
+def connects_as_usual(publisher: object) -> bool:
+    """Tell whether a trial connection does what `connect` and `close` of `publisher` would do."""
+    originals = _ORIGINALS.get(type(publisher))
+    return originals is not None and not originals[0].are_replaced_in(publisher)
+
+
+def publishes_as_usual(publisher: object) -> bool:
+    """Tell whether `publisher` is one of this module, with nothing replaced in it."""
+    originals = _ORIGINALS.get(type(publisher))
+    return originals is not None and not originals[1].are_replaced_in(publisher)
 
 
 def probe(delivery: Delivery) -> None:
@@ -298,13 +348,3 @@ def _raise_failure(failure: tuple[bool, str] | None) -> None:
     if failure is not None:
         refused, text = failure
         raise RabbitMQRefusedError(text) if refused else RabbitMQError(text)
-
-
-def _logger_of(logger: LoggerLike | str | None) -> LoggerLike:
-    if logger is None:
-        return logging.getLogger("phanos.messaging")
-    if isinstance(logger, str):
-        return logging.getLogger(logger)
-    if not all(callable(getattr(logger, name, None)) for name in ("log", "isEnabledFor")):
-        raise TypeError(f"logger must be a logger or the name of one, got {logger!r}")
-    return logger

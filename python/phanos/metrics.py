@@ -18,6 +18,7 @@ from typing import Any, ClassVar, SupportsIndex, cast
 from . import _registry
 from ._column import Column, ColumnIndex
 from ._phanos import MethodTreeNode, MetricStore, monotonic_ns
+from ._replaced import WatchedType
 from .log import InstanceLoggerMixin
 from .types import LoggerLike, Record
 
@@ -43,7 +44,7 @@ class InvalidValueError(Exception):
     """Raised by operations that users write, to refuse a value: logged, nothing stored."""
 
 
-class MetricWrapper(MetricStore, InstanceLoggerMixin):
+class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
     """
     Base of all metrics: waiting records in three columns, and the attributes that they share.
 
@@ -52,7 +53,8 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin):
         job: Prometheus job label.
         units: unit of the values.
         labels: names of the labels that each operation must be given.
-        logger: where errors are logged; by default the logger `phanos.metrics`.
+        logger: where errors are logged, any object with a method `log`; by default the logger
+            `phanos.metrics`.
 
     Raises:
         TypeError: name, job or units is not a string, or labels is not a set (or other

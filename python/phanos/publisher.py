@@ -6,7 +6,6 @@ from contextvars import ContextVar
 
 from ._configuration import RESPONSE_SIZE, TIME_PROFILER
 from ._ext import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler
-from ._phanos import MethodTreeNode
 from ._profiler import Profiler
 from .handlers import (
     AsyncBaseHandler,
@@ -20,8 +19,10 @@ from .handlers import (
     SyncBaseHandler,
     log_error_profiling,
 )
-from .messaging import NETWORK_ERRORS
-from .types import LoggerLike
+from .messaging import NETWORK_ERRORS, AsyncioPublisher, BlockingPublisher
+from .metrics import MetricWrapper, ResponseSize, TimeProfiler
+from .tree import ContextTree, MethodTreeNode
+from .types import LoggerLike, Record
 
 __all__ = [
     "NETWORK_ERRORS",
@@ -31,17 +32,25 @@ __all__ = [
     "AsyncBaseHandler",
     "AsyncExtProfiler",
     "AsyncImpProfHandler",
+    "AsyncioPublisher",
     "BaseHandler",
+    "BlockingPublisher",
+    "ContextTree",
     "ImpProfHandler",
     "LoggerHandler",
     "LoggerLike",
+    "MethodTreeNode",
+    "MetricWrapper",
     "NamedLoggerHandler",
     "OutputFormatter",
     "PhanosProfiler",
     "Profiler",
+    "Record",
+    "ResponseSize",
     "StreamHandler",
     "SyncBaseHandler",
     "SyncExtProfiler",
+    "TimeProfiler",
     "curr_node",
     "log_error_profiling",
 ]

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from contextvars import ContextVar
+from typing import Any
 
+from . import _registry
 from ._phanos import Context, MethodTreeNode
+from ._replaced import Originals, WatchedType
 from .log import LOGGING_METHODS, InstanceLoggerMixin
 from .types import LoggerLike
 
@@ -13,12 +18,24 @@ __all__ = ["Context", "ContextTree", "MethodTreeNode", "curr_node"]
 curr_node: ContextVar[MethodTreeNode]
 """The default profiler's current node; set when `phanos` is imported."""
 
-# A native class cannot have a Python base; its logging methods are the same functions.
+
+def _logging_method(name: str) -> Callable[..., None]:
+    def method(node: MethodTreeNode, *args: Any, **kwargs: Any) -> None:
+        getattr(InstanceLoggerMixin, name)(node, *args, **kwargs)
+
+    return functools.update_wrapper(method, getattr(InstanceLoggerMixin, name))
+
+
+# A native class cannot have a Python base: its logging methods call those of the mixin.
 for _name in LOGGING_METHODS:
-    setattr(MethodTreeNode, _name, getattr(InstanceLoggerMixin, _name))
+    setattr(MethodTreeNode, _name, _logging_method(_name))
 
 
-class ContextTree(InstanceLoggerMixin):
+TREE_STEPS = frozenset({"delete_node", "find_and_delete_node"})
+"""Methods of a tree that a profiled call takes, unless they are the ones of this package."""
+
+
+class ContextTree(InstanceLoggerMixin, metaclass=WatchedType):
     """
     The tree of live calls of one profiler; root calls hang under `root`.
 
@@ -31,6 +48,16 @@ class ContextTree(InstanceLoggerMixin):
     def __init__(self, logger: LoggerLike | None = None) -> None:
         super().__init__(logged_name="phanos", logger=logger, logger_name="phanos.tree")
         self.root = MethodTreeNode(None, self.logger)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name in TREE_STEPS:
+            _registry.component_changed(self)
+
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        if name in TREE_STEPS:
+            _registry.component_changed(self)
 
     def delete_node(self, node: MethodTreeNode) -> bool:
         """
@@ -66,7 +93,7 @@ class ContextTree(InstanceLoggerMixin):
     def clear(self, root: MethodTreeNode | None = None) -> None:
         """Take all nodes below `root` (default: the root of this tree) out."""
         top = self.root if root is None else root
-        if type(self).delete_node is not ContextTree.delete_node:
+        if TREE_ORIGINALS.are_replaced_in(self):
             # Leaves first, as children of a deleted node move up.
             below = list(top.children)
             for node in below:
@@ -74,3 +101,6 @@ class ContextTree(InstanceLoggerMixin):
             for node in reversed(below):
                 self.delete_node(node)
         top._clear_below()
+
+
+TREE_ORIGINALS = Originals(ContextTree, TREE_STEPS)

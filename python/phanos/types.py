@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, TypedDict, Union
+from typing import Any, Protocol, TypedDict, Union
 
 # A union object and not `X | Y`: read at run time by users on 3.10.
 LoggerLike = Union[logging.Logger, "logging.LoggerAdapter[Any]"]
@@ -24,3 +24,32 @@ class Record(TypedDict):
     labels: dict[str, Any]
     value: tuple[str, Any]
     """Operation and its value, such as `("observe", 0.09)`."""
+
+
+class MetricLike(Protocol):
+    """What a profiler needs of a metric."""
+
+    @property
+    def name(self) -> Any:
+        """Name under which handlers get the records."""
+
+    @property
+    def label_names(self) -> Any:
+        """A set of names; `error_raised` is put into it and taken out of it."""
+
+    def to_records(self) -> Any:
+        """Return the waiting records, a list; nothing, or an empty one, if there are none."""
+
+    def cleanup(self) -> Any:
+        """Forget the waiting records; called after `to_records`."""
+
+
+class HandlerLike(Protocol):
+    """What a profiler needs of a handler."""
+
+    @property
+    def handler_name(self) -> Any:
+        """Name under which the profiler knows the handler."""
+
+    def handle(self, records: list[Record], profiler_name: str = ..., /) -> Any:
+        """Take the records of one metric."""

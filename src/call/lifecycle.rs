@@ -130,7 +130,7 @@ pub(crate) fn record_and_hand_over<'py>(
     }
     let tree = profiler.tree.get();
     let waiting = tree.waiting(py);
-    if waiting == 0 {
+    if waiting == 0 && !now.has_foreign_metrics {
         return outcome;
     }
     if (waiting >= now.flush_threshold && !profiler.is_handing_over(py, &call.node))

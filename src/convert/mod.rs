@@ -4,6 +4,7 @@
 //! |------------------|---------|
 //! | `scalar`         | scalars as values of the core, for text and JSON alike |
 //! | `text`           | text of any object, also if its own methods raise |
+//! | `log_line`       | lines for loggers that need only have `log` |
 //! | `rate_limit`     | log lines that repeat: one a minute of each kind |
 //! | `unserializable` | kinds of values that JSON cannot hold, to be logged |
 //! | `imported`       | attributes of modules that the program has imported |
@@ -17,6 +18,7 @@ pub(crate) mod json_dataclass;
 pub(crate) mod json_datetime;
 pub(crate) mod json_uuid;
 pub(crate) mod json_value;
+pub(crate) mod log_line;
 pub(crate) mod rate_limit;
 pub(crate) mod scalar;
 pub(crate) mod text;

@@ -4,9 +4,9 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
+use crate::convert::log_line::{Level, write_log_line};
 use crate::convert::rate_limit::admit_line;
 use crate::interp::exceptions;
-use crate::interp::user_code;
 
 /// The largest number of kinds noted for one batch; values of further kinds are written as well.
 const MAX_KINDS: usize = 32;
@@ -56,7 +56,5 @@ fn warn(py: Python<'_>, logger: Option<&Bound<'_, PyAny>>, line: &str) -> PyResu
         Some(logger) => logger.clone(),
         None => py.import(intern!(py, "logging"))?.call_method1("getLogger", ("phanos",))?,
     };
-    let line = PyString::new(py, line);
-    user_code::call_method(&logger, intern!(py, "warning"), &[intern!(py, "%s"), &line])?;
-    Ok(())
+    write_log_line(&logger, Level::Warning, &PyString::new(py, line))
 }

@@ -92,8 +92,14 @@ fn real_number(value: &Bound<'_, PyAny>) -> Option<f64> {
     }
     let py = value.py();
     let numbers = py.import(intern!(py, "numbers")).ok()?;
-    let real = numbers.getattr(intern!(py, "Real")).ok()?;
-    if !value.is_instance(&real).unwrap_or(false) {
+    let is_a = |name| {
+        let kind = numbers.getattr(name).ok();
+        kind.is_some_and(|kind| value.is_instance(&kind).unwrap_or(false))
+    };
+    // A `Decimal` is a number of no further kind.
+    let is_real =
+        is_a(intern!(py, "Real")) || (is_a(intern!(py, "Number")) && !is_a(intern!(py, "Complex")));
+    if !is_real {
         return None;
     }
     value.call_method0(intern!(py, "__float__")).ok()?.extract().ok()

@@ -192,7 +192,7 @@ impl ProfilerCore {
     /// says whether the user overrode how they are made or cleaned up.
     fn hand_over_rest<'py>(
         slf: &Bound<'py, Self>,
-        metric: Py<Metric>,
+        metric: Bound<'py, Metric>,
         overridden: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = slf.py();
@@ -201,7 +201,7 @@ impl ProfilerCore {
         };
         let plan = plan.get();
         let node = slf.get().tree.get().current(py)?;
-        let rest = [MetricEntry { metric, overridden }];
+        let rest = [MetricEntry::new(metric.into_any(), overridden)];
         let outcome = handover::hand_over(py, slf.get(), plan, &rest, &node);
         remaining_dispatches(py, plan, outcome)
     }

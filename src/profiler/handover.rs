@@ -2,10 +2,11 @@
 
 use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyInt, PyList, PyString};
+use pyo3::types::{PyBytes, PyDict, PyInt, PyIterator, PyList, PyString};
 
 use phanos_core::lines::Lines;
 
+use crate::convert::log_line::{Level, is_enabled, write_log_line};
 use crate::convert::text::{class_name, text_of};
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::exceptions::swallow;
@@ -19,9 +20,6 @@ use crate::profiler::plan::{HandlerEntry, HandlerKind, MetricEntry, Plan};
 use crate::profiler::report::log_failure;
 use crate::rabbitmq::delivery::Delivery;
 use crate::tree::node::Node;
-
-/// `logging.DEBUG`.
-const DEBUG: u8 = 10;
 
 /// What a hand-over leaves to its caller.
 ///
@@ -45,20 +43,19 @@ impl Outcome<'_> {
 
 /// The records of one metric, taken out of it, in the forms that handlers asked for so far.
 struct Batch<'a, 'py> {
-    metric: &'a Py<Metric>,
     name: Bound<'py, PyAny>,
-    rows: Rows<'py>,
-    dicts: Option<Bound<'py, PyList>>,
+    rows: Rows<'a, 'py>,
+    dicts: Option<Bound<'py, PyAny>>,
     /// For loggers.
     text: Option<Bound<'py, PyString>>,
     /// For streams: the same with a line break at the end.
     lines: Option<Bound<'py, PyString>>,
 }
 
-enum Rows<'py> {
-    Columns(Columns),
-    /// From a `to_records` that a user overrode.
-    Dicts(Bound<'py, PyList>),
+enum Rows<'a, 'py> {
+    Columns(&'a Py<Metric>, Columns),
+    /// From a `to_records` of users' own.
+    Dicts(Bound<'py, PyAny>),
 }
 
 /// Takes all waiting records of `metrics`, then gives each metric's records to each handler of
@@ -78,9 +75,7 @@ pub(crate) fn hand_over<'py>(
     core.handing_over(py, node, || {
         let mut batches = Vec::with_capacity(metrics.len());
         for entry in metrics {
-            if entry.overridden || entry.metric.get().waiting(py) > 0 {
-                batches.extend(take_batch(py, plan, entry, &mut outcome));
-            }
+            batches.extend(take_batch(py, plan, entry, &mut outcome));
         }
         for mut batch in batches {
             for entry in &plan.handlers {
@@ -89,8 +84,8 @@ pub(crate) fn hand_over<'py>(
                     outcome.keep_first(log_failure(py, plan, &what, error));
                 }
             }
-            if let Rows::Columns(columns) = batch.rows {
-                batch.metric.get().recycle(py, columns);
+            if let Rows::Columns(metric, columns) = batch.rows {
+                metric.get().recycle(py, columns);
             }
         }
     });
@@ -109,8 +104,8 @@ fn drop_excess(py: Python<'_>, core: &ProfilerCore, plan: &Plan, outcome: &mut O
         return;
     }
     let share = plan.max_unhandled / plan.metrics.len().max(1);
-    let dropped: usize =
-        plan.metrics.iter().map(|entry| entry.metric.get().drop_oldest(py, share)).sum();
+    let metrics = plan.metrics.iter().filter_map(MetricEntry::metric);
+    let dropped: usize = metrics.map(|metric| metric.get().drop_oldest(py, share)).sum();
     if dropped > 0 {
         let (profiler, dropped) = (plan.profiler.bind(py), PyInt::new(py, dropped));
         let name = intern!(py, "_report_dropped");
@@ -119,56 +114,80 @@ fn drop_excess(py: Python<'_>, core: &ProfilerCore, plan: &Plan, outcome: &mut O
     }
 }
 
-/// Takes the records out of a metric, by its `to_records` and `cleanup` if a user overrode one
-/// of them. `None` if there is nothing to hand over.
+/// Takes the records out of a metric. `None` if there is nothing to hand over.
 fn take_batch<'a, 'py>(
     py: Python<'py>,
     plan: &Plan,
     entry: &'a MetricEntry,
     outcome: &mut Outcome<'py>,
 ) -> Option<Batch<'a, 'py>> {
-    let metric = entry.metric.get();
-    let name = match metric.name(py) {
-        Ok(name) => name.into_bound(py),
-        Err(error) => {
-            outcome.keep_first(log_failure(py, plan, "metric without a name", error));
-            return None;
+    match entry {
+        MetricEntry::Native(metric) => {
+            if metric.get().waiting(py) == 0 {
+                return None;
+            }
+            let name = name_of(py, plan, metric, outcome)?;
+            Some(Batch::new(name, stored_rows(py, metric, outcome)?))
         }
-    };
-    let rows = if entry.overridden {
-        overridden_rows(py, plan, entry, &name, outcome)?
-    } else {
-        let columns = metric.take(py);
-        if !columns.is_even() {
-            let logged = log_rate_limited(
-                entry.metric.bind(py),
-                "incomplete",
-                "values, label_values and method differ in length; only complete records go out",
-            );
-            outcome.keep_first(logged.err());
+        MetricEntry::Overridden(metric) => {
+            let name = name_of(py, plan, metric, outcome)?;
+            let rows = overridden_rows(py, plan, metric, &name, outcome)?;
+            Some(Batch::new(name, rows))
         }
-        if columns.complete() == 0 {
-            return None;
+        MetricEntry::Foreign(metric) => {
+            let (name, rows) = foreign_rows(plan, metric.bind(py), outcome)?;
+            Some(Batch::new(name, rows))
         }
-        Rows::Columns(columns)
-    };
-    Some(Batch { metric: &entry.metric, name, rows, dicts: None, text: None, lines: None })
+    }
 }
 
-fn overridden_rows<'py>(
+#[inline]
+fn name_of<'py>(
     py: Python<'py>,
     plan: &Plan,
-    entry: &MetricEntry,
+    metric: &Py<Metric>,
+    outcome: &mut Outcome<'py>,
+) -> Option<Bound<'py, PyAny>> {
+    match metric.get().name(py) {
+        Ok(name) => Some(name.into_bound(py)),
+        Err(error) => {
+            outcome.keep_first(log_failure(py, plan, "metric without a name", error));
+            None
+        }
+    }
+}
+
+#[inline]
+fn stored_rows<'a, 'py>(
+    py: Python<'py>,
+    metric: &'a Py<Metric>,
+    outcome: &mut Outcome<'py>,
+) -> Option<Rows<'a, 'py>> {
+    let columns = metric.get().take(py);
+    if !columns.is_even() {
+        let logged = log_rate_limited(
+            metric.bind(py),
+            "incomplete",
+            "values, label_values and method differ in length; only complete records go out",
+        );
+        outcome.keep_first(logged.err());
+    }
+    (columns.complete() > 0).then_some(Rows::Columns(metric, columns))
+}
+
+fn overridden_rows<'a, 'py>(
+    py: Python<'py>,
+    plan: &Plan,
+    metric: &'a Py<Metric>,
     name: &Bound<'py, PyAny>,
     outcome: &mut Outcome<'py>,
-) -> Option<Rows<'py>> {
-    let metric = entry.metric.get();
-    let bound = entry.metric.bind(py);
+) -> Option<Rows<'a, 'py>> {
+    let bound = metric.bind(py);
     let name = text_of(name);
-    metric.checkout(py);
+    metric.get().checkout(py);
     let returned = user_code::call_method(bound, intern!(py, "to_records"), &[]);
     let rows = match returned.and_then(|returned| as_records(bound, &returned)) {
-        Ok(Some(records)) => (!records.is_empty()).then_some(Rows::Dicts(records)),
+        Ok(Some(records)) => (!records.is_empty()).then_some(Rows::Dicts(records.into_any())),
         failed => {
             if let Err(error) = failed {
                 outcome.keep_first(log_failure(
@@ -179,17 +198,49 @@ fn overridden_rows<'py>(
                 ));
             }
             // The user's conversion failed; the records themselves are still there.
-            let columns = metric.take(py);
-            (columns.complete() > 0).then_some(Rows::Columns(columns))
+            let columns = metric.get().take(py);
+            (columns.complete() > 0).then_some(Rows::Columns(metric, columns))
         }
     };
     if let Err(error) = user_code::call_method(bound, intern!(py, "cleanup"), &[]) {
         outcome.keep_first(log_failure(py, plan, &format!("cleanup of metric '{name}'"), error));
-        drop(metric.take(py));
+        drop(metric.get().take(py));
     }
     // Records that the user's `cleanup` kept wait again.
-    metric.restore(py);
+    metric.get().restore(py);
     rows
+}
+
+/// The name and the records of a metric that is none of this package, such as a mock.
+fn foreign_rows<'py>(
+    plan: &Plan,
+    metric: &Bound<'py, PyAny>,
+    outcome: &mut Outcome<'py>,
+) -> Option<(Bound<'py, PyAny>, Rows<'static, 'py>)> {
+    let py = metric.py();
+    let called = user_code::call_method(metric, intern!(py, "to_records"), &[]);
+    // What is neither nothing nor an iterator is given on as it is.
+    let records = called.and_then(|returned| {
+        if returned.cast::<PyIterator>().is_err() {
+            return Ok(returned.is_truthy()?.then_some(returned));
+        }
+        let records = returned.try_iter()?.collect::<PyResult<Vec<_>>>()?;
+        let list = PyList::new(py, records)?;
+        Ok((!list.is_empty()).then_some(list.into_any()))
+    });
+    let cleaned = user_code::call_method(metric, intern!(py, "cleanup"), &[]);
+    let name = metric.getattr(intern!(py, "name"));
+    let shown = name.as_ref().map_or_else(|_| "?".into(), text_of);
+    let mut failed = |what: &str, error: PyErr| {
+        let what = format!("{what} of metric '{shown}'");
+        outcome.keep_first(log_failure(py, plan, &what, error));
+    };
+    if let Err(error) = cleaned {
+        failed("cleanup", error);
+    }
+    let records = records.map_err(|error| failed("to_records", error)).ok()??;
+    let name = name.map_err(|error| failed("name", error)).ok()?;
+    Some((name, Rows::Dicts(records)))
 }
 
 /// What an overridden `to_records` returned, as a list; `None`, and a line in the log, if it is
@@ -238,17 +289,17 @@ fn give_to_handler<'py>(
     match &entry.kind {
         HandlerKind::RabbitMq(delivery) => push_to_delivery(py, handler, delivery.get(), batch),
         HandlerKind::Stream => {
-            let lines = batch.text(py, true)?;
-            write(&handler.getattr(intern!(py, "output"))?, lines)
+            let output = handler.getattr(intern!(py, "output"))?;
+            // A process may have no standard output, or get it later.
+            let output = if output.is_none() { standard_output(py)? } else { Some(output) };
+            output.map_or(Ok(()), |output| write(&output, batch.text(py, true)?))
         }
         HandlerKind::Logger => {
             let logger = handler.getattr(intern!(py, "logger"))?;
             let level = handler.getattr(intern!(py, "level"))?;
-            let enabled = user_code::call_method(&logger, intern!(py, "isEnabledFor"), &[&level])?;
-            if enabled.is_truthy()? {
+            if is_enabled(&logger, &level)? {
                 let text = batch.text(py, false)?;
-                let line: &[_] = &[&level, intern!(py, "%s"), &text];
-                user_code::call_method(&logger, intern!(py, "log"), line)?;
+                user_code::call_method(&logger, intern!(py, "log"), &[&level, &text])?;
             }
             Ok(())
         }
@@ -272,29 +323,33 @@ fn push_to_delivery<'py>(
     delivery: &Delivery,
     batch: &mut Batch<'_, 'py>,
 ) -> PyResult<()> {
-    let Rows::Columns(columns) = &batch.rows else {
+    let Rows::Columns(metric, columns) = &batch.rows else {
         // As its `handle` does with dicts, which does not wait either.
         let records = batch.dicts(py)?;
         user_code::call_method(handler, intern!(py, "_enqueue"), &[&records, &batch.name])?;
         return Ok(());
     };
     let mut unserializable = UnserializableKinds::default();
-    let pushed = delivery.push_columns(py, batch.metric.get(), columns, &mut unserializable)?;
+    let pushed = delivery.push_columns(py, metric.get(), columns, &mut unserializable)?;
     if !unserializable.is_empty() {
         unserializable.log(py, Some(&handler.getattr(intern!(py, "logger"))?))?;
     }
     if pushed.has_failed_calls {
         let logger = handler.getattr(intern!(py, "logger"))?;
-        let debug = PyInt::new(py, DEBUG);
-        if user_code::call_method(&logger, intern!(py, "isEnabledFor"), &[&debug])?.is_truthy()? {
-            let text = batch.text(py, false)?;
-            user_code::call_method(&logger, intern!(py, "debug"), &[intern!(py, "%s"), &text])?;
+        if is_enabled(&logger, &PyInt::new(py, Level::Debug as u8))? {
+            write_log_line(&logger, Level::Debug, &batch.text(py, false)?)?;
         }
     }
     if pushed.has_log_lines {
         user_code::call_method(handler, intern!(py, "_write_log_lines"), &[])?;
     }
     Ok(())
+}
+
+/// `sys.stdout` as it is now; `None` in a process without one.
+fn standard_output(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
+    let output = py.import(intern!(py, "sys"))?.getattr_opt(intern!(py, "stdout"))?;
+    Ok(output.filter(|output| !output.is_none()))
 }
 
 /// Writes the lines in one call, so that those of several threads do not mix, and flushes.
@@ -307,13 +362,18 @@ fn write(output: &Bound<'_, PyAny>, lines: Bound<'_, PyString>) -> PyResult<()> 
     Ok(())
 }
 
-impl<'py> Batch<'_, 'py> {
-    fn dicts(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+impl<'a, 'py> Batch<'a, 'py> {
+    #[inline]
+    fn new(name: Bound<'py, PyAny>, rows: Rows<'a, 'py>) -> Self {
+        Self { name, rows, dicts: None, text: None, lines: None }
+    }
+
+    fn dicts(&mut self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         if let Some(dicts) = &self.dicts {
             return Ok(dicts.clone());
         }
         let dicts = match &self.rows {
-            Rows::Columns(columns) => self.metric.get().record_dicts(py, columns)?,
+            Rows::Columns(metric, columns) => metric.get().record_dicts(py, columns)?.into_any(),
             Rows::Dicts(records) => records.clone(),
         };
         Ok(self.dicts.insert(dicts).clone())
@@ -326,17 +386,17 @@ impl<'py> Batch<'_, 'py> {
             return Ok(text.clone());
         }
         let mut text = match &self.rows {
-            Rows::Columns(columns) => {
+            Rows::Columns(metric, columns) => {
                 // As text every value can be written: no kind is unserializable.
                 let metric =
-                    self.metric.get().metadata.encoded(py, &mut UnserializableKinds::default())?;
+                    metric.get().metadata.encoded(py, &mut UnserializableKinds::default())?;
                 let mut lines = Lines::new(&metric, columns.len());
                 for (value, labels, method) in rows(columns) {
                     add_line(py, &mut lines, value, labels, method);
                 }
                 lines.text
             }
-            Rows::Dicts(records) => records_to_str(&text_of(&self.name), records.as_any())?,
+            Rows::Dicts(records) => records_to_str(&text_of(&self.name), records)?,
         };
         if for_stream {
             text.push('\n');

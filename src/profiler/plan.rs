@@ -27,10 +27,32 @@ pub(crate) struct HandlerEntry {
     pub(crate) kind: HandlerKind,
 }
 
-pub(crate) struct MetricEntry {
-    pub(crate) metric: Py<Metric>,
-    /// A user overrode `to_records`, `cleanup` or an attribute that they read.
-    pub(crate) overridden: bool,
+/// A metric, and how its records are taken out of it.
+pub(crate) enum MetricEntry {
+    /// By the core, as columns.
+    Native(Py<Metric>),
+    /// By `to_records` and `cleanup`, of which a user overrode one, or an attribute that they read.
+    Overridden(Py<Metric>),
+    /// By `to_records` and `cleanup` of an object that has no columns here.
+    Foreign(Py<PyAny>),
+}
+
+impl MetricEntry {
+    pub(crate) fn new(metric: Bound<'_, PyAny>, overridden: bool) -> Self {
+        match metric.cast_into::<Metric>() {
+            Ok(metric) if overridden => Self::Overridden(metric.unbind()),
+            Ok(metric) => Self::Native(metric.unbind()),
+            Err(other) => Self::Foreign(other.into_inner().unbind()),
+        }
+    }
+
+    /// The metric if its columns are here.
+    pub(crate) fn metric(&self) -> Option<&Py<Metric>> {
+        match self {
+            Self::Native(metric) | Self::Overridden(metric) => Some(metric),
+            Self::Foreign(_) => None,
+        }
+    }
 }
 
 /// The user's hooks, adapted to be called with three positional arguments.
@@ -56,8 +78,16 @@ impl Traverse for HandlerKind {
     }
 }
 
+impl Traverse for MetricEntry {
+    fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
+        match self {
+            Self::Native(metric) | Self::Overridden(metric) => visit.call(metric),
+            Self::Foreign(metric) => visit.call(metric),
+        }
+    }
+}
+
 impl_traverse!(HandlerEntry { handler, kind });
-impl_traverse!(MetricEntry { metric });
 impl_traverse!(Hooks { before, after, before_root, after_root });
 impl_traverse!(Plan { profiler, metrics, handlers, time, size, hooks });
 
@@ -67,6 +97,8 @@ pub(crate) struct Plan {
     /// The `Profiler` itself: logs failures, runs the steps that users overrode.
     pub(crate) profiler: Py<PyAny>,
     pub(crate) metrics: Vec<MetricEntry>,
+    /// Whether records may wait in a metric that the core cannot look into.
+    pub(crate) has_foreign_metrics: bool,
     pub(crate) handlers: Vec<HandlerEntry>,
     /// Gets the durations of calls.
     pub(crate) time: Option<Py<Metric>>,
@@ -90,7 +122,7 @@ impl Plan {
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn new(
         profiler: Py<PyAny>,
-        metrics: Vec<(Py<Metric>, bool)>,
+        metrics: Vec<(Bound<'_, PyAny>, bool)>,
         handlers: Vec<(Py<PyAny>, String, Option<Py<Delivery>>)>,
         time: Option<Py<Metric>>,
         size: Option<Py<Metric>>,
@@ -100,12 +132,14 @@ impl Plan {
         overridden: bool,
     ) -> Self {
         let (before, after, before_root, after_root) = hooks;
+        let metrics: Vec<_> = metrics
+            .into_iter()
+            .map(|(metric, overridden)| MetricEntry::new(metric, overridden))
+            .collect();
         Self {
             profiler,
-            metrics: metrics
-                .into_iter()
-                .map(|(metric, overridden)| MetricEntry { metric, overridden })
-                .collect(),
+            has_foreign_metrics: metrics.iter().any(|entry| entry.metric().is_none()),
+            metrics,
             handlers: handlers
                 .into_iter()
                 .map(|(handler, kind, delivery)| HandlerEntry {

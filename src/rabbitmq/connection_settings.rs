@@ -17,7 +17,7 @@ pub(crate) struct ConnectionSettings {
     port: u16,
     user: String,
     virtual_host: String,
-    heartbeat: u16,
+    heartbeat: Option<u16>,
     blocked_connection_timeout: f64,
     connection_attempts: u32,
     retry_delay: f64,

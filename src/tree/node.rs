@@ -205,6 +205,26 @@ impl Node {
         self.parent_of(py)
     }
 
+    /// Moves the node under another one, or out of its tree; its path stays as it is.
+    #[setter]
+    fn set_parent<'py>(slf: &Bound<'py, Self>, parent: Option<Bound<'py, Self>>) -> PyResult<()> {
+        match &parent {
+            None => place::detach(slf),
+            Some(parent) => {
+                if !place::append(parent, slf)? {
+                    return Err(PyTypeError::new_err(
+                        "parent expects a node that is not the node itself nor below it",
+                    ));
+                }
+            }
+        }
+        let parent = parent.map(Bound::unbind);
+        let before =
+            slf.get().state.with(slf.py(), |state| std::mem::replace(&mut state.caller, parent));
+        drop(before);
+        Ok(())
+    }
+
     #[getter]
     fn children<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, self.children_of(py))

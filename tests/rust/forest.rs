@@ -102,6 +102,24 @@ fn a_node_is_not_hung_below_itself() {
 }
 
 #[test]
+fn a_detached_node_keeps_what_is_below_it() {
+    let mut forest = Forest::new();
+    let root = forest.insert(0);
+    let child = forest.insert_under(root, 1).unwrap();
+    let grandchild = forest.insert_under(child, 2).unwrap();
+    let other = forest.insert_under(root, 3).unwrap();
+    assert!(forest.detach(child));
+    assert!(!forest.detach(child));
+    assert!(!forest.detach(root));
+    assert_eq!(forest.parent(child), None);
+    assert_eq!(forest.children(root), [other]);
+    assert_eq!(forest.children(child), [grandchild]);
+    assert!(forest.append(other, child));
+    forest.remove(grandchild);
+    assert!(!forest.detach(grandchild));
+}
+
+#[test]
 fn a_tree_is_taken_out_whole() {
     let mut forest = Forest::new();
     let root = forest.insert(0);

@@ -115,6 +115,16 @@ impl<T> Forest<T> {
         true
     }
 
+    /// Takes a node, with all below it, from under its parent: it becomes a root.
+    /// False, and nothing done, if it is none's child.
+    pub fn detach(&mut self, child: NodeId) -> bool {
+        let is_child = self.parent(child).is_some();
+        if is_child {
+            self.unlink(child.index);
+        }
+        is_child
+    }
+
     /// Removes a node; its children become the last children of its parent, or roots.
     pub fn remove(&mut self, id: NodeId) -> Option<T> {
         if !self.contains(id) {

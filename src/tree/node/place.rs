@@ -153,6 +153,16 @@ pub(super) fn append(parent: &Bound<'_, Node>, child: &Bound<'_, Node>) -> PyRes
     Ok(true)
 }
 
+/// Takes `node`, with all below it, from under its parent.
+pub(super) fn detach(node: &Bound<'_, Node>) {
+    let py = node.py();
+    if let Some(place) = node.get().place(py)
+        && with_forest(py, |forest| forest.detach(place))
+    {
+        make_roots(py, vec![place]);
+    }
+}
+
 /// Removes all descendants of `node` from the tree and returns the references to them; dropping
 /// those can run code of users.
 pub(super) fn remove_descendants(node: &Node, py: Python<'_>) -> impl Sized {

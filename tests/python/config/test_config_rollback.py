@@ -127,21 +127,6 @@ def test_a_new_profiler_stays_new(method: str) -> None:
         profiler.add_handler(CollectingHandler())
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_an_object_that_can_only_log(
-    method: str, profiler: Any, handler: CollectingHandler
-) -> None:
-    class OnlyLog:
-        def log(self, *args: Any) -> None:
-            raise AssertionError("asked for its level first")
-
-    state = state_of(profiler)
-    with pytest.raises(AttributeError, match="isEnabledFor"):
-        apply(profiler, method, {**FULL, "logger": OnlyLog()})
-    assert state_of(profiler) == state
-    assert_records_as_before(profiler, handler)
-
-
 @pytest.mark.parametrize("method", ["dict_config", "async_dict_config"])
 def test_handlers_that_were_added_before_the_failure_are_gone(
     method: str, profiler: Any, handler: CollectingHandler

@@ -23,10 +23,11 @@ NAMES = {
         "publisher tree types __version__"
     ),
     "phanos.publisher": (
-        "AbstractExtProfiler AsyncBaseHandler AsyncExtProfiler AsyncImpProfHandler BaseHandler "
-        "ImpProfHandler LoggerHandler NamedLoggerHandler OutputFormatter PhanosProfiler Profiler "
-        "RESPONSE_SIZE StreamHandler SyncBaseHandler SyncExtProfiler TIME_PROFILER curr_node "
-        "log_error_profiling"
+        "AbstractExtProfiler AsyncBaseHandler AsyncExtProfiler AsyncImpProfHandler "
+        "AsyncioPublisher BaseHandler BlockingPublisher ContextTree ImpProfHandler LoggerHandler "
+        "LoggerLike MethodTreeNode MetricWrapper NETWORK_ERRORS NamedLoggerHandler OutputFormatter "
+        "PhanosProfiler Profiler RESPONSE_SIZE Record ResponseSize StreamHandler SyncBaseHandler "
+        "SyncExtProfiler TIME_PROFILER TimeProfiler curr_node log_error_profiling"
     ),
     "phanos.handlers": (
         "AsyncBaseHandler AsyncImpProfHandler BaseHandler ImpProfHandler LoggerHandler "
@@ -234,7 +235,10 @@ CLASSES = sorted(
     {
         (module, name)
         for module, name in EVERY_NAME
-        if module not in ("phanos", "phanos.types") and inspect.isclass(lookup(module, name))
+        # A typed dict is none that objects can be instances of.
+        if module not in ("phanos", "phanos.types")
+        and name != "Record"
+        and inspect.isclass(lookup(module, name))
     }
 )
 

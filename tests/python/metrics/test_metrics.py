@@ -37,6 +37,7 @@ REAL_NUMBERS = [
     (2**53, float(2**53)),
     (Whole.THREE, 3.0),
     (fractions.Fraction(1, 4), 0.25),
+    (decimal.Decimal("1.5"), 1.5),
     (math.inf, math.inf),
 ]
 NEGATIVE_NUMBERS = [
@@ -44,6 +45,7 @@ NEGATIVE_NUMBERS = [
     (-3, -3.0),
     (-math.inf, -math.inf),
     (fractions.Fraction(-1, 2), -0.5),
+    (decimal.Decimal("-0.5"), -0.5),
 ]
 NOT_NUMBERS: list[Any] = [
     True,
@@ -55,7 +57,7 @@ NOT_NUMBERS: list[Any] = [
     (1.0,),
     {"value": 1.0},
     1j,
-    decimal.Decimal("1.5"),
+    decimal.Decimal("sNaN"),
     object(),
     float,
     10**400,

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import threading
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 from differences import configured, difference, logged, outcome
 from phanos import metrics
 
 
-@difference("M01", upstream=[1.5], ours=[1.5, 2.0, -3.0])
+@difference("M01", upstream=[1.5], ours=[1.5, 2.0, -3.0, 0.5, 0.25])
 def integers_are_numbers() -> Any:
     gauge = metrics.Gauge("gauge", "JOB", "V")
     profiler, recorder = configured(gauge)
 
     @profiler.profile
     def measure() -> None:
-        for value in (1.5, 2, -3, True):
+        for value in (1.5, 2, -3, True, Fraction(1, 2), Decimal("0.25")):
             gauge.set(value, profiler.curr_node.get())
 
     measure()
@@ -264,3 +266,20 @@ def custom_metric_as_documented() -> Any:
 
     measure()
     return recorder.values("name")
+
+
+@difference("M13", upstream=[None, 0], ours=[1, 1])
+def columns_of_unequal_length() -> Any:
+    metric = metrics.Counter("a_counter", "JOB", "units")
+    profiler, recorder = configured(metric, time_profile=False)
+    converted: list[Any] = []
+
+    @profiler.profile
+    def root() -> None:
+        metric.inc(1.0, current_node=profiler.curr_node.get(), label_values={})
+        metric.values.append(("inc", 2.0))
+        converted.append(metric.to_records())
+
+    root()
+    [records] = converted
+    return [None if records is None else len(records), len(recorder.values("a_counter"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import os
@@ -184,3 +185,18 @@ def records_that_wait_when_a_child_is_forked() -> Any:
         found = pipe.read().split(",")
     os.waitpid(child, 0)
     return found
+
+
+@difference("O09", upstream=True, ours=False)
+def logging_without_standard_output() -> Any:
+    own = logging.getLogger("PHANOS")
+    handlers, own.handlers = own.handlers, []
+    errors = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(None), contextlib.redirect_stderr(errors):
+            profiler, _ = configured()
+            profiler.add_handler(publisher.LoggerHandler("log"))
+            profiler.profile(configured)()
+    finally:
+        own.handlers = handlers
+    return "profiler: " in errors.getvalue()

@@ -61,18 +61,18 @@ def encrypted_connections() -> Any:
     ]
 
 
-@difference("R04", upstream=["returned"] * 4, ours=["ValueError"] * 4)
+@difference("R04", upstream=["returned"] * 3 + [0], ours=["ValueError"] * 3 + [0])
 def values_that_make_no_sense() -> Any:
     given: list[dict[str, Any]] = [
         {"port": 70000},
-        {"retry": -1},
         {"retry_delay": -1},
         {"exchange_name": "x" * 300},
     ]
-    return [
+    refused = [
         outcome(lambda arguments=arguments: messaging.BlockingPublisher(**arguments))
         for arguments in given
     ]
+    return [*refused, messaging.BlockingPublisher(retry=-1).retry]
 
 
 @difference("R05", upstream=True, ours=False)
@@ -112,3 +112,16 @@ def asynchronous_attempts() -> Any:
     start = time.monotonic()
     outcome(lambda: asyncio.run(made.connect()))
     return time.monotonic() - start >= 0.2
+
+
+@difference("R11", upstream=["returned"] * 2, ours=["ValueError", "returned"])
+def hosts_with_ports_or_brackets() -> Any:
+    return [
+        outcome(lambda host=host: messaging.BlockingPublisher(host=host))
+        for host in ("broker:5672", "[::1]")
+    ]
+
+
+@difference("R12", upstream="returned", ours="TypeError")
+def booleans_for_numbers() -> Any:
+    return outcome(lambda: messaging.BlockingPublisher(heartbeat=True))

@@ -7,6 +7,8 @@ import inspect
 import logging
 import ssl
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -143,7 +145,7 @@ WRONG_TYPES: list[tuple[str, Any, str]] = [
     ("host", None, "host must be a str, got None"),
     ("host", b"localhost", r"host must be a str, got b'localhost'"),
     ("port", "amqp", "port must be an int, got 'amqp'"),
-    ("port", 5672.0, "port must be an int, got 5672.0"),
+    ("port", 5672.5, "port must be an int, got 5672.5"),
     ("port", "²", "port must be an int, got '²'"),
     ("user", 5, "user must be a str, got 5"),
     ("password", 12345, "password must be a str, got int"),
@@ -168,6 +170,11 @@ WRONG_TYPES: list[tuple[str, Any, str]] = [
 WRONG_VALUES: list[tuple[str, Any, str]] = [
     ("host", "amqp://me:sesame@host", "host must be a host name or an address"),
     ("host", "nul\0", "host must be without NUL"),
+    ("host", "broker:5672", "host must be a host name or an address without a port"),
+    ("host", "[::1]:5672", "host must be a host name or an address without a port"),
+    ("host", "[broker]", "host must be a host name or an address without a port"),
+    ("host", " broker", "host must be a host name or an address, got spaces or nothing"),
+    ("host", "", "host must be a host name or an address, got spaces or nothing"),
     ("port", 70000, "port must be from 0 to 65535, got 70000"),
     ("port", -1, "port must be from 0 to 65535, got -1"),
     ("password", "sesame\udc80", "password must be without NUL and lone surrogates"),
@@ -175,7 +182,6 @@ WRONG_VALUES: list[tuple[str, Any, str]] = [
     ("timeout", -1, "timeout must be from 0"),
     ("timeout", float("nan"), "timeout must be from 0"),
     ("retry_delay", -0.1, "retry_delay must be from 0"),
-    ("retry", -1, "retry must be from 0"),
     ("exchange_name", "x" * 256, "exchange_name must have at most 255 bytes, got 256"),
     ("exchange_type", "é" * 128, "exchange_type must have at most 255 bytes, got 256"),
     ("virtual_host", "x" * 256, "virtual_host must have at most 255 bytes, got 256"),
@@ -260,11 +266,36 @@ def test_odd_forms_that_0_3_2_takes(made: Maker) -> None:
         one = getattr(one, "publisher", one)
         assert one.exchange_type == expected
         assert type(one.exchange_type) is str
-    one = made(port="5672", heartbeat=None, timeout=0, retry=0)
+    for port in ("5672", 5672.0, 5672):
+        one = made(port=port, heartbeat=None, timeout=0, retry=-1, user="", password="")
+        one = getattr(one, "publisher", one)
+        parameters = one.connection_parameters
+        assert (parameters.port, parameters.heartbeat, parameters.user) == (5672, None, "guest")
+        assert (one.retry, parameters.connection_attempts) == (0, 1)
+        assert parameters.blocked_connection_timeout > 1e6
+    one = made(socket_timeout=None, stack_timeout=None)
     parameters = getattr(one, "publisher", one).connection_parameters
-    assert (parameters.port, parameters.heartbeat) == (5672, 0)
-    assert parameters.connection_attempts == 1
-    assert parameters.blocked_connection_timeout > 1e6
+    assert min(parameters.socket_timeout, parameters.stack_timeout) > 1e6
+
+
+@pytest.mark.parametrize("made", UNCONNECTED)
+def test_any_real_number_is_one(made: Maker) -> None:
+    class Five:
+        def __index__(self) -> int:
+            return 5
+
+    one = made(heartbeat=Five(), retry=Five(), timeout=Fraction(1, 2), retry_delay=Decimal("0.5"))
+    one = getattr(one, "publisher", one)
+    parameters = one.connection_parameters
+    assert (parameters.heartbeat, one.retry) == (5, 5)
+    assert (parameters.blocked_connection_timeout, parameters.retry_delay) == (0.5, 0.5)
+
+
+@pytest.mark.parametrize("made", UNCONNECTED)
+@pytest.mark.parametrize("host", ["::1", "[::1]", "fe80::1%eth0"])
+def test_an_address_of_ipv6_is_a_host(made: Maker, host: str) -> None:
+    one = made(host=host)
+    assert getattr(one, "publisher", one).connection_parameters.host == host.strip("[]")
 
 
 @pytest.mark.parametrize("made", UNCONNECTED)

@@ -114,7 +114,7 @@ def test_an_asynchronous_handler_is_refused_by_dict_config(
     [
         ({"port": 1, "retry": 1}, RuntimeError),
         ({"bogus": 1}, TypeError),
-        ({"retry": -1}, ValueError),
+        ({"retry_delay": -1}, ValueError),
     ],
 )
 def test_a_handler_that_cannot_be_made_changes_nothing(

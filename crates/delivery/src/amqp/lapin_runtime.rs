@@ -15,9 +15,12 @@ use async_rs::util::Task;
 use async_rs::{Runtime, Tokio};
 use futures_io::{AsyncRead, AsyncWrite};
 use futures_util::Stream;
+use lapin::tcp::AsyncTcpStream;
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
+
+use crate::amqp::tune::HeartbeatEraser;
 
 /// Tokio, known by a handle.
 #[derive(Clone, Debug)]
@@ -79,48 +82,81 @@ impl Reactor for LapinRuntime {
         address: SocketAddr,
     ) -> impl Future<Output = io::Result<Self::TcpStream>> + Send + 'static {
         let connecting = self.0.tcp_connect_addr(address);
-        async move { Ok(Socket(connecting.await?.into_inner())) }
+        async move { Ok(Socket::Tcp(connecting.await?.into_inner())) }
     }
 }
 
-/// A TCP connection of Tokio with the reading and writing traits of the futures crates.
-#[derive(Debug)]
-pub(super) struct Socket(pub(super) TcpStream);
+/// What lapin reads and writes, with the traits of the futures crates.
+pub(super) enum Socket {
+    /// A TCP connection of Tokio.
+    Tcp(TcpStream),
+    /// A connection, encrypted or not, over which heartbeats are switched off.
+    WithoutHeartbeats(Box<AsyncTcpStream<Socket>>, HeartbeatEraser),
+}
+
+impl Socket {
+    pub(super) fn without_heartbeats(stream: AsyncTcpStream<Self>) -> Self {
+        Self::WithoutHeartbeats(Box::new(stream), HeartbeatEraser::default())
+    }
+}
 
 impl AsyncRead for Socket {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(buffer);
-        ready!(Pin::new(&mut self.0).poll_read(context, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        Poll::Ready(match self.get_mut() {
+            Self::Tcp(stream) => {
+                let mut buffer = ReadBuf::new(buffer);
+                ready!(Pin::new(stream).poll_read(context, &mut buffer))?;
+                Ok(buffer.filled().len())
+            }
+            Self::WithoutHeartbeats(stream, eraser) => {
+                let length = ready!(Pin::new(stream).poll_read(context, buffer))?;
+                eraser.pass(&mut buffer[..length]);
+                Ok(length)
+            }
+        })
     }
 }
 
 impl AsyncWrite for Socket {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(context, bytes)
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::WithoutHeartbeats(stream, _) => Pin::new(stream).poll_write(context, bytes),
+        }
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write_vectored(context, bytes)
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, bytes),
+            Self::WithoutHeartbeats(stream, _) => {
+                Pin::new(stream).poll_write_vectored(context, bytes)
+            }
+        }
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_flush(context),
+            Self::WithoutHeartbeats(stream, _) => Pin::new(stream).poll_flush(context),
+        }
     }
 
-    fn poll_close(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_shutdown(context)
+    fn poll_close(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::WithoutHeartbeats(stream, _) => Pin::new(stream).poll_close(context),
+        }
     }
 }

@@ -84,7 +84,10 @@ impl AmqpLink {
         shutdown: ShutdownOnDrop,
     ) -> Result<Self, Failure> {
         let failed = |error: lapin::Error| of_opening(&error, settings);
-        let stream = encrypted(settings, stream).await?;
+        let mut stream = encrypted(settings, stream).await?;
+        if settings.heartbeat_s == Some(0) {
+            stream = AsyncTcpStream::Plain(Socket::without_heartbeats(stream));
+        }
         let connection = Connection::connector(
             uri(settings),
             LapinRuntime::current(),
@@ -222,7 +225,7 @@ fn keep_alive(settings: &AmqpSettings, stream: &TcpStream) -> io::Result<()> {
 type Transport = AsyncTcpStream<Socket>;
 
 async fn encrypted(settings: &AmqpSettings, stream: TcpStream) -> Result<Transport, Failure> {
-    let stream = AsyncTcpStream::Plain(Socket(stream));
+    let stream = AsyncTcpStream::Plain(Socket::Tcp(stream));
     let Some(tls) = &settings.tls else { return Ok(stream) };
     let name = tls.server_name.as_deref().unwrap_or(&settings.host);
     stream.into_rustls(&tls.connector, name).await.map_err(|error| of_tls(&error, settings))
@@ -259,7 +262,7 @@ fn uri(settings: &AmqpSettings) -> AMQPUri {
         query: AMQPQueryString {
             frame_max: Some(settings.frame_max.unwrap_or(FRAME_MAX)),
             channel_max: settings.channel_max,
-            heartbeat: Some(settings.heartbeat_s),
+            heartbeat: settings.heartbeat_s,
             ..Default::default()
         },
     }

@@ -6,6 +6,7 @@
 //! | `settings`      | where the broker is, and how it is spoken to |
 //! | `failure`       | errors of AMQP and TLS in words |
 //! | `properties`    | what a message looks like in AMQP |
+//! | `tune`          | the broker's proposal of heartbeats |
 //! | `lapin_runtime` | the runtime that lapin works on |
 //! | `link`          | one connection with one channel |
 
@@ -15,3 +16,4 @@ mod link;
 mod properties;
 pub(crate) mod settings;
 pub(crate) mod tls;
+mod tune;

@@ -46,8 +46,8 @@ pub struct AmqpSettings {
     pub exchange: String,
     /// Exchange type: fanout, topic, ...
     pub exchange_type: String,
-    /// 0 turns heartbeats off.
-    pub heartbeat_s: u16,
+    /// 0 turns heartbeats off; `None` takes what the broker proposes.
+    pub heartbeat_s: Option<u16>,
     /// For the TCP connection.
     pub socket_timeout: Duration,
     /// For TLS and AMQP handshakes together.

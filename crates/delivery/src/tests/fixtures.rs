@@ -71,7 +71,7 @@ pub(super) fn amqp_settings() -> AmqpSettings {
         virtual_host: "/".into(),
         exchange: "profiling".into(),
         exchange_type: "fanout".into(),
-        heartbeat_s: 47,
+        heartbeat_s: Some(47),
         socket_timeout: Duration::from_secs(10),
         stack_timeout: Duration::from_secs(15),
         channel_max: None,
