@@ -43,15 +43,15 @@ mod module {
     #[pymodule_export]
     use crate::call::deferred::DeferredCall;
     #[pymodule_export]
-    use crate::call::function::decorate::decorate;
+    use crate::call::function::decorate::{decorate, support_functions};
     #[pymodule_export]
-    use crate::call::manual::{began_as_root, begin_call, end_call};
+    use crate::call::manual::{began_as_root, begin_call, end_call, resume_call, suspend_call};
     #[pymodule_export]
     use crate::convert::rate_limit::admit;
     #[pymodule_export]
     use crate::interp::exceptions::call_as;
     #[pymodule_export]
-    use crate::interp::monotonic::monotonic_ns;
+    use crate::interp::monotonic::{monotonic_ns, sleep};
     #[pymodule_export]
     use crate::metric::base::Metric;
     #[pymodule_export]

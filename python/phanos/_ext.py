@@ -15,7 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from . import _registry
-from ._phanos import MethodTreeNode, first_step
+from ._phanos import MethodTreeNode, first_step, resume_call, suspend_call
 from ._protocols import ProfilerProtocol
 from ._replaced import Originals, WatchedType
 from ._wrappers import (
@@ -75,21 +75,20 @@ class _GeneratorNode:
 
     def __init__(self, profiler: ProfilerProtocol, func: Callable[..., Any]) -> None:
         self._profiler = profiler
-        self._outside = profiler.curr_node.get()
+        self._outside = profiler._core.current()
         self.node = profiler.set_curr_node(func)
 
     def __enter__(self) -> None:
-        self._profiler.curr_node.set(self._outside)
+        suspend_call(self._profiler._core, self.node, self._outside)
 
     def __exit__(self, *_: object) -> None:
         # The body may be resumed in another context than the one it was suspended in.
-        self._outside = self._profiler.curr_node.get()
-        self._profiler.curr_node.set(self.node)
+        self._outside = resume_call(self._profiler._core, self.node)
 
     def delete(self) -> None:
         """Take the node out of the tree at the end of the call."""
         self._profiler.delete_curr_node(self.node)
-        self._profiler.curr_node.set(self._outside)
+        suspend_call(self._profiler._core, self.node, self._outside)
 
 
 class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
@@ -152,12 +151,12 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
             start = self._guarded("before_func_profiling", func, args, kwargs)
             try:
                 result = await func(*args, **kwargs)
-            except GeneratorExit:
-                self._end(node, None, start, args, kwargs, failed=True)
-                raise
-            except BaseException:
+            except Exception:
                 self._measure(None, start, args, kwargs, failed=True)
                 await self._hand_over_awaited(node)
+                raise
+            except BaseException:  # Cancelled or closed: it does not wait for handlers.
+                self._end(node, None, start, args, kwargs, failed=True)
                 raise
             self._measure(result, start, args, kwargs, failed=False)
             await self._hand_over_awaited(node)
@@ -235,9 +234,12 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
             except GeneratorExit:
                 self._end(node, None, start, args, kwargs, failed=False)
                 raise
-            except BaseException:
+            except Exception:
                 self._measure(None, start, args, kwargs, failed=True)
                 await self._hand_over_awaited(node)
+                raise
+            except BaseException:  # As in `async_inner`.
+                self._end(node, None, start, args, kwargs, failed=True)
                 raise
             self._measure(None, start, args, kwargs, failed=False)
             await self._hand_over_awaited(node)

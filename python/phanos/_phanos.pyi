@@ -44,7 +44,11 @@ __all__ = [
     "records_to_json",
     "records_to_str",
     "refuse_deliveries",
+    "resume_call",
     "run_for",
+    "sleep",
+    "support_functions",
+    "suspend_call",
     "waiting_to_json",
 ]
 
@@ -375,7 +379,12 @@ class DeferredCall:
         then, and `end_dispatched` to be called.
         """
     def end_failed(self) -> bool:
-        """End the call, which raised the exception that is being handled; returns as `end`."""
+        """
+        End the call, which raised the exception that is being handled; returns as `end`.
+
+        Dispatches of a call that was closed, cancelled or interrupted are queued: it waits for
+        nothing more.
+        """
     def end_generator(self, result: Any, /) -> None:
         """End the call where nothing can be awaited: dispatches are queued."""
     def dispatch(self) -> Awaitable[None]:
@@ -388,13 +397,24 @@ class DeferredCall:
 def first_step(generator: AsyncGenerator[_R, Any]) -> Awaitable[_R]:
     """Return what `__anext__` does; the loop's hooks get to know the wrapper, not `generator`."""
 
+def support_functions(
+    wrap: Callable[[Callable[..., Any]], tuple[Callable[..., Any] | None, bool]],
+    template: Callable[..., Any],
+) -> None:
+    """
+    Set what `decorate` needs, once.
+
+    Args:
+        wrap: returns the last two arguments of `decorate` for a function whose code was replaced.
+        template: provides attributes of functions that what is decorated lacks.
+    """
+
 def decorate(
     core: ProfilerCore,
     function: Callable[_P, _R],
     name: str,
-    make_wrapper: Callable[[Callable[..., Any]], Callable[..., Any]] | None,
+    wrapper: Callable[..., Any] | None,
     is_coroutine: bool,
-    template: Callable[..., Any],
 ) -> Callable[_P, _R]:
     """
     Return a callable that runs `function` as a profiled call.
@@ -403,9 +423,8 @@ def decorate(
         core: the profiler's.
         function: any callable.
         name: its part of a context.
-        make_wrapper: makes what runs the body, if that runs after the call; see `_wrappers`.
+        wrapper: what runs the body, if that runs after the call; see `_wrappers`.
         is_coroutine: `function` is a coroutine function.
-        template: provides attributes of functions that `function` lacks.
     """
 
 def call_as(failed: bool, function: Callable[..., _R], *args: Any) -> _R:
@@ -423,6 +442,9 @@ def admit_log_line(kind: str) -> int | None:
 
 def monotonic_ns() -> int:
     """Return nanoseconds of the system's monotonic clock, counted from the first call."""
+
+def sleep(seconds: float) -> None:
+    """Stop this thread, whatever has become of `time.sleep`."""
 
 def record_to_str(name: str, record: Record) -> str:
     """Write a record as `OutputFormatter.record_to_str` describes."""
@@ -457,6 +479,12 @@ def begin_call(core: ProfilerCore, callable: Callable[..., Any]) -> MethodTreeNo
 
 def end_call(core: ProfilerCore, node: MethodTreeNode) -> None:
     """End a call: take its node out of the tree, and make its caller's node current."""
+
+def suspend_call(core: ProfilerCore, node: MethodTreeNode, outside: MethodTreeNode) -> None:
+    """At a `yield` of the generator that `node` is of: make `outside` current."""
+
+def resume_call(core: ProfilerCore, node: MethodTreeNode) -> MethodTreeNode:
+    """After a `yield`: make `node` current again; return what was so outside."""
 
 def began_as_root(node: MethodTreeNode) -> bool:
     """Tell whether the call of `node` had no caller when it began: root hooks are for it."""

@@ -14,7 +14,8 @@ import types
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from ._phanos import decorate, first_step
+from ._frames import skip, stand_in_for
+from ._phanos import decorate, first_step, support_functions
 
 if TYPE_CHECKING:
     from ._phanos import DeferredCall, ProfilerCore
@@ -42,9 +43,7 @@ def decorated(core: ProfilerCore, function: Callable[P, R]) -> Callable[P, R]:
     if not callable(function):
         raise TypeError(f"profile expects a callable, got {function!r}")
     name = _name_of(function)
-    make_wrapper = maker_for(function)
-    is_coroutine = make_wrapper is coroutine_wrapper
-    native = decorate(core, function, name, make_wrapper, is_coroutine, template)
+    native = decorate(core, function, name, *wrapping(function))
     if name in _IMPLICIT_CLASS_METHODS and inspect.isfunction(function):
 
         @functools.wraps(function)
@@ -78,15 +77,24 @@ def maker_for(function: Callable[..., Any]) -> MakeWrapper | None:
     return None
 
 
+def wrapping(function: Callable[..., Any]) -> tuple[Callable[..., Any] | None, bool]:
+    """Return what runs the body of `function`, if that runs after the call; True for coroutines."""
+    make_wrapper = maker_for(function)
+    if make_wrapper is None:
+        return None, False
+    return make_wrapper(function), make_wrapper is coroutine_wrapper
+
+
 def template(*args: Any, **kwargs: Any) -> Any:
     """Provide the attributes of a function for a decorated builtin, class or object."""
 
 
-def named_after(function: Callable[..., Any], made: Any) -> Any:
+def named_after(function: Callable[..., Any], made: R) -> R:
     """Name coroutine, generator or function `made` after `function` and return it."""
     function = _within_partials(function)
-    made.__name__ = getattr(function, "__name__", made.__name__)
-    made.__qualname__ = getattr(function, "__qualname__", made.__qualname__)
+    named: Any = made
+    named.__name__ = getattr(function, "__name__", named.__name__)
+    named.__qualname__ = getattr(function, "__qualname__", named.__qualname__)
     return made
 
 
@@ -111,13 +119,13 @@ def _within_partials(function: Callable[..., Any]) -> Callable[..., Any]:
 def coroutine_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a coroutine function; the wrapper takes the call, which has the arguments."""
 
+    # No `except BaseException`: that name would be looked up in the module of `function`.
     async def wrapper(call: DeferredCall, /) -> Any:
         try:
             try:
                 result = await call.begin_coroutine()
-            except GeneratorExit:
-                raise  # The coroutine is being closed: it cannot await anything any more.
-            except BaseException:
+            except:
+                # Not if the coroutine is being closed or was cancelled: it awaits nothing more.
                 if call.end_failed():
                     await call.dispatch()
                 raise
@@ -126,12 +134,12 @@ def coroutine_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
                 await call.dispatch()
                 call.end_dispatched()
             return result
-        except BaseException:
+        except:
             call.ensure_ended()
             raise
 
-    wrapped: Callable[..., Any] = named_after(function, wrapper)
-    return wrapped
+    wrapped: Callable[..., Any] = stand_in_for(_within_partials(function), wrapper)
+    return named_after(function, wrapped)
 
 
 def generator_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -174,7 +182,7 @@ def generator_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
             call.ensure_ended()
             raise
 
-    wrapped: Callable[..., Any] = named_after(function, wrapper)
+    wrapped: Callable[..., Any] = named_after(function, skip(wrapper))
     return types.coroutine(wrapped) if makes_awaitables(function) else wrapped
 
 
@@ -219,8 +227,8 @@ def async_generator_wrapper(function: Callable[..., Any]) -> Callable[..., Any]:
             call.ensure_ended()
             raise
 
-    wrapped: Callable[..., Any] = named_after(function, wrapper)
-    return wrapped
+    wrapped: Callable[..., Any] = skip(wrapper)
+    return named_after(function, wrapped)
 
 
 class Send:
@@ -232,6 +240,7 @@ class Send:
         self.send = send
         self.value = value
 
+    @skip
     def __call__(self) -> Any:
         return self.send(self.value)
 
@@ -245,9 +254,13 @@ class Throw:
         self.throw = throw
         self.error: Any = error
 
+    @skip
     def __call__(self) -> Any:
         error, self.error = self.error, None
         try:
             return self.throw(error)
         finally:
             del error  # Its traceback refers to this frame.
+
+
+support_functions(wrapping, template)

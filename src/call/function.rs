@@ -12,6 +12,8 @@
 //! | `decorate`    | making one around a function |
 //! | `type_object` | its type: the table of slots, binding, `repr`, pickling |
 //! | `attributes`  | attributes: its own, those of the wrapped function, those of a stand-in |
+//! | `special_attributes` | those that functions have beside their `__dict__` |
+//! | `code`        | what runs the body, and code that is replaced |
 //! | `free`        | what the garbage collector sees of it, and how it is freed |
 
 #![allow(unsafe_code)]
@@ -23,8 +25,10 @@ use crate::profiler::function_info::FunctionInfo;
 use crate::tree::decorated_class::is_decorated;
 
 mod attributes;
+mod code;
 pub(crate) mod decorate;
 mod free;
+mod special_attributes;
 mod type_object;
 
 /// Which kind of function is wrapped: it decides how the body is run.
@@ -38,12 +42,24 @@ pub(crate) enum FunctionKind {
     Generator,
 }
 
+impl FunctionKind {
+    fn of(has_wrapper: bool, is_coroutine: bool) -> Self {
+        match (has_wrapper, is_coroutine) {
+            (false, _) => Self::Plain,
+            (true, true) => Self::Coroutine,
+            (true, false) => Self::Generator,
+        }
+    }
+}
+
 /// The object as the interpreter sees it.
 #[repr(C)]
 pub(crate) struct Layout {
     base: ffi::PyObject,
     vectorcall: Option<ffi::vectorcallfunc>,
     dict: *mut ffi::PyObject,
+    /// What was set of the attributes that functions have beside their dict. Null for nothing.
+    special: *mut ffi::PyObject,
     weak_references: *mut ffi::PyObject,
     /// The Python wrapper that runs the body. Null for [`FunctionKind::Plain`], and once the
     /// garbage collector cleared the object.

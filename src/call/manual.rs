@@ -1,4 +1,5 @@
-//! Calls that users begin and end themselves, by `set_curr_node` and `delete_curr_node`.
+//! Calls that users begin and end themselves, by `set_curr_node` and `delete_curr_node`, and those
+//! whose steps are taken in Python.
 
 use std::rc::Rc;
 
@@ -8,6 +9,7 @@ use phanos_core::path::{Path, hash_name};
 
 use crate::call::function::ProfiledFunction;
 use crate::profiler::core::ProfilerCore;
+use crate::tree::call_tree::CallTree;
 use crate::tree::context::call_name;
 use crate::tree::node::Node;
 use crate::tree::owner;
@@ -32,7 +34,7 @@ pub(crate) fn begin_call<'py>(
 }
 
 /// Ends a call that [`begin_call`] began: takes its node out of the tree, and makes the node of
-/// its caller current.
+/// its caller current, or that of its nearest caller whose call runs.
 #[pyfunction]
 pub(crate) fn end_call(core: &Bound<'_, ProfilerCore>, node: &Bound<'_, Node>) -> PyResult<()> {
     let py = core.py();
@@ -42,7 +44,44 @@ pub(crate) fn end_call(core: &Bound<'_, ProfilerCore>, node: &Bound<'_, Node>) -
         None => tree.root(py)?,
     };
     node.get().remove(py);
-    tree.set_current(&caller)
+    set_active(tree, caller)
+}
+
+/// At a `yield` of the generator whose call has `node`: makes `outside` current, the node that was
+/// so before the body was last resumed.
+#[pyfunction]
+pub(crate) fn suspend_call(
+    core: &Bound<'_, ProfilerCore>,
+    node: &Bound<'_, Node>,
+    outside: Bound<'_, Node>,
+) -> PyResult<()> {
+    node.get().set_suspended(core.py(), true);
+    set_active(core.get().tree.get(), outside)
+}
+
+/// After a `yield`: makes `node` current again. Returns the node that was so outside.
+#[pyfunction]
+pub(crate) fn resume_call<'py>(
+    core: &Bound<'py, ProfilerCore>,
+    node: &Bound<'py, Node>,
+) -> PyResult<Bound<'py, Node>> {
+    let tree = core.get().tree.get();
+    let outside = tree.current(core.py())?;
+    node.get().set_suspended(core.py(), false);
+    tree.set_current(node)?;
+    Ok(outside)
+}
+
+/// Makes `node` current, or its nearest caller whose call neither is suspended nor has ended: calls
+/// that are driven by turns end in any order.
+fn set_active(tree: &CallTree, node: Bound<'_, Node>) -> PyResult<()> {
+    let py = node.py();
+    let mut active = node;
+    while active.get().is_inactive(py) {
+        let Some(caller) = active.get().caller(py) else { break };
+        active = caller.into_bound(py);
+    }
+    tree.set_current(&active)
 }
 
 /// True if the call of `node` began without a profiled caller.

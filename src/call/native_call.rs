@@ -5,6 +5,7 @@
 use std::mem::ManuallyDrop;
 use std::ptr;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
 use pyo3::intern;
 use pyo3::prelude::*;
@@ -56,12 +57,12 @@ pub(crate) unsafe extern "C" fn vectorcall(
             end_recorded(&arguments, recording, result)
         }
         Step::Coroutine(coroutine) => return *coroutine,
-        Step::Generator { function, wrapper } => {
+        Step::Generator(function) => {
             let generator = arguments.forward(*function);
             if generator.is_null() {
                 generator
             } else {
-                wrap_generator(callable, &arguments, *wrapper, generator)
+                wrap_generator(callable, &arguments, generator)
             }
         }
     };
@@ -79,8 +80,8 @@ enum Step {
     Record(Recording),
     /// Return this coroutine, which will call the function. No level of recursion was entered.
     Coroutine(*mut ffi::PyObject),
-    /// Call the function for its generator, which a generator of `wrapper` will run.
-    Generator { function: *mut ffi::PyObject, wrapper: *mut ffi::PyObject },
+    /// Call the function for its generator, which a generator of the wrapper will run.
+    Generator(*mut ffi::PyObject),
 }
 
 /// A recorded call while the function runs. It has no destructor.
@@ -140,7 +141,7 @@ extern "C" fn prepare(
             }
             // There may be no wrapper, as in `make_coroutine`.
             FunctionKind::Generator if !layout.wrapper.is_null() => {
-                *step = Step::Generator { function, wrapper: layout.wrapper };
+                *step = Step::Generator(function);
                 return ptr::null_mut();
             }
             FunctionKind::Coroutine | FunctionKind::Generator => {
@@ -186,7 +187,7 @@ fn make_coroutine(
         }
         // SAFETY: it lives for the call.
         let callable = unsafe { Bound::ref_from_ptr(py, &callable) };
-        call_wrapper(callable, layout.wrapper, None, arguments)
+        call_wrapper(callable, None, arguments)
     });
     if is_made {
         *step = Step::Coroutine(result);
@@ -235,14 +236,20 @@ fn raise(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
 extern "C" fn wrap_generator(
     callable: *mut ffi::PyObject,
     arguments: &VectorcallArgs,
-    wrapper: *mut ffi::PyObject,
     generator: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
     enter_unregistered(|py| {
         // SAFETY: the callable lives for the call; the generator is an owned reference.
         let (callable, generator) =
             unsafe { (Bound::ref_from_ptr(py, &callable), Bound::from_owned_ptr(py, generator)) };
-        call_wrapper(callable, wrapper, Some(&generator), arguments)
+        // The function that made it may have had the code replaced, so that another kind of
+        // function is wrapped now.
+        // SAFETY: a decorated function has this layout.
+        let layout = unsafe { &*callable.as_ptr().cast::<Layout>() };
+        if layout.kind != FunctionKind::Generator || layout.wrapper.is_null() {
+            return generator.into_ptr();
+        }
+        call_wrapper(callable, Some(&generator), arguments)
     })
 }
 
@@ -251,7 +258,6 @@ extern "C" fn wrap_generator(
 #[inline]
 fn call_wrapper<'py>(
     callable: &Bound<'py, PyAny>,
-    wrapper: *mut ffi::PyObject,
     generator: Option<&Bound<'py, PyAny>>,
     arguments: &VectorcallArgs,
 ) -> *mut ffi::PyObject {
@@ -262,8 +268,16 @@ fn call_wrapper<'py>(
     let both = [generator.map_or(ptr::null_mut(), Bound::as_ptr), call.as_ptr()];
     let given = if generator.is_none() { &both[1..] } else { &both[..] };
     // SAFETY: valid objects; the wrapper belongs to the callable, which the interpreter keeps
-    // alive for the call. It only makes an object: no code of the user runs.
-    unsafe { ffi::PyObject_Vectorcall(wrapper, given.as_ptr(), given.len(), ptr::null_mut()) }
+    // alive for the call. It only makes an object: no code of the user runs. It is read now, since
+    // whatever ran before may have replaced or, in a collection, cleared it.
+    unsafe {
+        let wrapper = (*callable.as_ptr().cast::<Layout>()).wrapper;
+        if wrapper.is_null() {
+            let message = "expected a coroutine or generator function, its code was replaced";
+            return raise(callable.py(), PyRuntimeError::new_err(message));
+        }
+        ffi::PyObject_Vectorcall(wrapper, given.as_ptr(), given.len(), ptr::null_mut())
+    }
 }
 
 /// Ends a recorded call. `result` is an owned reference, or null with an exception raised; the same

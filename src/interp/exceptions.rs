@@ -169,6 +169,22 @@ pub(crate) fn is_handling(_py: Python<'_>) -> bool {
     }
 }
 
+/// True if what is being handled is an `Exception`: not the cancellation of a task, and not the end
+/// of a coroutine or of the program.
+pub(crate) fn is_handling_exception(py: Python<'_>) -> bool {
+    let mut handled = [ptr::null_mut(); 3];
+    // SAFETY: the interpreter lock is held; the references handed out are owned or null.
+    let handled = unsafe {
+        let [class, value, traceback] = &mut handled;
+        ffi::PyErr_GetExcInfo(class, value, traceback);
+        handled.map(|reference| Bound::from_owned_ptr_or_opt(py, reference))
+    };
+    match &handled[1] {
+        Some(value) => value.is_instance_of::<PyException>(),
+        None => false,
+    }
+}
+
 /// Turns an `Exception` into `Ok(None)`.
 ///
 /// Errors: any other `BaseException`, such as `KeyboardInterrupt`, `SystemExit` and

@@ -74,7 +74,7 @@ unsafe extern "C" fn end(call: Object, result: Object) -> Object {
 }
 
 unsafe extern "C" fn end_failed(call: Object, _: Object) -> Object {
-    step(call, |call| steps::end(call, None).map(|awaits| boolean(call.py(), awaits)))
+    step(call, |call| steps::end_failed(call).map(|awaits| boolean(call.py(), awaits)))
 }
 
 unsafe extern "C" fn end_generator(call: Object, result: Object) -> Object {

@@ -3,12 +3,11 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_void;
 use std::ptr;
 
 use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
@@ -34,12 +33,17 @@ pub(super) unsafe extern "C" fn get_class(
     unsafe { ffi::Py_NewRef((&raw mut ffi::PyFunction_Type).cast()) }
 }
 
-/// Attributes that every type has, or gets when they are first read (`__annotations__`). The
-/// interpreter would find those of the type; here those of the function are wanted.
-const OF_THE_FUNCTION: [&str; 5] =
-    ["__doc__", "__module__", "__annotations__", "__annotate__", "__type_params__"];
 /// Attributes that no plain function has: those of a wrapped method are hidden.
 const HIDDEN: [&str; 2] = ["__self__", "__func__"];
+
+/// Which dict of a decorated function has what was set on it.
+#[derive(Clone, Copy)]
+pub(super) enum Place {
+    /// `__dict__`, which users see.
+    Dict,
+    /// For the attributes that functions have beside their `__dict__`; see `special_attributes`.
+    Special,
+}
 
 /// Looks an attribute up on the object itself, then on the function that it wraps.
 pub(super) unsafe extern "C" fn get(
@@ -60,134 +64,95 @@ pub(super) unsafe extern "C" fn get(
     })
 }
 
-/// Sets an attribute as for any object, except `__code__`, which is set on the wrapped function.
-///
-/// `types.coroutine` sets it on a generator function, to make what that returns awaitable: what the
-/// wrapper returns has to be awaitable as well.
-pub(super) unsafe extern "C" fn set(
-    object: *mut ffi::PyObject,
-    name: *mut ffi::PyObject,
-    value: *mut ffi::PyObject,
-) -> c_int {
-    let mut result = -1;
-    enter(|py| {
-        // SAFETY: valid objects, the first of this layout, the last null to delete.
-        let (attribute, new_value, function, wrapper) = unsafe {
-            let layout = &*object.cast::<Layout>();
-            (
-                Bound::from_borrowed_ptr(py, name),
-                Bound::from_borrowed_ptr_or_opt(py, value),
-                (*layout.info).function.bind(py),
-                Bound::from_borrowed_ptr_or_opt(py, layout.wrapper),
-            )
-        };
-        let is_code = attribute.cast::<PyString>().is_ok_and(|name| name == "__code__");
-        let done = match new_value {
-            Some(code) if is_code && function.hasattr(intern!(py, "__code__")).unwrap_or(false) => {
-                set_code(function, wrapper.as_ref(), &code)
-            }
-            // SAFETY: as above.
-            _ => match unsafe { ffi::PyObject_GenericSetAttr(object, name, value) } {
-                0 => Ok(()),
-                _ => Err(PyErr::fetch(py)),
-            },
-        };
-        match done {
-            Ok(()) => result = 0,
-            Err(error) => error.restore(py),
-        }
-        ptr::null_mut()
-    });
-    result
-}
-
-fn set_code(
-    function: &Bound<'_, PyAny>,
-    wrapper: Option<&Bound<'_, PyAny>>,
-    code: &Bound<'_, PyAny>,
-) -> PyResult<()> {
-    const CO_ITERABLE_COROUTINE: u32 = 0x100;
-    let py = function.py();
-    function.setattr(intern!(py, "__code__"), code)?;
-    let flags = |code: &Bound<'_, PyAny>| code.getattr(intern!(py, "co_flags"))?.extract::<u32>();
-    if let Some(wrapper) = wrapper
-        && flags(code)? & CO_ITERABLE_COROUTINE != 0
-    {
-        let own = wrapper.getattr(intern!(py, "__code__"))?;
-        let changed = PyDict::new(py);
-        changed.set_item(intern!(py, "co_flags"), flags(&own)? | CO_ITERABLE_COROUTINE)?;
-        let own = own.call_method(intern!(py, "replace"), (), Some(&changed))?;
-        wrapper.setattr(intern!(py, "__code__"), own)?;
-    }
-    Ok(())
-}
-
 fn look_up<'py>(
     object: &Bound<'py, PyAny>,
     name: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = object.py();
-    let text = name.cast::<PyString>()?.to_string_lossy();
-    let mut missing = None;
-    if OF_THE_FUNCTION.contains(&&*text) {
-        if let Some(value) = own_item(object, name)? {
-            return Ok(value);
-        }
-    } else {
-        // SAFETY: both are valid objects.
-        let own = unsafe {
-            let own = ffi::PyObject_GenericGetAttr(object.as_ptr(), name.as_ptr());
-            Bound::from_owned_ptr_or_err(py, own)
-        };
-        match own {
-            Err(error) if error.is_instance_of::<PyAttributeError>(py) => missing = Some(error),
-            found => return found,
-        }
-    }
-    if HIDDEN.contains(&&*text)
-        && let Some(missing) = missing
-    {
+    // SAFETY: both are valid objects.
+    let own = unsafe {
+        let own = ffi::PyObject_GenericGetAttr(object.as_ptr(), name.as_ptr());
+        Bound::from_owned_ptr_or_err(py, own)
+    };
+    let missing = match own {
+        Err(error) if error.is_instance_of::<PyAttributeError>(py) => error,
+        found => return found,
+    };
+    let name = name.cast::<PyString>()?;
+    if HIDDEN.contains(&&*name.to_string_lossy()) {
         return Err(missing);
     }
-    // A loop over the layers and no recursion: a function may be decorated any number of times.
-    let mut layer = object.clone();
-    let function = loop {
-        let wrapped = ProfiledFunction::info_of(&layer).function.bind(py).clone();
-        if !ProfiledFunction::is(&wrapped) {
-            break wrapped;
+    look_up_inside(object, name, Place::Dict)?.ok_or(missing)
+}
+
+/// Looks up what is not the object's own: on the layers inside it, since a function may be
+/// decorated more than once, on the function, and on what stands in for one.
+pub(super) fn look_up_inside<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    place: Place,
+) -> PyResult<Option<Bound<'py, PyAny>>> {
+    let py = object.py();
+    let mut innermost = object.clone();
+    for layer in layers(object) {
+        if !layer.is(object)
+            && let Some(value) = own_item(&layer, name, place)?
+        {
+            return Ok(Some(value));
         }
-        layer = wrapped;
-        if let Some(value) = own_item(&layer, name)? {
-            return Ok(value);
-        }
-    };
-    if let Some(value) = function.getattr_opt(name.cast::<PyString>()?)? {
-        return Ok(value);
+        innermost = layer;
+    }
+    let info = ProfiledFunction::info_of(&innermost);
+    if let Some(value) = info.function.bind(py).getattr_opt(name)? {
+        return Ok(Some(value));
     }
     // `inspect` reads `__code__` and the like of every object that says it is a function: it gets
     // those of the wrapper, which is of the right kind, or those of the template.
+    let text = name.to_string_lossy();
     if text == "__name__" || text == "__qualname__" {
-        return Ok(PyString::new(py, &ProfiledFunction::info_of(&layer).name).into_any());
+        return Ok(Some(PyString::new(py, &info.name).into_any()));
     }
-    // SAFETY: an object of this layout; the wrapper is null or a valid object.
-    let wrapper =
-        unsafe { Bound::from_borrowed_ptr_or_opt(py, (*layer.as_ptr().cast::<Layout>()).wrapper) };
-    let stand_in = wrapper.or_else(|| TEMPLATE.get(py).map(|it| it.bind(py).clone()));
-    let found = match stand_in.filter(|_| text.starts_with("__")) {
-        Some(stand_in) => stand_in.getattr_opt(name.cast::<PyString>()?)?,
-        None => None,
-    };
-    found.ok_or_else(|| missing.unwrap_or_else(|| PyAttributeError::new_err(text.into_owned())))
+    let stand_in =
+        wrapper_of(&innermost).or_else(|| TEMPLATE.get(py).map(|it| it.bind(py).clone()));
+    match stand_in.filter(|_| text.starts_with("__")) {
+        Some(stand_in) => stand_in.getattr_opt(name),
+        None => Ok(None),
+    }
 }
 
-/// The item `name` of a decorated function's dict.
-fn own_item<'py>(
+/// A decorated function and those inside it, outermost first. There may be any number of them.
+pub(super) fn layers<'py>(
     object: &Bound<'py, PyAny>,
-    name: &Bound<'py, PyAny>,
+) -> impl Iterator<Item = Bound<'py, PyAny>> + use<'py> {
+    std::iter::successors(Some(object.clone()), |layer| {
+        let wrapped = ProfiledFunction::info_of(layer).function.bind(layer.py());
+        ProfiledFunction::is(wrapped).then(|| wrapped.clone())
+    })
+}
+
+/// The Python function that runs the body of a decorated function, if one does.
+pub(super) fn wrapper_of<'py>(object: &Bound<'py, PyAny>) -> Option<Bound<'py, PyAny>> {
+    // SAFETY: an object of this layout; the wrapper is null or a valid object.
+    unsafe {
+        let layout = object.as_ptr().cast::<Layout>();
+        Bound::from_borrowed_ptr_or_opt(object.py(), (*layout).wrapper)
+    }
+}
+
+/// The item `name` of one of the dicts of a decorated function.
+pub(super) fn own_item<'py>(
+    object: &Bound<'py, PyAny>,
+    name: &Bound<'py, PyString>,
+    place: Place,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
-    // SAFETY: an object of this layout; the dict is null or a valid object.
+    // SAFETY: an object of this layout; the dicts are null or valid objects.
     let dict = unsafe {
-        Bound::from_borrowed_ptr_or_opt(object.py(), (*object.as_ptr().cast::<Layout>()).dict)
+        let layout = object.as_ptr().cast::<Layout>();
+        let dict = match place {
+            Place::Dict => (*layout).dict,
+            Place::Special => (*layout).special,
+        };
+        Bound::from_borrowed_ptr_or_opt(object.py(), dict)
     };
     match dict {
         Some(dict) => dict.cast::<PyDict>()?.get_item(name),

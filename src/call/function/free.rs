@@ -24,13 +24,14 @@ pub(super) unsafe extern "C" fn traverse(
         let mut referents = [
             ffi::Py_TYPE(object).cast(),
             (*layout).dict,
+            (*layout).special,
             (*layout).wrapper,
             ptr::null_mut(),
             ptr::null_mut(),
         ];
         if let Some(info) = (*layout).info.as_ref() {
-            referents[3] = info.function.as_ptr();
-            referents[4] = info.core.as_ptr();
+            referents[4] = info.function.as_ptr();
+            referents[5] = info.core.as_ptr();
         }
         for referent in referents {
             if !referent.is_null() {
@@ -49,6 +50,7 @@ pub(super) unsafe extern "C" fn clear(object: *mut ffi::PyObject) -> c_int {
     unsafe {
         let layout = object.cast::<Layout>();
         ffi::Py_CLEAR(&raw mut (*layout).dict);
+        ffi::Py_CLEAR(&raw mut (*layout).special);
         ffi::Py_CLEAR(&raw mut (*layout).wrapper);
         0
     }
@@ -63,8 +65,12 @@ pub(super) unsafe extern "C" fn deallocate(object: *mut ffi::PyObject) {
         if !(*layout).weak_references.is_null() {
             ffi::PyObject_ClearWeakRefs(object);
         }
-        let references =
-            References { dict: (*layout).dict, wrapper: (*layout).wrapper, info: (*layout).info };
+        let references = References {
+            dict: (*layout).dict,
+            special: (*layout).special,
+            wrapper: (*layout).wrapper,
+            info: (*layout).info,
+        };
         ffi::PyObject_GC_Del(object.cast());
         ffi::Py_DECREF(class.cast());
         // PyO3 frees what it drops only where it knows that the thread holds the lock.
@@ -75,6 +81,7 @@ pub(super) unsafe extern "C" fn deallocate(object: *mut ffi::PyObject) {
 /// What a decorated function referred to that is gone: owned references, or null.
 struct References {
     dict: *mut ffi::PyObject,
+    special: *mut ffi::PyObject,
     wrapper: *mut ffi::PyObject,
     info: *const FunctionInfo,
 }
@@ -114,6 +121,7 @@ impl References {
         // the info is from `Box::into_raw`.
         unsafe {
             ffi::Py_XDECREF(self.dict);
+            ffi::Py_XDECREF(self.special);
             ffi::Py_XDECREF(self.wrapper);
             if !self.info.is_null() {
                 drop(Box::from_raw(self.info.cast_mut()));

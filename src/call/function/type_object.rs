@@ -13,6 +13,7 @@ use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
+use super::special_attributes::{ALL, Special};
 use super::{Layout, attributes, free};
 use crate::convert::text::text_of;
 use crate::interp::entry::enter;
@@ -50,12 +51,14 @@ pub(super) fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
             doc: ptr::null(),
             closure: ptr::null_mut(),
         };
-    let properties = Box::leak(Box::new([
+    let mut properties = vec![
         property(c"__class__", attributes::get_class, None),
         property(c"__dict__", ffi::PyObject_GenericGetDict, Some(ffi::PyObject_GenericSetDict)),
-        // SAFETY: an all-zero entry ends the list.
-        unsafe { std::mem::zeroed() },
-    ]));
+    ];
+    properties.extend(ALL.iter().map(Special::property));
+    // SAFETY: an all-zero entry ends the list.
+    properties.push(unsafe { std::mem::zeroed() });
+    let properties = properties.leak();
     let methods = Box::leak(Box::new([
         ffi::PyMethodDef {
             ml_name: c"__reduce__".as_ptr(),
@@ -73,10 +76,9 @@ pub(super) fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
         slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
         slot(ffi::Py_tp_descr_get, bind as *mut c_void),
         slot(ffi::Py_tp_getattro, attributes::get as *mut c_void),
-        slot(ffi::Py_tp_setattro, attributes::set as *mut c_void),
         slot(ffi::Py_tp_repr, represent as *mut c_void),
         slot(ffi::Py_tp_members, ptr::from_mut(members).cast()),
-        slot(ffi::Py_tp_getset, ptr::from_mut(properties).cast()),
+        slot(ffi::Py_tp_getset, properties.as_mut_ptr().cast()),
         slot(ffi::Py_tp_methods, ptr::from_mut(methods).cast()),
         slot(0, ptr::null_mut()),
     ];
@@ -97,8 +99,39 @@ pub(super) fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
     // are leaked above.
     unsafe {
         let class = Bound::from_owned_ptr_or_err(py, ffi::PyType_FromSpec(&raw mut spec))?;
-        Ok(class.cast_into_unchecked::<PyType>().unbind())
+        let class = class.cast_into_unchecked::<PyType>();
+        #[cfg(not(Py_3_12))]
+        restore_module_property(&class, properties)?;
+        Ok(class.unbind())
     }
+}
+
+/// Puts the descriptor of `__module__` back, which `PyType_FromSpec` replaces by the name of the
+/// class's own module up to CPython 3.11.
+#[cfg(not(Py_3_12))]
+fn restore_module_property(
+    class: &Bound<'_, PyType>,
+    properties: &'static [ffi::PyGetSetDef],
+) -> PyResult<()> {
+    let is_module = |property: &&ffi::PyGetSetDef| {
+        // SAFETY: names are C strings; the entry that ends the list has none.
+        !property.name.is_null() && unsafe { CStr::from_ptr(property.name) } == c"__module__"
+    };
+    let Some(property) = properties.iter().find(is_module) else { return Ok(()) };
+    let py = class.py();
+    // SAFETY: the definition is static and only read. The class is immutable, so its dict is
+    // changed directly; it has no subclass and no object yet, and what was cached is forgotten.
+    unsafe {
+        let definition = ptr::from_ref(property).cast_mut();
+        let made = ffi::PyDescr_NewGetSet(class.as_type_ptr(), definition);
+        let made = Bound::from_owned_ptr_or_err(py, made)?;
+        let namespace = (*class.as_type_ptr()).tp_dict;
+        if ffi::PyDict_SetItemString(namespace, property.name, made.as_ptr()) < 0 {
+            return Err(PyErr::fetch(py));
+        }
+        ffi::PyType_Modified(class.as_type_ptr());
+    }
+    Ok(())
 }
 
 unsafe extern "C" fn bind(

@@ -81,10 +81,8 @@ def test_any_number_of_layers_is_freed_on_a_small_stack(ending: str, kind: str) 
         def build():
             decorated = first = lambda: None
             for _ in range(100_000):
-                decorated = _phanos.decorate(
-                    profiler._core, decorated, "name",
-                    make_wrapper if kind == "wrapped" else None, False, function,
-                )
+                wrapper = make_wrapper(decorated) if kind == "wrapped" else None
+                decorated = _phanos.decorate(profiler._core, decorated, "name", wrapper, False)
             assert decorated.__name__ == "<lambda>"
             if kind == "plain":
                 try:
