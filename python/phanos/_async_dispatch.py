@@ -3,8 +3,12 @@ Batches of records on their way to asynchronous handlers.
 
 Each event loop has a queue of batches and, while there are any, one task that dispatches them one
 after the other, so a metric's batches arrive in the order in which they were handed over.
-Batches from synchronous calls without a running loop are assigned to the next loop that has a
-batch, and so are those that a closed loop leaves behind.
+Batches from synchronous calls without a running loop are taken by a loop that runs in another
+thread, if one is known; else they wait for the next coroutine that has a batch, and so do those
+that a closed loop leaves behind.
+
+Where a coroutine is not run by a task of asyncio, but by trio, Twisted, or by hand, its batches
+are dispatched in the coroutine itself: nothing else could resume a handler there.
 
 Nothing here keeps a loop alive. If a loop is closed before its task is done, no batch is lost:
 the one that the task was about to dispatch is still in the queue.
@@ -16,121 +20,27 @@ import asyncio
 import contextlib
 import contextvars
 import functools
-import sys
 import weakref
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
+from ._batches import (
+    Batch,
+    Caller,
+    Dispatch,
+    LoopQueue,
+    in_handler,
+    without_destroy_warning,
+)
 from ._lazy_coroutine import LazyCoroutine
-from .types import Record
-
-Dispatch = tuple[Any, list[Record], str]
-"""Handler, records and the metric's name: what one call of `handle` gets."""
+from ._waiting import is_asyncio_running
 
 QUEUE_MAX_BATCHES = 10_000
 """Batches that may wait in a queue, of up to 100 records each; beyond it the oldest are dropped."""
 
 
-_in_handler: contextvars.ContextVar[bool] = contextvars.ContextVar(
-    "phanos_in_handler", default=False
-)
-"""True in the task in which a handler runs, and in tasks started from it."""
-
-
-class _Batch:
-    """One dispatch in a queue, with what it takes to make it."""
-
-    __slots__ = ("context", "coroutine", "dispatch", "error", "is_finished", "waiter")
-
-    def __init__(self, dispatch: Dispatch) -> None:
-        self.dispatch = dispatch
-        # The handler sees the context variables of the call that handed over.
-        self.context = contextvars.copy_context()
-        # The future that a call waits for. Only the call keeps it: a future keeps its loop alive.
-        self.waiter: weakref.ref[asyncio.Future[None]] | None = None
-        # The handler has taken the batch, has failed, or the batch was dropped.
-        self.is_finished = False
-        # Kept until it begins: from then on it refers to its loop.
-        self.coroutine: Coroutine[Any, Any, None] | None = None
-        # What the call raised: the handler sees it in `sys.exc_info()`, as synchronous ones do.
-        self.error = sys.exc_info()[1]
-
-    def start_task(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
-        """Return a task in which the handler takes the batch."""
-        self.coroutine = self._run()
-        return _without_destroy_warning(self.context.run(loop.create_task, self.coroutine))
-
-    def leave_loop(self) -> None:
-        """Forget a loop that is gone, and with it the handler's task and the waiting call."""
-        self.waiter = None
-        if self.coroutine is not None:
-            self.coroutine.close()  # Python warns of coroutines that were never awaited.
-            self.coroutine = None
-
-    async def _run(self) -> None:
-        self.coroutine = None
-        try:
-            await self._call_handler()
-        except (asyncio.CancelledError, GeneratorExit):
-            raise  # Not taken: the batch may be dispatched once more.
-        except BaseException:
-            self.is_finished = True
-            raise
-        # Noted here and not in the queue's task: the loop may be closed before that resumes.
-        self.is_finished = True
-
-    async def _call_handler(self) -> None:
-        handler, records, name = self.dispatch
-        _in_handler.set(True)
-        if self.error is None:
-            await handler.handle(records, name)
-            return
-        error, traceback = self.error, self.error.__traceback__
-        try:
-            raise error
-        except BaseException:
-            error.__traceback__ = traceback
-            await handler.handle(records, name)
-        finally:
-            del error, traceback
-
-
-def _without_destroy_warning(task: asyncio.Task[None]) -> asyncio.Task[None]:
-    """Let the loop of `task` be closed before the task is done, without a line in the log."""
-    with contextlib.suppress(AttributeError):  # A task factory may make objects of its own.
-        private: Any = task
-        private._log_destroy_pending = False
-    return task
-
-
-class LoopQueue:
-    """The batches of one event loop."""
-
-    def __init__(self) -> None:
-        self.batches: deque[_Batch] = deque()
-        self.current: _Batch | None = None
-        self.is_running = False
-        self.task: weakref.ref[asyncio.Task[None]] | None = None
-
-    def waiting(self) -> list[_Batch]:
-        """Return the batches that are not dispatched yet, the current one included."""
-        # In this order: a batch that becomes the current one meanwhile is not missed.
-        batches = list(self.batches)
-        current = self.current
-        return batches if current is None else [*batches, current]
-
-    def take_all(self) -> list[_Batch]:
-        """Empty the queue of a loop that is gone; return what another loop has to dispatch."""
-        # `current` is taken at once: the garbage collector may end the queue's task at any time,
-        # which then puts the current batch back.
-        current, self.current = self.current, None
-        batches = [*([] if current is None else [current]), *self.batches]
-        batches = [batch for batch in batches if not batch.is_finished]
-        self.batches.clear()
-        for batch in batches:
-            batch.leave_loop()
-        return batches
+AT_END_S = 2.0
+"""Seconds that a loop which is about to close waits for a handler that it has cancelled."""
 
 
 class AsyncDispatcher:
@@ -150,21 +60,28 @@ class AsyncDispatcher:
         self._report_failure = report_failure
         self._report_dropped = report_dropped
         self._queues: dict[weakref.ref[asyncio.AbstractEventLoop], LoopQueue] = {}
-        self._unassigned: deque[_Batch] = deque()
+        self._unassigned: deque[Batch] = deque()
         """Batches without a loop so far."""
+        self._in_place: list[Batch] = []
+        """Batches that coroutines dispatch themselves, and have not yet."""
 
     @property
     def waiting(self) -> int:
         """Records that are not dispatched yet."""
         # Counted each time: loops run in threads of their own, which share no counter.
-        batches = list(self._unassigned)
+        batches = [*self._unassigned, *self._in_place]
         for _, queue in self._all_queues():
             batches += queue.waiting()
         return sum(len(batch.dispatch[1]) for batch in batches if not batch.is_finished)
 
+    def note_loop(self) -> None:
+        """Have the running loop, if there is one, dispatch what other threads hand over."""
+        with contextlib.suppress(RuntimeError):
+            self._queue_of(asyncio.get_running_loop())
+
     def enqueue(self, dispatches: list[Dispatch]) -> None:
-        """Queue batches without waiting; the running loop, if any, dispatches them."""
-        self._add(dispatches)
+        """Queue batches without waiting; a running loop, if any is known, dispatches them."""
+        self._add([Batch(dispatch) for dispatch in dispatches])
 
     async def dispatch(self, dispatches: list[Dispatch]) -> None:
         """
@@ -173,58 +90,78 @@ class AsyncDispatcher:
         Cancelling the caller ends the waiting, not the dispatching. A call made by a handler
         does not wait: the queue goes on only when that handler is done.
         """
-        if _in_handler.get():
-            self._add(dispatches)
+        if not is_asyncio_running():
+            self._unassigned.extend(map(Batch, dispatches))
+            self._drop_excess(self._unassigned)
+            if not in_handler.get():
+                await self._dispatch_in_place()
+            return
+        if in_handler.get():
+            self.enqueue(dispatches)
             return
         loop = asyncio.get_running_loop()
         # Made before the batches are queued: an eager task may dispatch them at once.
-        waiters = [loop.create_future() for _ in dispatches]
-        self._add(dispatches, waiters)
+        callers = [Caller(loop) for _ in dispatches]
+        self._add(list(map(Batch, dispatches, callers)))
+        futures = [caller.done for caller in callers if caller.done is not None]
         raised: BaseException | None = None
-        for future in waiters:
-            try:
-                await asyncio.shield(future)
-            except BaseException as error:
-                if not future.done():
-                    raise  # The caller was cancelled.
-                raised = raised or error
-        if raised is not None:
-            raise raised
+        try:
+            for future in futures:
+                try:
+                    await asyncio.shield(future)
+                except BaseException as error:
+                    if not future.done():
+                        raise  # The caller was cancelled.
+                    raised = raised or error
+            if raised is not None:
+                raise raised
+        finally:
+            # The traceback of what is raised refers to this frame: its batches do not keep the
+            # call any more.
+            callers.clear()
+            del raised
 
-    async def flush(self) -> None:
-        """Dispatch what waits for this loop or for none; returns when that is done."""
-        self._add([])
+    async def flush(self, dispatches: list[Dispatch]) -> None:
+        """
+        Dispatch batches, and before them what waits for this loop or for none.
+
+        Returns when that is done; unlike `dispatch` it raises nothing that a handler raised.
+        """
+        if not is_asyncio_running():
+            self._unassigned.extend(map(Batch, dispatches))
+            self._drop_excess(self._unassigned)
+            await self._dispatch_in_place()
+            return
+        callers = [Caller(None) for _ in dispatches]
+        self._add(list(map(Batch, dispatches, callers)))
         queue = self._queues.get(weakref.ref(asyncio.get_running_loop()))
         task = None if queue is None or queue.task is None else queue.task()
-        if task is not None:
-            await asyncio.shield(task)
+        try:
+            if task is not None:
+                await asyncio.shield(task)
+        finally:
+            callers.clear()
 
     def abandon(self) -> int:
         """Forget all batches and return the number of records in them."""
         count = self.waiting
         self._unassigned.clear()
+        self._in_place.clear()
         for _, queue in self._all_queues():
             queue.batches.clear()
         self._queues.clear()
         return count
 
-    def _add(
-        self, dispatches: list[Dispatch], waiters: Sequence[asyncio.Future[None] | None] = ()
-    ) -> None:
-        batches = [_Batch(dispatch) for dispatch in dispatches]
-        for batch, waiter in zip(batches, waiters, strict=False):
-            batch.waiter = None if waiter is None else weakref.ref(waiter)
+    def _add(self, batches: Sequence[Batch]) -> None:
         try:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             self._release_closed_loops()
             self._unassigned.extend(batches)
             self._drop_excess(self._unassigned)
+            self._call_loop()
             return
-        queue = self._queues.get(weakref.ref(loop))
-        if queue is None:
-            self._release_closed_loops()
-            queue = self._queues[weakref.ref(loop, self._release_loop)] = LoopQueue()
+        queue = self._queue_of(loop)
         try:
             while True:
                 queue.batches.append(self._unassigned.popleft())
@@ -239,7 +176,36 @@ class AsyncDispatcher:
             body = LazyCoroutine(functools.partial(self._run_queue, queue))
             # In an empty context: the queue belongs to no call.
             task = contextvars.Context().run(loop.create_task, body)
-            queue.task = weakref.ref(_without_destroy_warning(task))
+            queue.task = weakref.ref(without_destroy_warning(task))
+
+    def _queue_of(self, loop: asyncio.AbstractEventLoop) -> LoopQueue:
+        queue = self._queues.get(weakref.ref(loop))
+        if queue is None:
+            self._release_closed_loops()
+            queue = self._queues[weakref.ref(loop, self._release_loop)] = LoopQueue()
+        return queue
+
+    def _call_loop(self) -> None:
+        """Have a loop that runs in another thread take the batches without a loop."""
+        # Always the first that runs, so that the batches of one metric stay in order.
+        for reference, queue in self._all_queues():
+            loop = reference()
+            if loop is None or not loop.is_running():
+                continue
+            if not queue.is_called:
+                queue.is_called = True
+                answer = functools.partial(self._answer_call, queue)
+                try:
+                    # In an empty context: the loop would keep that of the caller until then.
+                    loop.call_soon_threadsafe(answer, context=contextvars.Context())
+                except RuntimeError:  # It was closed just now.
+                    queue.is_called = False
+                    continue
+            return
+
+    def _answer_call(self, queue: LoopQueue) -> None:
+        queue.is_called = False
+        self._add([])
 
     def _all_queues(self) -> list[tuple[weakref.ref[asyncio.AbstractEventLoop], LoopQueue]]:
         while True:
@@ -260,7 +226,7 @@ class AsyncDispatcher:
         if queue is not None:
             self._unassigned.extend(queue.take_all())
 
-    def _drop_excess(self, batches: deque[_Batch]) -> None:
+    def _drop_excess(self, batches: deque[Batch]) -> None:
         if len(batches) < QUEUE_MAX_BATCHES:
             return
         dropped = 0
@@ -271,36 +237,61 @@ class AsyncDispatcher:
         if dropped:
             self._report_dropped(dropped)
 
-    def _finish(self, batch: _Batch, error: BaseException | None = None) -> None:
+    def _finish(self, batch: Batch, error: BaseException | None = None) -> None:
         batch.is_finished = True
-        waiter = None if batch.waiter is None else batch.waiter()
-        if waiter is not None and not waiter.done() and not waiter.get_loop().is_closed():
+        caller = batch.caller
+        done = None if caller is None else caller.done
+        if done is not None and not done.done() and not done.get_loop().is_closed():
             if error is None:
-                waiter.set_result(None)
+                done.set_result(None)
             else:
-                waiter.set_exception(error)
+                done.set_exception(error)
+
+    async def _dispatch_in_place(self) -> None:
+        """Dispatch what waits for no loop in the coroutine that awaits this."""
+        while True:
+            try:
+                batch = self._unassigned.popleft()
+            except IndexError:
+                return  # Nothing is left, or another coroutine has taken the last one.
+            self._in_place.append(batch)
+            try:
+                await batch.run_in_place()
+            except Exception as error:
+                batch.is_finished = True
+                self._report_failure(f"handler {batch.dispatch[0].handler_name!r}", error)
+            finally:
+                self._in_place = [each for each in self._in_place if each is not batch]
+                if not batch.is_finished:  # Cancelled or closed: the next coroutine dispatches it.
+                    self._unassigned.appendleft(batch)
 
     async def _run_queue(self, queue: LoopQueue) -> None:
         loop = asyncio.get_running_loop()
         try:
             while queue.batches:
                 queue.current = batch = queue.batches.popleft()
-                await self._dispatch_batch(batch, loop)
+                if not await self._dispatch_batch(batch, loop):
+                    return
                 queue.current = None
         finally:
             queue.is_running = False
             unfinished, queue.current = queue.current, None
             if unfinished is not None and not unfinished.is_finished:
-                # The task was collected, with a handler that nothing would ever have resumed.
+                # The task was collected, with a handler that nothing would ever have resumed, or
+                # that does not end with its loop.
                 queue.batches.appendleft(unfinished)
 
-    async def _dispatch_batch(self, batch: _Batch, loop: asyncio.AbstractEventLoop) -> None:
+    async def _dispatch_batch(self, batch: Batch, loop: asyncio.AbstractEventLoop) -> bool:
+        """Return False if the loop is about to close and the handler does not end."""
         handler = batch.dispatch[0]
         task, cancelled = await self._run_handler(batch, loop)
         if task.cancelled() and cancelled:
             # The loop is about to close and cancelled the handler's and the queue's task: once
-            # more, as the loop waits for the latter.
-            task, _ = await self._run_handler(batch, loop)
+            # more, as the loop waits for the latter; but not for ever.
+            task, _ = await self._run_handler(batch, loop, AT_END_S)
+            if not task.done():
+                task.cancel()
+                return False
         if task.cancelled():
             self._finish(batch, _HandlerCancelled())
         elif (raised := task.exception()) is None:
@@ -310,18 +301,25 @@ class AsyncDispatcher:
             self._finish(batch)
         else:
             self._finish(batch, raised)
+        return True
 
     async def _run_handler(
-        self, batch: _Batch, loop: asyncio.AbstractEventLoop
+        self, batch: Batch, loop: asyncio.AbstractEventLoop, timeout_s: float | None = None
     ) -> tuple[asyncio.Task[None], bool]:
-        """Return the handler's task, done, and whether the queue's was cancelled meanwhile."""
+        """
+        Return the handler's task, and whether the queue's was cancelled meanwhile.
+
+        The handler's task is done, or has not been for `timeout_s` seconds.
+        """
         cancelled = False
         task = batch.start_task(loop)
         while not task.done():
             try:
-                await asyncio.wait((task,))
+                await asyncio.wait((task,), timeout=timeout_s)
             except asyncio.CancelledError:
                 cancelled = True
+            else:
+                break
         return task, cancelled
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextvars
 import functools
 import itertools
-import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeVar, cast
 
 from . import _registry
@@ -41,6 +39,7 @@ from ._plan import (
     build,
     check_metric,
     checked_handler,
+    is_async,
     is_native,
     label_error_raised,
     makes_records_itself,
@@ -50,7 +49,7 @@ from ._plan import (
 from ._rabbitmq import connected_handlers, flush_all, flush_all_async
 from ._replaced import Originals, in_force
 from ._signatures import declares
-from ._waiting import checked_timeout, is_asyncio_running
+from ._waiting import checked_timeout, is_loop_running, now, within
 from ._wrappers import decorated
 from .log import InstanceLoggerMixin
 from .metrics import (
@@ -64,7 +63,8 @@ from .types import HandlerLike, MetricLike
 from .types import LoggerLike as LoggerLike  # Named in the signature of `config`.
 
 if TYPE_CHECKING:
-    from ._async_dispatch import AsyncDispatcher, Dispatch
+    from ._async_dispatch import AsyncDispatcher
+    from ._batches import Dispatch
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -323,6 +323,8 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
             )
             self._hand_over()
         self.handlers[name] = handler
+        if is_async(handler) and is_loop_running():
+            self._make_dispatcher().note_loop()
         self.debug("Handler %r added to phanos profiler", name)
 
     addHandler = add_handler
@@ -468,7 +470,7 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         has not confirmed them.
         """
         checked_timeout(timeout_s)
-        end = time.monotonic() + timeout_s
+        end = now() + timeout_s
         self._hand_over()
         delivered = flush_all(connected_handlers(self.handlers.values()), end)
         return delivered and self._is_nothing_waiting()
@@ -483,23 +485,18 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         Returns True if nothing is left.
         """
         checked_timeout(timeout_s)
-        end = time.monotonic() + timeout_s
-        self._hand_over()
-        dispatched = await self._flush_dispatcher(timeout_s)
+        end = now() + timeout_s
+        dispatched = await self._flush_dispatcher(self._core.hand_over() or [], timeout_s)
         delivered = await flush_all_async(connected_handlers(self.handlers.values()), end)
         return dispatched and delivered and self._is_nothing_waiting()
 
-    async def _flush_dispatcher(self, timeout_s: float) -> bool:
+    async def _flush_dispatcher(self, dispatches: list[Dispatch], timeout_s: float) -> bool:
         """Await asynchronous handlers; return False if they go on after `timeout_s`."""
-        dispatcher = self._dispatcher()
+        dispatcher = self._make_dispatcher() if dispatches else self._dispatcher()
         if dispatcher is None:
             return True
-        flushing = dispatcher.flush()
-        if is_asyncio_running():
-            with suppress(OSError):  # The system refuses the thread that would keep the time.
-                return await run_for(self._core, flushing, timeout_s)
-        await flushing
-        return True
+        flush = functools.partial(dispatcher.flush, dispatches)
+        return await within(timeout_s, flush, functools.partial(run_for, self._core))
 
     def _hand_over(self) -> None:
         dispatches = self._core.hand_over()

@@ -11,13 +11,13 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
 from . import _registry
 from ._phanos import PendingResult, end_deliveries, end_runtime, refuse_deliveries
+from ._waiting import now, remaining
 
 DELIVER_S = 2.0
 """Seconds that a process may take at its end to deliver what is waiting."""
@@ -43,7 +43,7 @@ def install() -> None:
 
 
 def _at_exit() -> None:
-    end = time.monotonic() + DELIVER_S
+    end = now() + DELIVER_S
     try:
         _deliver(end)
         # Threads that still record must not start a network side that was ended.
@@ -83,7 +83,7 @@ def _wait_for_all(starts: list[Callable[[], PendingResult]], end: float) -> None
 
 
 def _remaining(end: float) -> float:
-    return max(end - time.monotonic(), _LEAST_WAIT_S)
+    return max(end - now(), _LEAST_WAIT_S)
 
 
 def _after_fork() -> None:
@@ -122,7 +122,7 @@ def _add_finalizer(_: object) -> None:
 
 
 def _at_end_of_child() -> None:
-    end = time.monotonic() + DELIVER_S
+    end = now() + DELIVER_S
     _deliver(end)
     _disconnect(end + _DISCONNECT_S)
     _write_log_lines()
@@ -142,9 +142,9 @@ def connect_to_celery() -> None:
 
 
 def _at_end_of_celery_worker(**_: Any) -> None:
-    end = time.monotonic() + DELIVER_S
+    end = now() + DELIVER_S
     for profiler in _registry.profilers():
         profiler._hand_over_at_exit()
     for result in [publisher._start_flush() for publisher in _registry.publishers()]:
-        result.wait(max(end - time.monotonic(), 0.0))
+        result.wait(remaining(end))
     _write_log_lines()

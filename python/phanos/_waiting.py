@@ -1,22 +1,25 @@
 """
-Waiting for the network side of a RabbitMQ handler or publisher.
+Waiting for the network side of a RabbitMQ handler or publisher, and for asynchronous handlers.
 
 Synchronous code waits natively, with the interpreter lock released and Ctrl-C heard. Where gevent
 or eventlet has patched the standard library, one thread runs all greenlets: waiting natively would
-stop all of them, `time.sleep` lets the others run. Coroutines await the result where asyncio runs
+stop all of them, their `sleep` lets the others run. Coroutines await the result where asyncio runs
 them; other event loops cannot be told of it, so there they look for it every few milliseconds.
+
+Deadlines are those of the native clock: tests freeze the functions of `time`, and replace
+`time.sleep` by what returns at once.
 """
 
 from __future__ import annotations
 
+import inspect
 import sys
-import time
 import types
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
 from typing import Any
 
-from ._phanos import PendingProbe, PendingResult
+from ._phanos import PendingProbe, PendingResult, monotonic_ns, sleep
 
 POLL_S = 0.005
 """Seconds between two looks for a result."""
@@ -31,18 +34,24 @@ def checked_timeout(timeout_s: float) -> None:
         raise TypeError(f"timeout_s must be a number of seconds >= 0, got {timeout_s!r}")
 
 
+def now() -> float:
+    """Return the seconds of the native monotonic clock."""
+    return monotonic_ns() / 1e9
+
+
 def remaining(end: float) -> float:
-    """Return the seconds until `end` of the monotonic clock, 0 if it has passed."""
-    return max(end - time.monotonic(), 0.0)
+    """Return the seconds until `end` of the native clock, 0 if it has passed."""
+    return max(end - now(), 0.0)
 
 
 def wait(pending: PendingResult, timeout_s: float) -> bool | None:
     """Wait for a result; return None if there is none after `timeout_s` seconds."""
-    if not _are_greenlets_in_use():
+    pause_greenlet = _sleep_of_greenlets()
+    if pause_greenlet is None:
         return pending.wait(timeout_s)
-    end = time.monotonic() + timeout_s
-    while (result := pending.poll()) is None and time.monotonic() < end:
-        time.sleep(POLL_S)
+    end = now() + timeout_s
+    while (result := pending.poll()) is None and now() < end:
+        pause_greenlet(POLL_S)
     return result
 
 
@@ -51,20 +60,21 @@ async def wait_async(pending: PendingResult, timeout_s: float) -> bool | None:
     if is_asyncio_running():
         with suppress(OSError):  # The system refuses the thread that would tell of the result.
             return await pending.wait_async(timeout_s)
-    end = time.monotonic() + timeout_s
-    while (result := pending.poll()) is None and time.monotonic() < end:
+    end = now() + timeout_s
+    while (result := pending.poll()) is None and now() < end:
         await pause()
     return result
 
 
 def wait_for_probe(probe: PendingProbe) -> tuple[bool, str] | None:
     """Wait for a trial connection; return None, or `(the broker said no, text)` if it failed."""
-    if not _are_greenlets_in_use():
+    pause_greenlet = _sleep_of_greenlets()
+    if pause_greenlet is None:
         return probe.wait()
     try:
         done, failure = probe.poll()
         while not done:
-            time.sleep(POLL_S)
+            pause_greenlet(POLL_S)
             done, failure = probe.poll()
     except BaseException:
         probe.give_up()
@@ -88,15 +98,68 @@ async def wait_for_probe_async(probe: PendingProbe) -> tuple[bool, str] | None:
     return failure
 
 
-def is_asyncio_running() -> bool:
-    """Tell whether an asyncio event loop runs the current coroutine."""
+async def within(
+    timeout_s: float,
+    start: Callable[[], Coroutine[Any, Any, None]],
+    run_for: Callable[[Coroutine[Any, Any, None], float], Awaitable[bool]],
+) -> bool:
+    """
+    Await what `start` returns, for at most `timeout_s` seconds; return whether it has ended.
+
+    Args:
+        timeout_s: seconds; ignored where what runs the coroutine is neither asyncio nor trio.
+        start: a coroutine function.
+        run_for: does this where asyncio runs it; OSError if the system refuses the thread that
+            would keep the time.
+    """
+    if is_asyncio_running():
+        started = start()
+        with suppress(OSError):
+            return await run_for(started, timeout_s)
+        await started
+        return True
+    if is_in_trio():
+        trio: Any = sys.modules["trio"]
+        with trio.move_on_after(timeout_s) as scope:
+            await start()
+        return not scope.cancelled_caught
+    await start()
+    return True
+
+
+def is_loop_running() -> bool:
+    """Tell whether an event loop of asyncio runs in this thread, whatever it is running."""
     asyncio: Any = sys.modules.get("asyncio")  # Imported wherever one runs.
-    if asyncio is None or asyncio._get_running_loop() is None:
+    return asyncio is not None and asyncio._get_running_loop() is not None
+
+
+def is_asyncio_running() -> bool:
+    """
+    Tell whether a task of asyncio runs the coroutine that asks.
+
+    It is not enough that a loop runs: within one, trio can run, Twisted resumes coroutines that
+    are in no task, and a test may resume one by hand.
+    """
+    if not is_loop_running() or is_in_trio():
         return False
-    return not _is_in_trio()  # Which may run inside of a coroutine of asyncio.
+    asyncio: Any = sys.modules["asyncio"]
+    task = asyncio.current_task()
+    if task is None:
+        return False
+    coroutine = task.get_coro()
+    outermost = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "gi_frame", None)
+    frame: types.FrameType | None = sys._getframe(1)
+    while frame is not None and frame is not outermost and frame.f_code.co_flags & _RESUMABLE:
+        frame = frame.f_back
+    # Of a coroutine that is written in C or by a class, there is no frame to look for.
+    return outermost is None or frame is outermost
 
 
-def _is_in_trio() -> bool:
+_RESUMABLE = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+
+
+def is_in_trio() -> bool:
+    """Tell whether a task of trio runs the coroutine that asks."""
     trio: Any = sys.modules.get("trio")
     return trio is not None and bool(trio.lowlevel.in_trio_task())
 
@@ -106,12 +169,12 @@ async def pause() -> None:
     if is_asyncio_running():
         asyncio: Any = sys.modules["asyncio"]
         await asyncio.sleep(POLL_S)
-        return
-    if _is_in_trio():
+    elif is_in_trio():
         trio: Any = sys.modules["trio"]
-        await trio.sleep(POLL_S)
+        # Not `trio.sleep`: the clock of a test may stand still.
+        await trio.to_thread.run_sync(sleep, POLL_S)
     else:
-        time.sleep(POLL_S)  # A loop that cannot be told of time either.
+        sleep(POLL_S)  # A loop that cannot be told of time either.
         await _step()
 
 
@@ -121,6 +184,12 @@ def _step() -> Generator[None, None, None]:
     yield
 
 
-def _are_greenlets_in_use() -> bool:
-    # CPython's own `sleep` is no Python function, that of gevent and eventlet is one.
-    return isinstance(time.sleep, types.FunctionType)
+def _sleep_of_greenlets() -> Callable[[float], Any] | None:
+    """Return what lets other greenlets run, where greenlets take the place of threads."""
+    gevent: Any = sys.modules.get("gevent.monkey")
+    if gevent is not None and gevent.is_module_patched("time"):
+        return sys.modules["gevent"].sleep  # type: ignore[no-any-return]
+    eventlet: Any = sys.modules.get("eventlet.patcher")
+    if eventlet is not None and eventlet.is_monkey_patched("time"):
+        return sys.modules["eventlet"].sleep  # type: ignore[no-any-return]
+    return None

@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
+from phanos import _async_dispatch
 from phanos._phanos import monotonic_ns
 from support import AsyncCollectingHandler, make_profiler, run_in_threads, wait_until
 
@@ -216,3 +217,27 @@ def test_a_queue_that_ends_while_it_is_emptied_gives_its_batch_once() -> None:
     slow.released = None
     assert asyncio.run(profiler.aflush()) is True
     assert handler.counts() == {f"{ITEM}:step": 1}
+
+
+def test_a_loop_does_not_wait_for_ever_for_a_handler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_async_dispatch, "AT_END_S", 0.05)
+    slow = Slow()
+    handler = AsyncCollectingHandler(on_handle=slow)
+    profiler = make_profiler(handler)
+
+    @profiler.profile
+    def step():
+        return None
+
+    async def main():
+        step()
+        step()
+        while not slow.entered:
+            await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert slow.entered == 2
+    assert handler.records == []
+    slow.released = None
+    assert asyncio.run(profiler.aflush()) is True
+    assert handler.counts() == {f"{ITEM}:step": 2}

@@ -9,6 +9,7 @@ import sys
 import pytest
 from support import (
     DEADLINE_S,
+    AsyncCollectingHandler,
     CollectingHandler,
     assert_tree_at_rest,
     make_profiler,
@@ -213,3 +214,73 @@ def test_thousands_of_cancelled_tasks_leave_no_node_and_lose_no_record() -> None
     assert len(roots) == tasks_count
     assert sum(record["labels"]["error_raised"] for record in roots) == cancelled
     assert_tree_at_rest(profiler)
+
+
+@pytest.mark.parametrize("body", ["cancelled", "done"])
+@pytest.mark.parametrize("own_step", [False, True])
+def test_a_cancelled_call_does_not_wait_for_a_slow_handler(body: str, own_step: bool) -> None:
+    async def main() -> None:
+        entered, release = asyncio.Event(), asyncio.Event()
+
+        async def wait(records, name):
+            entered.set()
+            await release.wait()
+
+        handler = AsyncCollectingHandler(on_handle=wait)
+        profiler = make_profiler(handler)
+        if own_step:
+            profiler.measure_execution_start = profiler.measure_execution_start
+
+        @profiler.profile
+        async def call():
+            if body == "cancelled":
+                await asyncio.Event().wait()
+
+        @profiler.profile
+        async def numbers():
+            yield 1
+            await call()
+
+        for begin in (call, lambda: anext_of(numbers())):
+            task = asyncio.create_task(begin())
+            if body == "done":
+                await asyncio.wait_for(entered.wait(), DEADLINE_S)
+                entered.clear()
+            else:
+                await asyncio.sleep(0.01)
+            task.cancel()
+            # The handler holds its batch all the time.
+            done, _ = await asyncio.wait([task], timeout=DEADLINE_S)
+            assert done == {task}
+            assert task.cancelled()
+            assert handler.batches == []
+            assert_tree_at_rest(profiler)
+            if body == "done":
+                break
+        release.set()
+        assert await profiler.aflush() is True
+        labels = [record["labels"]["error_raised"] for record in handler.records]
+        assert set(labels) == {body == "cancelled"}
+
+    asyncio.run(main())
+
+
+async def anext_of(generator):
+    """Iterate to the end."""
+    return [item async for item in generator]
+
+
+def test_a_call_that_was_interrupted_hands_over_at_the_end_of_the_loop() -> None:
+    handler = AsyncCollectingHandler()
+    profiler = make_profiler(handler)
+
+    @profiler.profile
+    async def interrupted():
+        await asyncio.sleep(0)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        asyncio.run(interrupted())
+    assert_tree_at_rest(profiler)
+    asyncio.run(profiler.aflush())
+    assert handler.counts() == {f"{ITEM}:interrupted": 1}
