@@ -19,7 +19,9 @@
 //! The documented interface, `python/phanos/`, is on top of it.
 
 #[cfg(Py_GIL_DISABLED)]
-compile_error!("phanos needs the global interpreter lock: build it for python3.14, not python3.14t");
+compile_error!(
+    "phanos needs the global interpreter lock: build it for python3.14, not python3.14t"
+);
 #[cfg(not(unix))]
 compile_error!("phanos runs on Linux and macOS: on Windows, install it in WSL or in a container");
 

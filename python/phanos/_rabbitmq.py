@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterable
 from typing import Any, Generic, TypeVar
 
@@ -26,7 +25,7 @@ from ._loggers import logger_of, write, write_message
 from ._phanos import Delivery, PendingResult
 from ._replaced import Originals, in_force
 from ._signatures import declares
-from ._waiting import checked_timeout, remaining, wait, wait_async
+from ._waiting import checked_timeout, now, remaining, wait, wait_async
 from .messaging import (
     NETWORK_ERRORS,
     AsyncioPublisher,
@@ -260,7 +259,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         Returns False if records had to be given up.
         """
         checked_timeout(timeout)
-        end = time.monotonic() + timeout
+        end = now() + timeout
         wait(self._start_flush(), timeout)
         stopped = wait(self._delivery.stop(), max(remaining(end), _DISCONNECT_S))
         self._write_log_lines()
@@ -323,7 +322,7 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
     async def close(self, timeout: float = 5.0) -> bool:
         """Deliver the waiting records and disconnect; see `ImpProfHandler.close`."""
         checked_timeout(timeout)
-        end = time.monotonic() + timeout
+        end = now() + timeout
         await wait_async(self._start_flush(), timeout)
         patience = max(remaining(end), _DISCONNECT_S)
         stopped = await wait_async(self._delivery.stop(), patience)

@@ -8,6 +8,7 @@
 //! | `rate_limit`     | log lines that repeat: one a minute of each kind |
 //! | `unserializable` | kinds of values that JSON cannot hold, to be logged |
 //! | `imported`       | attributes of modules that the program has imported |
+//! | `settled`        | values as they are when a call is made |
 //! | `json_uuid`      | UUIDs as JSON |
 //! | `json_datetime`  | dates and times as JSON |
 //! | `json_value`     | any Python object as JSON |
@@ -21,5 +22,6 @@ pub(crate) mod json_value;
 pub(crate) mod log_line;
 pub(crate) mod rate_limit;
 pub(crate) mod scalar;
+pub(crate) mod settled;
 pub(crate) mod text;
 pub(crate) mod unserializable;

@@ -7,6 +7,7 @@ use pyo3::types::{PyBool, PyDict, PySet};
 use phanos_core::label;
 use phanos_core::record::ERROR_RAISED;
 
+use crate::convert::settled;
 use crate::convert::text::text_of;
 use crate::interp::exceptions;
 use crate::metric::base::Metric;
@@ -16,7 +17,7 @@ use crate::metric::record_labels::RecordLabels;
 /// The labels that a record gets: a copy of those given, with `error_raised` if the metric has
 /// that label. `None`, after logging an error, if their names are not those of the metric.
 ///
-/// Errors: what comparing users' label names raises, and what [`log_rate_limited`] raises.
+/// Errors: `MemoryError`, and what comparing users' label names or [`log_rate_limited`] raises.
 pub(crate) fn check_labels(
     metric: &Bound<'_, Metric>,
     labels: Option<Bound<'_, PyAny>>,
@@ -55,7 +56,9 @@ pub(crate) fn check_labels(
     if let Some(labels) = &given {
         let mut matching = 0;
         let mut unknown = false;
-        for (name, _) in labels {
+        let mut is_settled = true;
+        for (name, value) in labels {
+            is_settled = is_settled && settled::is_scalar(&value);
             if has_error_raised && (name.is(error_raised) || name.eq(error_raised)?) {
                 continue;
             }
@@ -68,6 +71,9 @@ pub(crate) fn check_labels(
         if unknown || matching != expected {
             log_mismatch(metric, operation, &names, Some(labels), has_error_raised)?;
             return Ok(None);
+        }
+        if !is_settled {
+            settled::settle_values(labels)?;
         }
     } else if expected != 0 {
         log_mismatch(metric, operation, &names, None, has_error_raised)?;

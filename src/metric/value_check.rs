@@ -6,6 +6,7 @@ use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString, PyTuple};
 
 use phanos_core::record::Operation;
 
+use crate::convert::settled;
 use crate::convert::text::class_name;
 use crate::metric::base::Metric;
 use crate::metric::record_value::RecordValue;
@@ -51,7 +52,9 @@ pub(crate) fn check_value(
             let Ok(info) = value.cast::<PyDict>() else {
                 return Ok(Err(expected("dict values")));
             };
-            Ok(Ok(pair(py, kind.name(), info.copy()?.into_any())?))
+            let info = info.copy()?;
+            settled::settle_values(&info)?;
+            Ok(Ok(pair(py, kind.name(), info.into_any())?))
         }
         OperationKind::State => {
             let states = metric.getattr(intern!(py, "states"))?;
@@ -59,7 +62,7 @@ pub(crate) fn check_value(
                 let states = states.repr().map(|text| text.to_string()).unwrap_or_default();
                 return Ok(Err(expected(&format!("one of the states {states}"))));
             }
-            Ok(Ok(pair(py, kind.name(), value.clone())?))
+            Ok(Ok(pair(py, kind.name(), settled::settled(value)?)?))
         }
         OperationKind::Number(operation) => {
             let Some(number) = real_number(value) else {

@@ -7,6 +7,7 @@ use pyo3::types::{PyBytes, PyDict, PyInt, PyIterator, PyList, PyString};
 use phanos_core::lines::Lines;
 
 use crate::convert::log_line::{Level, is_enabled, write_log_line};
+use crate::convert::settled;
 use crate::convert::text::{class_name, text_of};
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::exceptions::swallow;
@@ -331,6 +332,7 @@ fn push_to_delivery<'py>(
     };
     let mut unserializable = UnserializableKinds::default();
     let pushed = delivery.push_columns(py, metric.get(), columns, &mut unserializable)?;
+    settled::take_kinds(py, &mut unserializable);
     if !unserializable.is_empty() {
         unserializable.log(py, Some(&handler.getattr(intern!(py, "logger"))?))?;
     }

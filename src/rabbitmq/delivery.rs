@@ -12,6 +12,7 @@ use pyo3::types::PyDict;
 use phanos_delivery::runtime::{SharedRuntime, shared_runtime, wait_for_shutdown};
 use phanos_delivery::{DropReason, LogLevel, Probe, Sender, Settings, exit, fork::ProcessLocal};
 
+use crate::convert::settled;
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::gil_cell::GilCell;
 use crate::metric::base::Metric;
@@ -166,6 +167,7 @@ impl Delivery {
         let mut unserializable = UnserializableKinds::default();
         enqueue::push_dicts(&sender, name, records, &mut unserializable)?;
         self.start_or_drop(py, &sender)?;
+        settled::take_kinds(py, &mut unserializable);
         unserializable.log(py, Some(logger))
     }
 
@@ -181,6 +183,7 @@ impl Delivery {
     ) -> PyResult<PendingResult> {
         let mut unserializable = UnserializableKinds::default();
         let message = enqueue::Message::of_dicts(records, &mut unserializable)?;
+        settled::take_kinds(py, &mut unserializable);
         unserializable.log(py, Some(logger))?;
         let sender = self.started(py)?;
         let now = Instant::now();

@@ -3,6 +3,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
+use crate::convert::settled;
 use crate::convert::unserializable::UnserializableKinds;
 use crate::metric::base::Metric;
 use crate::rabbitmq::enqueue::{body_of_columns, body_of_dicts};
@@ -20,6 +21,7 @@ pub(crate) fn records_to_json<'py>(
     let py = records.py();
     let mut unserializable = UnserializableKinds::default();
     let (_, body) = body_of_dicts(records, &mut unserializable)?;
+    settled::take_kinds(py, &mut unserializable);
     unserializable.log(py, logger)?;
     Ok(PyBytes::new(py, &body))
 }
@@ -33,6 +35,7 @@ pub(crate) fn waiting_to_json<'py>(metric: &Bound<'py, Metric>) -> PyResult<Boun
     let mut unserializable = UnserializableKinds::default();
     let head = metric.get().metadata.encoded(py, &mut unserializable)?;
     let body = body_of_columns(py, &head, &columns, &mut unserializable);
+    settled::take_kinds(py, &mut unserializable);
     unserializable.log(py, Some(metric.as_any()))?;
     Ok(PyBytes::new(py, &body))
 }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import contextvars
 import threading
 from typing import Any
 
@@ -357,3 +359,93 @@ def closing_a_suspended_coroutine() -> Any:
         return found
 
     return asyncio.run(main())
+
+
+@difference("A12", upstream="waits", ours="ends")
+def cancelled_call_beside_a_handler_that_waits() -> Any:
+    async def main() -> Any:
+        profiler = publisher.Profiler()
+        profiler.async_config(job="JOB")
+        handler = Suspending("suspending")
+        profiler.add_handler(handler)
+
+        @profiler.profile
+        async def root() -> None:
+            await asyncio.Event().wait()
+
+        task = asyncio.create_task(root())
+        await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait_for(handler.entered.wait(), DEADLINE_S)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        ended = "ends" if task.done() else "waits"
+        handler.may_go_on.set()
+        await asyncio.wait([task], timeout=DEADLINE_S)
+        return ended
+
+    return asyncio.run(main())
+
+
+@difference("A13", upstream="of the root", ours="none")
+def context_of_a_handler_of_sync_calls() -> Any:
+    request: contextvars.ContextVar[str] = contextvars.ContextVar("request", default="none")
+    seen: dict[str, str] = {}
+
+    class Looking(Suspending):
+        async def handle(self, records: Any, profiler_name: str = "profiler") -> None:
+            for record in records:
+                seen[record["method"].partition(":")[2]] = request.get()
+
+    async def main() -> Any:
+        profiler = publisher.Profiler()
+        profiler.async_config(job="JOB")
+        profiler.add_handler(Looking("looking"))
+
+        @profiler.profile
+        def work() -> None:
+            pass
+
+        @profiler.profile
+        async def root() -> None:
+            request.set("of the root")
+
+        work()
+        await root()
+        return seen["work"]
+
+    return asyncio.run(main())
+
+
+@difference("A14", upstream="inside itself", ours="one after the other")
+def handler_that_makes_profiled_calls_without_asyncio() -> Any:
+    calls: list[str] = []
+
+    class Calling(Suspending):
+        async def handle(self, records: Any, profiler_name: str = "profiler") -> None:
+            calls.append("begins")
+            if len(calls) == 1:
+                profiler.curr_node.set(profiler.tree.root)
+                await helper()
+            calls.append("ends")
+
+    profiler = publisher.Profiler()
+    profiler.async_config(job="JOB")
+
+    @profiler.profile
+    async def helper() -> None:
+        pass
+
+    @profiler.profile
+    async def root() -> None:
+        pass
+
+    async def main() -> None:
+        profiler.add_handler(Calling("calling"))
+        await root()
+
+    # By hand: no loop runs.
+    with contextlib.suppress(StopIteration):
+        main().send(None)
+    nested = calls[:2] == ["begins", "begins"]
+    return "inside itself" if nested else "one after the other"

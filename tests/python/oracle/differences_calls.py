@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import types
 import warnings
 from typing import Any
 
@@ -368,3 +369,42 @@ def copies_of_a_node() -> Any:
     node = tree.MethodTreeNode(outcome)
     copies = (copy.copy, copy.deepcopy, pickle.dumps)
     return [outcome(lambda made=made: made(node)) for made in copies]
+
+
+@difference(
+    "C20",
+    upstream={"code": "a closure's", "defaults": None, "assigned": "ValueError", "result": "old"},
+    ours={"code": "its own", "defaults": [1], "assigned": "returned", "result": "new"},
+)
+def code_of_a_decorated_function() -> Any:
+    profiler, _ = configured()
+
+    def work(number: int = 1) -> str:
+        return "old"
+
+    def other(number: int = 2) -> str:
+        return "new"
+
+    decorated: Any = profiler.profile(work)
+    found = {
+        "code": "its own" if decorated.__code__ is work.__code__ else "a closure's",
+        "defaults": decorated.__defaults__ and list(decorated.__defaults__),
+        "assigned": outcome(lambda: setattr(decorated, "__code__", other.__code__)),
+    }
+    return {**found, "result": decorated()}
+
+
+@difference("C21", upstream=["work", "work"], ours=["work"])
+def copy_of_a_decorated_function() -> Any:
+    profiler, recorder = configured()
+
+    @profiler.profile
+    def work() -> None:
+        pass
+
+    copied = types.FunctionType(
+        work.__code__, work.__globals__, "work", work.__defaults__, work.__closure__
+    )
+    work()
+    copied()
+    return recorder.methods()

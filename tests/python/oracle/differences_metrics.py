@@ -283,3 +283,26 @@ def columns_of_unequal_length() -> Any:
     root()
     [records] = converted
     return [None if records is None else len(records), len(recorder.values("a_counter"))]
+
+
+@difference("M14", upstream=["later", "later"], ours=["at the call", "at the call"])
+def labels_that_are_lazy() -> Any:
+    class Lazy:
+        text = "at the call"
+
+        def __str__(self) -> str:
+            return Lazy.text
+
+    gauge = metrics.Gauge("gauge", "JOB", "V", {"k"})
+    info = metrics.Info("info", "JOB")
+    profiler, recorder = configured(gauge, info)
+
+    @profiler.profile
+    def measure() -> None:
+        gauge.set(1.5, profiler.curr_node.get(), {"k": Lazy()})
+        info.info_({"k": Lazy()}, profiler.curr_node.get())
+        Lazy.text = "later"
+
+    measure()
+    [record] = recorder.records("gauge")
+    return [str(record["labels"]["k"]), str(recorder.values("info")[0]["k"])]
