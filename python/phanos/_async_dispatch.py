@@ -258,7 +258,8 @@ class AsyncDispatcher:
             try:
                 await batch.run_in_place()
             except Exception as error:
-                batch.is_finished = True
+                if not batch.is_finished:
+                    raise  # The driver raised it in the coroutine, to end that.
                 self._report_failure(f"handler {batch.dispatch[0].handler_name!r}", error)
             finally:
                 self._in_place = [each for each in self._in_place if each is not batch]

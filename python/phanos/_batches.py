@@ -129,6 +129,7 @@ class Batch:
                 try:
                     item = context.run(step)
                 except StopIteration:
+                    self.is_finished = True
                     return
                 try:
                     sent = yield item
@@ -137,12 +138,12 @@ class Batch:
                     step = functools.partial(coroutine.throw, error)
                 else:
                     step = functools.partial(coroutine.send, sent)
+        except BaseException:
+            # Ended by its driver and not by itself: the batch may be dispatched once more.
+            self.is_finished = not (was_interrupted or _is_cancelled_by_trio())
+            raise
         finally:
             del step  # May hold an exception, whose traceback refers to this frame.
-            # Ended by its driver and not by itself: the batch may be dispatched once more.
-            self.is_finished = not (
-                sys.exc_info()[1] is not None and (was_interrupted or _is_cancelled_by_trio())
-            )
 
     async def _handle(self) -> None:
         handler, records, name = self.dispatch

@@ -246,7 +246,7 @@ def test_what_the_handler_asks_its_driver_reaches_it_and_nothing_else_does() -> 
     assert_tree_at_rest(profiler)
 
 
-@pytest.mark.parametrize("end", ["close", "throw", "drop"])
+@pytest.mark.parametrize("end", ["close", "drop", "throw KeyboardInterrupt", "throw TimeoutError"])
 def test_a_batch_whose_handler_was_ended_by_the_driver_waits(end: str) -> None:
     entered: list[str] = []
 
@@ -258,9 +258,6 @@ def test_a_batch_whose_handler_was_ended_by_the_driver_waits(end: str) -> None:
     handler = AsyncCollectingHandler(on_handle=wait_once)
     profiler = make_profiler(handler)
 
-    class Stop(BaseException):
-        pass
-
     @profiler.profile
     async def outer() -> None:
         return None
@@ -270,9 +267,11 @@ def test_a_batch_whose_handler_was_ended_by_the_driver_waits(end: str) -> None:
     assert profiler.flush() is False
     if end == "close":
         coroutine.close()
-    elif end == "throw":
-        with pytest.raises(Stop):
-            coroutine.throw(Stop())
+    elif end != "drop":
+        error = {"TimeoutError": TimeoutError, "KeyboardInterrupt": KeyboardInterrupt}[end[6:]]()
+        with pytest.raises(type(error)) as raised:
+            coroutine.throw(error)
+        assert raised.value is error
     else:
         del coroutine
         gc.collect()
@@ -281,6 +280,28 @@ def test_a_batch_whose_handler_was_ended_by_the_driver_waits(end: str) -> None:
     assert profiler.flush() is False
     drive(profiler.aflush())
     assert handler.counts() == {f"{ITEM}:outer": 1}
+    assert profiler.flush() is True
+
+
+def test_a_handler_that_goes_on_when_it_is_interrupted_has_its_batch() -> None:
+    async def stubborn(records: Any, name: str) -> None:
+        try:
+            await trap("wait", 0)
+        except TimeoutError:
+            pass
+
+    handler = AsyncCollectingHandler(on_handle=stubborn)
+    profiler = make_profiler(handler)
+
+    @profiler.profile
+    async def fails() -> None:
+        raise ValueError
+
+    coroutine = fails()
+    assert coroutine.send(None) == ("wait", 0)
+    with pytest.raises(ValueError):  # noqa: PT011
+        coroutine.throw(TimeoutError())
+    assert handler.counts() == {f"{ITEM}:fails": 1}
     assert profiler.flush() is True
 
 
