@@ -120,10 +120,16 @@ fn away() -> Arc<FakeConnector> {
 
 /// Leaves a file of a process that ended in an outage.
 fn leave(directory: &Directory, records: u32) {
-    let started = Started::new(&away(), Some(&directory.0));
+    // By itself, lest it adopts what others left.
+    let own = Directory::new();
+    let started = Started::new(&away(), Some(&own.0));
     started.push(records);
     assert!(started.stop());
     assert_eq!(started.sender.stats().spooled, u64::from(records));
+    fs::create_dir_all(&directory.0).expect("made");
+    for name in own.names() {
+        fs::rename(own.0.join(&name), directory.0.join(&name)).expect("moved");
+    }
 }
 
 #[test]

@@ -104,8 +104,10 @@ pub(crate) struct Adopted {
     pub(crate) messages: Vec<(Spooled, Envelope, usize)>,
     /// Records that cannot be read.
     pub(crate) lost: u64,
-    /// What is to be told.
+    /// What is to be told of damaged and of removed files.
     pub(crate) told: Vec<String>,
+    /// What could not be looked at, and why; told for the first time.
+    pub(crate) refused: Vec<String>,
     /// Files whose messages are no longer on disk, or are again.
     pub(crate) presence: Vec<(u32, bool)>,
 }
@@ -423,7 +425,8 @@ impl Spool {
         }
         // What was refused is told once, and tried again.
         let refused: Vec<String> = found.refused.into_values().collect();
-        adopted.told.extend(refused.iter().filter(|text| !self.told.contains(*text)).cloned());
+        let fresh = refused.iter().filter(|text| !self.told.contains(*text));
+        adopted.refused.extend(fresh.cloned());
         if self.told.len() > MAX_TOLD {
             self.told.clear();
         }

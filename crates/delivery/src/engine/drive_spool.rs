@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use tokio::time::timeout_at;
 
-use crate::disk::spool::{Adopted, Spool, SpoolEvent, WRITE_AGE};
+use crate::disk::spool::{Adopted, SpoolEvent, WRITE_AGE};
 use crate::engine::state::Engine;
 use crate::link::envelope::Envelope;
 use crate::messages::message::{Body, Message, Spooled};
@@ -82,8 +82,12 @@ impl Engine {
     }
 
     fn adopt_all(&mut self, adopted: Adopted) {
-        if !adopted.told.is_empty() {
-            self.shared.log_error("spool file", &adopted.told.join("; "));
+        if !adopted.refused.is_empty() {
+            self.shared.log_error("spool refused", &adopted.refused.join("; "));
+        }
+        for text in &adopted.told {
+            // Each is told: it happens once to a file.
+            self.shared.log_error(text, text);
         }
         add(&self.shared.counters.adopted, adopted.lost);
         self.shared.count_dropped(DropReason::Spool, adopted.lost);
@@ -211,9 +215,13 @@ impl Engine {
         for message in self.outbox.waiting_mut().filter(|message| message.waiter.is_none()) {
             spool.put(message);
         }
-        while self.spool.as_ref().is_some_and(Spool::is_behind) {
+        loop {
             let Some(spool) = &mut self.spool else { return false };
             spool.advance(Instant::now());
+            // What was to be written may have been in a file that is empty now, and goes.
+            if !spool.is_behind() {
+                return true;
+            }
             let Ok(event) = timeout_at(end.into(), spool.event()).await else { return false };
             let failed = matches!(event, SpoolEvent::Failed(_));
             self.handle_spool(event);
@@ -221,6 +229,5 @@ impl Engine {
                 return false;
             }
         }
-        true
     }
 }

@@ -64,7 +64,7 @@ async fn look(spool: &mut Spool) -> Adopted {
 /// The messages that the next search finds, each with the bytes of its body.
 async fn adopted(spool: &mut Spool) -> Vec<(Envelope, usize)> {
     let found = search(spool).await;
-    assert_eq!((found.told, found.lost), (vec![], 0));
+    assert_eq!((found.told, found.refused, found.lost), (vec![], vec![], 0));
     found.messages.into_iter().map(|(_, envelope, bytes)| (envelope, bytes)).collect()
 }
 
@@ -199,7 +199,10 @@ fn what_the_disk_refused_is_written_when_it_is_well_again() {
         assert!(error.contains("cannot be made"), "{error}");
         assert!(spool.is_behind());
         spool.advance(Instant::now());
-        assert!(spool.deadline(Instant::now()).is_some_and(|at| at > Instant::now()), "not at once again");
+        assert!(
+            spool.deadline(Instant::now()).is_some_and(|at| at > Instant::now()),
+            "not at once again"
+        );
         spool.put(&mut other);
         fs::remove_file(directory.path()).expect("removed");
         spool.try_again();
