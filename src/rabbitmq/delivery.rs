@@ -148,7 +148,9 @@ impl Delivery {
             let warnings = py.detach(|| check_spool(spool)).map_err(|error| {
                 PyValueError::new_err(format!("spool_directory will not do: {error}"))
             })?;
-            warnings.iter().for_each(|text| sender.warn(&format!("spool_directory {text}")));
+            for text in warnings {
+                sender.warn(&format!("spool_directory {text}"));
+            }
         }
         Ok(Self { settings, own: GilCell::new(OwnSender::new(sender)) })
     }

@@ -4,16 +4,16 @@ const TABLE: [u32; 256] = table();
 
 const fn table() -> [u32; 256] {
     let mut table = [0; 256];
-    let mut index = 0;
-    while index < 256 {
-        let mut sum = index as u32;
+    let mut byte: u32 = 0;
+    while byte < 256 {
+        let mut sum = byte;
         let mut bit = 0;
         while bit < 8 {
             sum = if sum & 1 == 1 { 0xedb8_8320 ^ (sum >> 1) } else { sum >> 1 };
             bit += 1;
         }
-        table[index] = sum;
-        index += 1;
+        table[byte as usize] = sum;
+        byte += 1;
     }
     table
 }

@@ -48,11 +48,11 @@ pub(crate) struct Spool {
     next_file: u32,
     /// Bytes of the files that are this process's own, without what is gone.
     bytes: u64,
-    writing: Option<Task<Result<(Presence, u64, Arc<SpoolFile>), String>>>,
+    writing: Option<Task<Result<Written, String>>>,
     /// What is being written.
     written: (u32, Arc<Changes>),
     loading: Option<Task<Loaded>>,
-    adopting: Option<Task<(Found, Vec<(u32, Presence)>)>>,
+    adopting: Option<Task<Seen>>,
     /// Files of dead processes that were seen and not looked at.
     candidates: VecDeque<PathBuf>,
     next_adoption: Instant,
@@ -86,7 +86,11 @@ struct Task<T> {
     since: Instant,
 }
 
+/// Whether the file had been removed, its size, and the file.
+type Written = (Presence, u64, Arc<SpoolFile>);
 type Loaded = Vec<(u64, Result<Vec<u8>, String>)>;
+/// What a search found, and whether the open files are where they belong.
+type Seen = (Found, Vec<(u32, Presence)>);
 
 /// The end of one background task.
 pub(crate) enum SpoolEvent {
@@ -368,7 +372,7 @@ impl Spool {
         }
     }
 
-    fn written(&mut self, result: Result<(Presence, u64, Arc<SpoolFile>), String>) -> SpoolEvent {
+    fn written(&mut self, result: Result<Written, String>) -> SpoolEvent {
         let (id, changes) = std::mem::take(&mut self.written);
         let Some(file) = self.files.get_mut(&id) else {
             return SpoolEvent::Written(Vec::new());

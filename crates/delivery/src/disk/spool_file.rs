@@ -146,7 +146,10 @@ impl SpoolFile {
     }
 
     /// Makes a file that has its name only when it is filled: nobody adopts half a file.
-    fn make(path: &Path, fill: impl Fn(&fs::File) -> io::Result<()>) -> Result<LockedFile, String> {
+    fn make(
+        path: &Path,
+        contents: impl Fn(&fs::File) -> io::Result<()>,
+    ) -> Result<LockedFile, String> {
         if let Some(directory) = path.parent() {
             make_private(directory).map_err(|error| {
                 format!("spool directory {} cannot be made: {error}", directory.display())
@@ -165,7 +168,7 @@ impl SpoolFile {
                 Err(error) => return Err(undo(error)),
             };
             if let Some(file) = file {
-                let filled = fill(file.file()).and_then(|()| fs::rename(&new, path));
+                let filled = contents(file.file()).and_then(|()| fs::rename(&new, path));
                 return filled.map(|()| file).map_err(undo);
             }
             thread::sleep(LOCK_PAUSE);

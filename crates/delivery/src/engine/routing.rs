@@ -19,10 +19,12 @@ const LATE_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Routing {
-    /// No message is known to have reached a consumer.
+    /// No message has come to the receiver yet.
     Unknown,
     /// The same, and there was an outage.
     AfterOutage,
+    /// There is no consumer, and none is waited for.
+    Nobody,
     /// The last message reached a consumer.
     Routed,
     /// Messages wait for a consumer.
@@ -46,14 +48,14 @@ impl Routing {
     /// disk.
     pub(crate) fn returned(&mut self, now: Instant, has_spool: bool) -> bool {
         let (since, pause) = match *self {
-            Self::Unknown if !has_spool => return false,
-            Self::Unknown | Self::AfterOutage | Self::Routed => (now, PROBE_INTERVAL),
+            Self::AfterOutage | Self::Routed => (now, PROBE_INTERVAL),
+            Self::Unknown | Self::Nobody if has_spool => (now, PROBE_INTERVAL),
             Self::Lost { since, .. } if now.duration_since(since) < MAX_WAIT => {
                 (since, PROBE_INTERVAL)
             }
             Self::Lost { since, .. } if has_spool => (since, LATE_PROBE_INTERVAL),
-            Self::Lost { .. } => {
-                *self = Self::Unknown;
+            Self::Unknown | Self::Nobody | Self::Lost { .. } => {
+                *self = Self::Nobody;
                 return false;
             }
         };
@@ -84,6 +86,9 @@ mod tests {
         let mut routing = Routing::Unknown;
         assert!(!routing.returned(Instant::now(), false));
         assert!(!routing.is_lost());
+        // An outage makes no difference to that.
+        routing.outage();
+        assert!(!routing.returned(Instant::now(), false));
     }
 
     #[test]
@@ -96,7 +101,7 @@ mod tests {
         assert_eq!(routing.next_probe(), Some(start + PROBE_INTERVAL));
         assert!(routing.returned(start + MAX_WAIT / 2, false));
         assert!(!routing.returned(start + MAX_WAIT, false));
-        assert_eq!(routing, Routing::Unknown);
+        assert_eq!(routing, Routing::Nobody);
     }
 
     #[test]
