@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,6 @@ def test_a_removed_directory_is_made_again_with_what_was_in_it(
 
 
 def wait_until_spooled(handler: AsyncImpProfHandler, count: int) -> None:
-    import time
-
     end = time.monotonic() + DEADLINE_S
     while handler.stats()["spooled"] != count:
         assert time.monotonic() < end, handler.stats()

@@ -250,7 +250,10 @@ impl Spool {
     pub(crate) fn stalled(&self, now: Instant) -> Option<String> {
         let stalled = self.started().any(|since| since + STALL <= now);
         let directory = self.settings.directory.display();
-        stalled.then(|| format!("the disk of spool directory {directory} does not answer"))
+        // Without a thread to do it, work waits as well.
+        stalled.then(|| {
+            format!("spool directory {directory}: the disk does not answer, or no thread is left")
+        })
     }
 
     /// Since when the background tasks run.
