@@ -301,6 +301,8 @@ class Delivery:
         """Have everything delivered; the result is True when no record handed over so far waits."""
     def stop(self) -> PendingResult:
         """End the network side; the result is True if no record had to be given up."""
+    def give_up(self) -> None:
+        """Count and log, at the end of a process, what a network side left that did not end."""
     def stats(self) -> dict[str, Any]:
         """Return how many records were confirmed, dropped and so on; see `ImpProfHandler.stats`."""
     def take_log_lines(self) -> list[tuple[int, str]]:

@@ -76,6 +76,7 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         self._network = delivery
         self._probe()
         self.formatter = in_force("OutputFormatter", OutputFormatter)()
+        self._write_log_lines()
 
     def _make_publisher(self, arguments: dict[str, Any]) -> Publisher:
         raise NotImplementedError
@@ -204,7 +205,8 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
     Raises:
         RuntimeError: the broker cannot be reached, or refuses; then the text says what.
         TypeError: an argument that is not known, or of the wrong type.
-        ValueError: a value out of range, or one that cannot be honoured.
+        ValueError: a value out of range, or one that cannot be honoured, such as a
+            `spool_directory` that nothing can be written to.
     """
 
     def _make_publisher(self, arguments: dict[str, Any]) -> BlockingPublisher:

@@ -52,7 +52,7 @@ def _at_exit() -> None:
     finally:
         end_deliveries(_remaining(end + _DISCONNECT_S))
         end_runtime(_remaining(end + _DISCONNECT_S))
-        _write_log_lines()
+        _end_logs()
 
 
 def _deliver(end: float) -> None:
@@ -70,6 +70,11 @@ def _disconnect(end: float) -> None:
 def _write_log_lines() -> None:
     for publisher in _registry.publishers():
         publisher._write_log_lines()
+
+
+def _end_logs() -> None:
+    for publisher in _registry.publishers():
+        publisher._end_log()
 
 
 def _wait_for_all(starts: list[Callable[[], PendingResult]], end: float) -> None:
@@ -125,7 +130,7 @@ def _at_end_of_child() -> None:
     end = now() + DELIVER_S
     _deliver(end)
     _disconnect(end + _DISCONNECT_S)
-    _write_log_lines()
+    _end_logs()
 
 
 def connect_to_celery() -> None:

@@ -196,6 +196,11 @@ class BasePublisher(ABC, metaclass=WatchedType):
         """Have everything delivered that is waiting; the result is True when that is done."""
         return self._delivery.flush()
 
+    def _end_log(self) -> None:
+        """Log what is left to say when the process ends."""
+        self._delivery.give_up()
+        self._write_log_lines()
+
     def _start_stop(self) -> PendingResult:
         """End the network side; the result is True if no record had to be given up."""
         return self._delivery.stop()

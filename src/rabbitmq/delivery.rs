@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use phanos_delivery::runtime::{SharedRuntime, shared_runtime, wait_for_shutdown};
-use phanos_delivery::{DropReason, LogLevel, Probe, Sender, Settings, exit, fork::ProcessLocal};
+use phanos_delivery::{
+    DropReason, LogLevel, Probe, Sender, Settings, check_spool, exit, fork::ProcessLocal,
+};
 
 use crate::convert::settled;
 use crate::convert::unserializable::UnserializableKinds;
@@ -140,9 +142,17 @@ fn start(py: Python<'_>, sender: &Sender) -> PyResult<()> {
 #[pymethods]
 impl Delivery {
     #[new]
-    fn new(settings: ConnectionSettings, password: String) -> PyResult<Self> {
+    fn new(py: Python<'_>, settings: ConnectionSettings, password: String) -> PyResult<Self> {
         let settings = settings.into_native(password)?;
         let sender = Arc::new(Sender::new(settings.clone()));
+        if let Some(spool) = &settings.spool {
+            let warnings = py.detach(|| check_spool(spool)).map_err(|error| {
+                PyValueError::new_err(format!("spool_directory will not do: {error}"))
+            })?;
+            for text in warnings {
+                sender.warn(&format!("spool_directory {text}"));
+            }
+        }
         Ok(Self { settings, own: GilCell::new(OwnSender::new(sender)) })
     }
 
@@ -216,6 +226,11 @@ impl Delivery {
         self.sender(py)
             .stop()
             .map_or_else(|| PendingResult::known(true), |reply| PendingResult::new(Some(reply)))
+    }
+
+    /// At the end of the process: counts the records of an engine that did not end in time.
+    fn give_up(&self, py: Python<'_>) {
+        self.sender(py).give_up();
     }
 
     /// What became of the records; see `stats` of the handlers.

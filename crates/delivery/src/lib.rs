@@ -39,6 +39,7 @@ mod tests;
 
 pub use amqp::settings::{AmqpSettings, Secret, TcpOptions};
 pub use amqp::tls::{Tls, TlsFiles};
+pub use disk::directory::check_spool;
 /// The channels of replies.
 pub use flume;
 pub use link::envelope::Envelope;

@@ -86,6 +86,27 @@ impl Sender {
         self.shared.log_queue.push(LogLevel::Info, "late", &text);
     }
 
+    /// At the end of the process, if the engine did not end in time, as when its disk does not
+    /// answer: counts and logs the records that are neither confirmed nor on disk.
+    pub fn give_up(&self) {
+        if matches!(self.state(), ConnectionState::Idle | ConnectionState::Closed) {
+            return;
+        }
+        let stats = self.stats();
+        let lost = (stats.queued + stats.in_flight).saturating_sub(stats.spooled);
+        if lost == 0 {
+            return;
+        }
+        self.shared.counters.add_dropped(DropReason::Closed, lost);
+        let text = format!("{lost} records dropped: no time to deliver them or to write them down");
+        self.shared.log_queue.push(LogLevel::Warning, "given up", &text);
+    }
+
+    /// Leaves a line for a caller to log.
+    pub fn warn(&self, text: &str) {
+        self.shared.log_queue.push(LogLevel::Warning, text, text);
+    }
+
     /// Sends a message on its own: `body` is a JSON array of `records` records. The reply is
     /// whether the receiver confirmed it. It is withdrawn if it was not sent by `send_deadline`;
     /// the reply is false if it was not confirmed by `confirm_deadline`. `None` if the engine is

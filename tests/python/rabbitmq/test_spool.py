@@ -246,9 +246,10 @@ def test_a_file_in_place_of_the_directory_is_told_and_memory_does(
     directory: Path,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    directory.write_text("in the way")
     proxy.refuse()
     handler = make_handler(buffer_bytes=100_000)
+    directory.rmdir()
+    directory.write_text("in the way")
     hand_over(handler, [record(0)])
     wait_until_told(handler, caplog, f"spool directory {directory} cannot be made")
     count = 1
@@ -268,15 +269,16 @@ def test_a_file_in_place_of_the_directory_is_told_and_memory_does(
 def test_closing_without_disk_and_broker_says_what_is_lost(
     make_handler: MakeHandler, proxy: Proxy, directory: Path
 ) -> None:
-    directory.write_text("in the way")
     proxy.refuse()
     handler = make_handler()
+    directory.rmdir()
+    directory.write_text("in the way")
     hand_over(handler, [record(number) for number in range(100)])
     assert close(handler) is False
     assert dropped(handler) == {"closed": 100}
 
 
-def test_a_foreign_file_is_left_alone_and_told(
+def test_a_damaged_file_is_put_aside_and_told(
     make_handler: MakeHandler,
     proxy: Proxy,
     receiver: Receiver,
@@ -294,4 +296,37 @@ def test_a_foreign_file_is_left_alone_and_told(
     hand_over(second, [record(2)])
     wait_until_told(second, caplog, file.name)
     assert numbers(receiver.wait_for_records(1)) == [2]
-    assert file.read_bytes() == b"written over"
+    assert close(second) is True
+    (kept,) = directory.iterdir()
+    assert kept.name == f"{file.name}.damaged"
+    assert kept.read_bytes() == b"written over"
+
+
+def test_a_page_of_zeros_loses_what_was_in_it_and_nothing_else(
+    make_handler: MakeHandler,
+    proxy: Proxy,
+    receiver: Receiver,
+    directory: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    count = 3000
+    proxy.refuse()
+    first = make_handler()
+    hand_over(first, [record(number) for number in range(count)])
+    assert close(first) is True
+    (file,) = directory.iterdir()
+    pages = bytearray(file.read_bytes())
+    pages[8 * 4096 : 9 * 4096] = bytes(4096)
+    file.write_bytes(pages)
+    proxy.forward()
+    second = make_handler()
+    hand_over(second, [record(count)])
+    wait_until_told(second, caplog, "cannot be read; the others are sent")
+    lost = dropped(second)["spool"]
+    assert 0 < lost < count / 4
+    assert second.stats()["adopted"] == count
+    records = receiver.wait_for_records(count + 1 - lost)
+    assert len(set(numbers(records))) == count + 1 - lost
+    assert flush(second)
+    assert close(second) is True
+    assert [kept.name for kept in directory.iterdir()] == [f"{file.name}.damaged"]

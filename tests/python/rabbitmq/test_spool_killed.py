@@ -3,87 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from phanos import _connection
 from phanos._rabbitmq import AsyncImpProfHandler
 from proxy import Proxy
-from receiver import Message, Receiver
+from receiver import Receiver
 from sample_records import record
+from spool_processes import Recording, by_worker, numbers
 from spooling_program import FORK_AT, hand_over
 
 DEADLINE_S = 30.0
-# What a killed process loses is 50 ms; a busy machine may keep it from working for longer.
-LOST_S = 0.25
 ENOUGH = 400
 OWN = 0
-SCRIPT = Path(__file__).parent / "spooling_program.py"
-
-
-class Recording:
-    """A process that records until it is killed, and what it recorded."""
-
-    def __init__(self, port: int, directory: Path, what: str = "plain") -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(SCRIPT), str(port), str(directory), what],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.handed_over: dict[int, float] = {}
-        self._has_child = what == "fork"
-
-    def __enter__(self) -> Recording:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait(DEADLINE_S)
-        for stream in (self._process.stdin, self._process.stdout):
-            assert stream is not None
-            stream.close()
-
-    def wait_for(self, count: int) -> None:
-        """Wait until that many records were handed over; the test's own timeout bounds it."""
-        while len(self.handed_over) < count:
-            line = self.line()
-            self._note(line)
-
-    def line(self) -> str:
-        """Return the next line that it prints."""
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        assert line, "it ended"
-        return line
-
-    def go_on(self) -> None:
-        """Let it go on that waits for a sign."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-
-    def kill(self) -> set[int]:
-        """Kill it; return the records it may not lose: those older than `LOST_S`."""
-        killed = time.monotonic()
-        self._process.kill()
-        self._process.wait(DEADLINE_S)
-        assert self._process.stdout is not None
-        # With a child, its end is not that of the output.
-        if not self._has_child:
-            for line in self._process.stdout:
-                if line.endswith("\n"):
-                    self._note(line)
-        return {number for number, at in self.handed_over.items() if at < killed - LOST_S}
-
-    def _note(self, line: str) -> None:
-        number, at = line.split()
-        self.handed_over[int(number)] = float(at)
 
 
 @pytest.fixture
@@ -100,10 +34,6 @@ def adopter(
     handler = AsyncImpProfHandler("adopter", port=proxy.port, spool_directory=str(directory))
     yield handler
     handler.publisher._delivery.stop().wait(DEADLINE_S)
-
-
-def numbers(records: list[dict[str, Any]]) -> list[int]:
-    return [int(record["value"][1]) for record in records]
 
 
 def received(receiver: Receiver, wanted: set[int]) -> list[int]:
@@ -170,15 +100,6 @@ def test_a_running_process_adopts_from_several_that_die(
     recorded = by_worker(receiver.messages)
     assert len(recorded) == 3
     assert sum(map(len, recorded.values())) == len(receiver.records), "each once"
-
-
-def by_worker(messages: list[Message]) -> dict[str, set[int]]:
-    """Numbers of the records of each process."""
-    recorded: dict[str, set[int]] = {}
-    for message in messages:
-        worker = message.properties.headers["x-phanos-worker"]
-        recorded.setdefault(worker, set()).update(numbers(message.records))
-    return recorded
 
 
 def test_a_child_that_lives_on_keeps_nobody_from_adopting(

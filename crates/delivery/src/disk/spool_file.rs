@@ -1,68 +1,67 @@
-//! One spool file: messages on disk, in a database that one process holds locked.
+//! One spool file: messages on disk, in a file that one process holds locked.
 //!
-//! A message is written in pieces, since it grows while it waits; the first piece begins with the
-//! envelope. A file is named by the destination of its messages, so that only a handler with the
-//! same destination adopts it. It holds no credentials.
+//! A file is named by the destination of its messages, so that only a handler with the same
+//! destination adopts it. It holds no credentials.
+//!
+//! No call waits for the disk itself: what is written survives the process, and no more is
+//! promised. A power cut may damage the file; what can be read of it is sent all the same.
 
 use std::collections::{BTreeMap, HashSet};
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::DirBuilderExt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::os::unix::fs::{DirBuilderExt, FileExt};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition};
-use serde_json::{Value, json};
-
-use crate::link::envelope::Envelope;
+use crate::disk::entry::{HEAD_BYTES, Head, Piece, write_piece, write_removal};
+use crate::disk::scan::{Damage, Live, bodies, scan};
 use crate::process::locked_file::LockedFile;
 
-/// By number of message and piece: how many records begin in the piece (4 bytes, little endian),
-/// then bytes of the body. All pieces together are the body without its closing bracket.
-const MESSAGES: TableDefinition<'_, (u64, u32), &[u8]> = TableDefinition::new("messages");
 const SUFFIX: &str = ".phanos-spool";
-/// redb's own default is a gigabyte.
-const CACHE_BYTES: usize = 1024 * 1024;
-/// A page of the database is a power of two; a piece of this size and its key just fit into one.
-pub(crate) const PIECE_BYTES: usize = 32 * 1024 - 1024;
+/// A file has this name until it has a head.
+const NEW_SUFFIX: &str = ".phanos-spool.new";
+/// A file of which something could not be read has this name in the end.
+const DAMAGED_SUFFIX: &str = "damaged";
+/// Bytes that are copied at a time.
+const COPY_BYTES: usize = 1024 * 1024;
 
 /// A process that looks for files of dead ones may have a new file locked for a moment.
 const LOCK_ATTEMPTS: u32 = 100;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
-pub(crate) const LOCKED_BY_ANOTHER: &str = "another process has it locked";
-
 pub(crate) struct SpoolFile {
-    database: Database,
     path: PathBuf,
+    state: Mutex<State>,
 }
 
-/// A message in a spool file, without its body.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct StoredMessage {
-    pub(crate) number: u64,
-    pub(crate) pieces: u32,
-    pub(crate) envelope: Envelope,
-    pub(crate) body_bytes: usize,
+struct State {
+    file: Arc<LockedFile>,
+    /// Where the next entry goes.
+    length: u64,
+    /// Records of all messages.
+    records: u64,
+    messages: BTreeMap<u64, Extent>,
+    damage: Option<Damage>,
+    removed: bool,
 }
 
-/// Files of dead processes.
-#[derive(Default)]
-pub(crate) struct Found {
-    pub(crate) adopted: Vec<(SpoolFile, Vec<StoredMessage>)>,
-    /// Files that cannot be read, and why. They are left as they are.
-    pub(crate) unreadable: Vec<(PathBuf, String)>,
+/// Where a message is in its file, among others.
+#[derive(Clone, Copy, Debug)]
+struct Extent {
+    first: u64,
+    end: u64,
+    records: u32,
 }
 
-/// Changes that are written in one transaction. No message is both put and removed.
+/// Changes that are written together. No message is both put and removed.
 #[derive(Debug, Default)]
 pub(crate) struct Changes {
-    /// Pieces, by number of message and piece.
-    pub(crate) put: BTreeMap<(u64, u32), Vec<u8>>,
-    /// Numbers of messages, and how many pieces each has.
-    pub(crate) remove: Vec<(u64, u32)>,
+    /// By number of message and piece.
+    pub(crate) put: BTreeMap<(u64, u32), Piece>,
+    /// Numbers of messages.
+    pub(crate) remove: Vec<u64>,
 }
 
 impl Changes {
@@ -85,7 +84,7 @@ impl Changes {
 
     /// Adds later changes.
     pub(crate) fn extend(&mut self, later: Self) {
-        for (number, _) in &later.remove {
+        for number in &later.remove {
             self.cancel(*number);
         }
         self.put.extend(later.put);
@@ -93,163 +92,19 @@ impl Changes {
     }
 }
 
-/// A piece as it is written; the first one of a message contains its envelope.
-pub(crate) fn piece(envelope: Option<&Envelope>, records: u32, bytes: &[u8]) -> Vec<u8> {
-    let mut out = records.to_le_bytes().to_vec();
-    if let Some(envelope) = envelope {
-        let fields = json!([envelope.id, envelope.routing_key, envelope.metric, envelope.worker])
-            .to_string();
-        out.extend_from_slice(fields.as_bytes());
-        out.push(b'\n');
-    }
-    out.extend_from_slice(bytes);
-    out
+/// Whether a file is where it belongs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Present,
+    /// Somebody had removed it; it was made again, with everything that was in it.
+    Restored,
+    /// Somebody has removed it, and it cannot be made again.
+    Missing(String),
 }
 
 /// The path of a handler's file. `target` is a [`hash_of`] the destination, `name` is unique.
 pub(crate) fn path_of(directory: &Path, target: &str, name: &str) -> PathBuf {
     directory.join(format!("{target}-{name}{SUFFIX}"))
-}
-
-impl SpoolFile {
-    /// A new file; its directory is made if there is none.
-    pub(crate) fn create(path: &Path) -> Result<Self, String> {
-        if let Some(directory) = path.parent() {
-            make_private(directory).map_err(|error| {
-                format!("spool directory {} cannot be made: {error}", directory.display())
-            })?;
-        }
-        for _ in 0..LOCK_ATTEMPTS {
-            if let Some(file) = Self::open(path, true)? {
-                return Ok(file);
-            }
-            thread::sleep(LOCK_PAUSE);
-        }
-        Err(failed(path, &LOCKED_BY_ANOTHER))
-    }
-
-    /// `None` if another process has the file locked.
-    pub(crate) fn open(path: &Path, create: bool) -> Result<Option<Self>, String> {
-        let file = LockedFile::open(path, create).map_err(|error| failed(path, &error))?;
-        let Some(file) = file else { return Ok(None) };
-        // redb panics on some files that are no database.
-        let open = || Builder::new().set_cache_size(CACHE_BYTES).create_with_backend(file);
-        match catch_unwind(AssertUnwindSafe(open)) {
-            Ok(Ok(database)) => Ok(Some(Self { database, path: path.to_owned() })),
-            Ok(Err(error)) => Err(failed(path, &error)),
-            Err(_) => Err(failed(path, &"not a spool")),
-        }
-    }
-
-    /// Takes over the files of `target` whose processes are dead; living ones have theirs locked.
-    /// `known` are left out.
-    pub(crate) fn adopt(directory: &Path, target: &str, known: &HashSet<PathBuf>) -> Found {
-        let mut found = Found::default();
-        let Ok(listed) = fs::read_dir(directory) else { return found };
-        let mut paths: Vec<PathBuf> = listed
-            .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-            .filter(|path| !known.contains(path) && is_of(path, target))
-            .collect();
-        // Names begin with the process id, so this is roughly the order in which processes started.
-        paths.sort();
-        for path in paths {
-            match Self::take_over(&path) {
-                Ok(Some(adopted)) => found.adopted.push(adopted),
-                Ok(None) => {}
-                // Its process, or another one that adopted it, has removed it meanwhile.
-                Err(_) if !path.exists() => {}
-                Err(error) => found.unreadable.push((path, error)),
-            }
-        }
-        found
-    }
-
-    fn take_over(path: &Path) -> Result<Option<(Self, Vec<StoredMessage>)>, String> {
-        let Some(file) = Self::open(path, false)? else { return Ok(None) };
-        let list = catch_unwind(AssertUnwindSafe(|| file.list()));
-        let stored =
-            list.unwrap_or_else(|_| Err("not a spool".into())).map_err(|e| failed(path, &e))?;
-        if stored.is_empty() {
-            file.delete();
-            return Ok(None);
-        }
-        Ok(Some((file, stored)))
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The size of the file.
-    pub(crate) fn size_bytes(&self) -> u64 {
-        fs::metadata(&self.path).map_or(0, |data| data.len())
-    }
-
-    /// Writes `changes` in one transaction.
-    pub(crate) fn apply(&self, changes: &Changes) -> Result<(), String> {
-        self.write(changes).map_err(|error| failed(&self.path, &error))
-    }
-
-    fn write(&self, changes: &Changes) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
-        {
-            let mut table = transaction.open_table(MESSAGES)?;
-            for (number, pieces) in &changes.remove {
-                for piece in 0..*pieces {
-                    table.remove((*number, piece))?;
-                }
-            }
-            for (key, value) in &changes.put {
-                table.insert(key, &**value)?;
-            }
-        }
-        transaction.commit()?;
-        Ok(())
-    }
-
-    fn list(&self) -> Result<Vec<StoredMessage>, String> {
-        let list = || -> Result<Vec<StoredMessage>, redb::Error> {
-            let transaction = self.database.begin_read()?;
-            let table = match transaction.open_table(MESSAGES) {
-                Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
-                opened => opened?,
-            };
-            let mut stored: Vec<StoredMessage> = Vec::new();
-            for row in table.iter()? {
-                let (key, value) = row?;
-                add_piece(&mut stored, key.value(), value.value());
-            }
-            Ok(stored)
-        };
-        list().map_err(|error| error.to_string())
-    }
-
-    /// The body of a message.
-    pub(crate) fn load(&self, number: u64) -> Result<Option<Vec<u8>>, String> {
-        let load = || -> Result<Option<Vec<u8>>, redb::Error> {
-            let table = self.database.begin_read()?.open_table(MESSAGES)?;
-            let mut body = Vec::new();
-            for row in table.range((number, 0)..=(number, u32::MAX))? {
-                let (key, value) = row?;
-                let Some((_, bytes, _)) = read(key.value().1, value.value()) else {
-                    return Ok(None);
-                };
-                body.extend_from_slice(bytes);
-            }
-            if body.is_empty() {
-                return Ok(None);
-            }
-            body.push(b']');
-            Ok(Some(body))
-        };
-        load().map_err(|error| failed(&self.path, &error))
-    }
-
-    /// Removes the file.
-    pub(crate) fn delete(self) {
-        // While it is still locked, so no other process is reading it.
-        let _ = fs::remove_file(&self.path);
-    }
 }
 
 /// A hash of a [destination](crate::link::Connector::destination), by which files are named.
@@ -263,54 +118,244 @@ pub(crate) fn hash_of(destination: &str) -> String {
     format!("{hash:016x}")
 }
 
-fn is_of(path: &Path, target: &str) -> bool {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
-    name.is_some_and(|name| name.starts_with(&format!("{target}-")) && name.ends_with(SUFFIX))
-        && fs::symlink_metadata(path).is_ok_and(|data| data.is_file())
+/// True for names of files with this destination.
+pub(crate) fn is_named_by(name: &str, target: &str) -> bool {
+    let rest = name.strip_prefix(target).is_some_and(|rest| rest.starts_with('-'));
+    rest && (name.ends_with(SUFFIX) || is_new(name))
 }
 
-fn failed(path: &Path, error: &dyn std::fmt::Display) -> String {
+/// True for names of files that were never finished.
+pub(crate) fn is_new(name: &str) -> bool {
+    name.ends_with(NEW_SUFFIX)
+}
+
+impl SpoolFile {
+    /// A new file; its directory is made if there is none.
+    pub(crate) fn create(path: &Path) -> Result<Self, String> {
+        let head = Head { length: HEAD_BYTES as u64, records: 0 };
+        let file = Self::make(path, |file| file.write_all_at(&head.write(), 0))?;
+        let state = State {
+            file: Arc::new(file),
+            length: head.length,
+            records: 0,
+            messages: BTreeMap::new(),
+            damage: None,
+            removed: false,
+        };
+        Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
+    }
+
+    /// Makes a file that has its name only when it is filled: nobody adopts half a file.
+    fn make(
+        path: &Path,
+        contents: impl Fn(&fs::File) -> io::Result<()>,
+    ) -> Result<LockedFile, String> {
+        if let Some(directory) = path.parent() {
+            make_private(directory).map_err(|error| {
+                format!("spool directory {} cannot be made: {error}", directory.display())
+            })?;
+        }
+        let new = path.with_extension("phanos-spool.new");
+        let undo = |error: io::Error| {
+            let _ = fs::remove_file(&new);
+            failed(path, &error)
+        };
+        for _ in 0..LOCK_ATTEMPTS {
+            let file = match LockedFile::create(&new) {
+                Ok(file) => file,
+                // The process that has it locked is about to remove it.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => None,
+                Err(error) => return Err(undo(error)),
+            };
+            if let Some(file) = file {
+                let filled = contents(file.file()).and_then(|()| fs::rename(&new, path));
+                return filled.map(|()| file).map_err(undo);
+            }
+            thread::sleep(LOCK_PAUSE);
+        }
+        Err(failed(path, &"another process has it locked"))
+    }
+
+    /// A file that a dead process left, with the messages in it.
+    pub(crate) fn of_dead(
+        path: &Path,
+        file: LockedFile,
+    ) -> io::Result<(Self, BTreeMap<u64, Live>, Option<Damage>)> {
+        let found = scan(file.file())?;
+        let extents = found.messages.iter().map(|(number, live)| {
+            let Live { first, end, ref envelope, .. } = *live;
+            (*number, Extent { first, end, records: envelope.records })
+        });
+        let state = State {
+            file: Arc::new(file),
+            length: found.length,
+            records: found.records,
+            messages: extents.collect(),
+            damage: found.damage,
+            removed: false,
+        };
+        let file = Self { path: path.to_owned(), state: Mutex::new(state) };
+        Ok((file, found.messages, found.damage))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends `changes`, in one piece; returns the size of the file. If it was removed, it is made
+    /// again before.
+    pub(crate) fn apply(&self, changes: &Changes) -> Result<(Presence, u64), String> {
+        let mut state = self.state();
+        if state.removed {
+            return Ok((Presence::Present, 0));
+        }
+        let presence = self.restore(&mut state);
+        if let Presence::Missing(error) = presence {
+            return Err(error);
+        }
+        state.append(changes).map_err(|error| failed(&self.path, &error))?;
+        Ok((presence, state.length))
+    }
+
+    /// Looks whether the file is still where it belongs, and makes it again if it is not.
+    pub(crate) fn watch(&self) -> Presence {
+        let mut state = self.state();
+        if state.removed { Presence::Present } else { self.restore(&mut state) }
+    }
+
+    fn restore(&self, state: &mut State) -> Presence {
+        if state.file.is_at(&self.path) {
+            return Presence::Present;
+        }
+        let missing = |error: String| {
+            let path = self.path.display();
+            Presence::Missing(format!("spool {path} was removed while in use: {error}"))
+        };
+        if fs::symlink_metadata(&self.path).is_ok() {
+            return missing("another file is in its place".into());
+        }
+        let (old, length) = (Arc::clone(&state.file), state.length);
+        match Self::make(&self.path, |new| copy(old.file(), new, length)) {
+            Ok(file) => {
+                state.file = Arc::new(file);
+                Presence::Restored
+            }
+            Err(error) => missing(error),
+        }
+    }
+
+    /// The bodies of messages, by number.
+    pub(crate) fn load(&self, numbers: &HashSet<u64>) -> Result<BTreeMap<u64, Vec<u8>>, String> {
+        let (file, wanted) = {
+            let state = self.state();
+            let extent = |number: &u64| Some((*number, *state.messages.get(number)?));
+            let wanted: BTreeMap<u64, Extent> = numbers.iter().filter_map(extent).collect();
+            (Arc::clone(&state.file), wanted)
+        };
+        let first = wanted.values().map(|extent| extent.first).min().unwrap_or_default();
+        let end = wanted.values().map(|extent| extent.end).max().unwrap_or_default();
+        let read =
+            bodies(file.file(), numbers, first, end).map_err(|error| failed(&self.path, &error))?;
+        let is_whole = |(number, (mut body, records)): (u64, (Vec<u8>, u32))| {
+            body.push(b']');
+            (wanted.get(&number)?.records == records).then_some((number, body))
+        };
+        Ok(read.into_iter().filter_map(is_whole).collect())
+    }
+
+    /// Has the file kept in the end, since something in it cannot be read.
+    pub(crate) fn note_damage(&self) {
+        self.state().damage.get_or_insert(Damage { lost: 0, head_is_intact: true });
+    }
+
+    /// Removes the file, with everything in it sent or dropped. A damaged one gets another name
+    /// instead: it may be of use to somebody.
+    pub(crate) fn delete(&self) {
+        // While it is still locked, so no other process is reading it.
+        let mut state = self.state();
+        if std::mem::replace(&mut state.removed, true) || !state.file.is_at(&self.path) {
+            return;
+        }
+        // A file that cannot be removed is found again.
+        let _ = match (state.damage, unused_name(&self.path)) {
+            (None, _) => fs::remove_file(&self.path),
+            (Some(_), Some(aside)) => fs::rename(&self.path, aside),
+            (Some(_), None) => Ok(()),
+        };
+    }
+}
+
+impl State {
+    fn append(&mut self, changes: &Changes) -> io::Result<()> {
+        let mut bytes = Vec::new();
+        for number in changes.remove.iter().filter(|number| self.messages.contains_key(number)) {
+            write_removal(&mut bytes, *number);
+        }
+        let mut extents = Vec::with_capacity(changes.put.len());
+        for ((number, place), piece) in &changes.put {
+            let first = self.length + bytes.len() as u64;
+            write_piece(&mut bytes, *number, *place, piece);
+            let end = self.length + bytes.len() as u64;
+            extents.push((*number, Extent { first, end, records: piece.records }));
+        }
+        let put: u64 = extents.iter().map(|(_, extent)| u64::from(extent.records)).sum();
+        let gone = changes.remove.iter().filter_map(|number| self.messages.get(number));
+        let gone: u64 = gone.map(|extent| u64::from(extent.records)).sum();
+        let head = Head {
+            length: self.length + bytes.len() as u64,
+            records: (self.records + put).saturating_sub(gone),
+        };
+        let file = self.file.file();
+        let written = file.write_all_at(&bytes, self.length);
+        if let Err(error) = written.and_then(|()| file.write_all_at(&head.write(), 0)) {
+            // What is half written must not be taken for damage.
+            let _ = file.set_len(self.length);
+            return Err(error);
+        }
+        (self.length, self.records) = (head.length, head.records);
+        for number in &changes.remove {
+            self.messages.remove(number);
+        }
+        for (number, extent) in extents {
+            let known = self.messages.entry(number).or_insert(Extent { records: 0, ..extent });
+            known.end = extent.end;
+            known.records += extent.records;
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn failed(path: &Path, error: &dyn std::fmt::Display) -> String {
     format!("spool {}: {error}", path.display())
 }
 
-fn make_private(directory: &Path) -> io::Result<()> {
+pub(crate) fn make_private(directory: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).recursive(true).create(directory)
 }
 
-/// Adds a row to the message that it belongs to; a row that belongs to none is ignored.
-fn add_piece(stored: &mut Vec<StoredMessage>, (number, piece): (u64, u32), value: &[u8]) {
-    let Some((records, bytes, envelope)) = read(piece, value) else { return };
-    match (envelope, stored.last_mut()) {
-        (Some(envelope), _) => {
-            let envelope = Envelope { records, ..envelope };
-            // Plus the closing bracket, which is not on disk.
-            stored.push(StoredMessage { number, pieces: 1, envelope, body_bytes: bytes.len() + 1 });
-        }
-        (None, Some(last)) if last.number == number && last.pieces == piece => {
-            last.pieces += 1;
-            last.envelope.records += records;
-            last.body_bytes += bytes.len();
-        }
-        _ => {}
+fn copy(from: &fs::File, to: &fs::File, length: u64) -> io::Result<()> {
+    let mut bytes = vec![0; COPY_BYTES];
+    let mut offset = 0;
+    while offset < length {
+        let count = usize::try_from(length - offset).unwrap_or(usize::MAX).min(COPY_BYTES);
+        from.read_exact_at(&mut bytes[..count], offset)?;
+        to.write_all_at(&bytes[..count], offset)?;
+        offset += count as u64;
     }
+    Ok(())
 }
 
-/// Splits a row into records, bytes of the body and, in a first piece, the envelope.
-fn read(piece: u32, value: &[u8]) -> Option<(u32, &[u8], Option<Envelope>)> {
-    let (records, rest) = value.split_first_chunk::<4>()?;
-    let records = u32::from_le_bytes(*records);
-    if piece > 0 {
-        return Some((records, rest, None));
-    }
-    let end = rest.iter().position(|byte| *byte == b'\n')?;
-    let fields: Vec<Value> = serde_json::from_slice(&rest[..end]).ok()?;
-    let text = |index: usize| Some(fields.get(index)?.as_str()?.into());
-    let envelope = Envelope {
-        id: text(0)?,
-        routing_key: text(1)?,
-        metric: text(2)?,
-        worker: text(3)?,
-        records,
+/// A name for a file that is put aside.
+fn unused_name(path: &Path) -> Option<PathBuf> {
+    let name = |number: u32| {
+        let number = if number > 1 { format!("-{number}") } else { String::new() };
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{DAMAGED_SUFFIX}{number}"));
+        PathBuf::from(name)
     };
-    Some((records, &rest[end + 1..], Some(envelope)))
+    (1..1000).map(name).find(|name| fs::symlink_metadata(name).is_err())
 }

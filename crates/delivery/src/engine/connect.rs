@@ -68,6 +68,7 @@ impl Engine {
     pub(super) fn disconnect(&mut self, failure: &Failure) {
         self.answers = Answers::new();
         self.returned.clear();
+        self.routing.outage();
         self.blocked_since = None;
         self.outbox.put_all_back();
         let mut pause = self.backoff.next();

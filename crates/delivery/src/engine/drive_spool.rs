@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use tokio::time::timeout_at;
 
-use crate::disk::spool::{Spool, SpoolEvent, WRITE_AGE};
-use crate::disk::spool_file::StoredMessage;
+use crate::disk::spool::{Adopted, SpoolEvent, WRITE_AGE};
 use crate::engine::state::Engine;
+use crate::link::envelope::Envelope;
 use crate::messages::message::{Body, Message, Spooled};
 use crate::report::stats::{DropReason, add, subtract};
 
@@ -27,7 +27,7 @@ impl Engine {
         }
         let mut excess = Vec::new();
         while spool.is_over_full()
-            && let Some(mut oldest) = self.outbox.take_oldest_spooled()
+            && let Some(mut oldest) = self.outbox.take_oldest_spooled(|one| spool.is_own(one))
         {
             if let Some(spooled) = oldest.spooled.take() {
                 spool.remove(spooled);
@@ -36,6 +36,9 @@ impl Engine {
             excess.push(oldest);
         }
         spool.advance(now);
+        if let Some(text) = spool.stalled(now) {
+            self.shared.log_error("spool stalled", &text);
+        }
         if self.outbox.is_full() {
             self.outbox.evict_spooled();
         }
@@ -45,10 +48,10 @@ impl Engine {
     }
 
     /// When [`Self::drive_spool`] has something to do at the latest.
-    pub(super) fn spool_deadline(&self) -> Option<Instant> {
+    pub(super) fn spool_deadline(&self, now: Instant) -> Option<Instant> {
         let spool = self.spool.as_ref()?;
         let unspooled = self.unspooled.front().map(|(since, _)| *since + WRITE_AGE);
-        unspooled.into_iter().chain(spool.deadline()).min()
+        unspooled.into_iter().chain(spool.deadline(now)).min()
     }
 
     /// Starts to load the bodies of the messages that are sent next.
@@ -72,31 +75,57 @@ impl Engine {
         match event {
             SpoolEvent::Written(pieces) => self.written(pieces),
             SpoolEvent::Loaded(loaded) => self.loaded(loaded),
-            SpoolEvent::Adopted { messages, unreadable } => {
-                if !unreadable.is_empty() {
-                    let text = format!("{}; left as it is", unreadable.join("; "));
-                    self.shared.log_error("spool file", &text);
-                }
-                for (spooled, stored) in messages {
-                    self.adopt(spooled, stored);
-                }
-            }
+            SpoolEvent::Adopted(adopted) => self.adopt_all(adopted),
             // The spool tries again later; meanwhile messages stay in memory only.
             SpoolEvent::Failed(error) => self.shared.log_error("spool", &error),
         }
     }
 
-    fn adopt(&mut self, spooled: Spooled, stored: StoredMessage) {
+    fn adopt_all(&mut self, adopted: Adopted) {
+        if !adopted.refused.is_empty() {
+            self.shared.log_error("spool refused", &adopted.refused.join("; "));
+        }
+        for text in &adopted.told {
+            // Each is told: it happens once to a file.
+            self.shared.log_error(text, text);
+        }
+        add(&self.shared.counters.adopted, adopted.lost);
+        self.shared.count_dropped(DropReason::Spool, adopted.lost);
+        for (spooled, envelope, body_bytes) in adopted.messages {
+            self.adopt(spooled, envelope, body_bytes);
+        }
+        for (file, is_present) in adopted.presence {
+            self.recount(file, is_present);
+        }
+    }
+
+    /// Counts the messages of a spool file as on disk, or no longer.
+    fn recount(&mut self, file: u32, is_present: bool) {
         let counters = &self.shared.counters;
-        let records = u64::from(stored.envelope.records);
+        for message in self.outbox.messages_mut() {
+            let Some(spooled) = message.spooled.as_mut().filter(|spooled| spooled.file == file)
+            else {
+                continue;
+            };
+            let is_written = spooled.written == spooled.pieces;
+            let count = if is_present && is_written { spooled.records } else { 0 };
+            add(&counters.spooled, u64::from(count));
+            subtract(&counters.spooled, u64::from(spooled.counted));
+            spooled.counted = count;
+        }
+    }
+
+    fn adopt(&mut self, spooled: Spooled, envelope: Envelope, body_bytes: usize) {
+        let counters = &self.shared.counters;
+        let records = u64::from(envelope.records);
         for counter in [&counters.adopted, &counters.outstanding, &counters.spooled] {
             add(counter, records);
         }
         let sequence = self.outbox.next_sequence();
         self.outbox.add(Message {
             sequence,
-            envelope: Arc::new(stored.envelope),
-            body: Body::Spool { bytes: stored.body_bytes },
+            envelope: Arc::new(envelope),
+            body: Body::Spool { bytes: body_bytes },
             record_number: None,
             since: Instant::now(),
             attempts: 0,
@@ -130,6 +159,9 @@ impl Engine {
                 Err(error) => {
                     self.shared.log_error("spool", &error);
                     for message in self.outbox.remove_waiting(|other| other.sequence == sequence) {
+                        if let (Some(spool), Some(spooled)) = (&self.spool, message.spooled) {
+                            spool.note_damage(spooled);
+                        }
                         self.drop_message(message, DropReason::Spool);
                     }
                 }
@@ -149,6 +181,7 @@ impl Engine {
     pub(super) async fn save_everything(&mut self, end: Instant) {
         let Some(spool) = &mut self.spool else { return };
         spool.try_again();
+        self.look_at_files(end).await;
         loop {
             while !self.outbox.is_full()
                 && let Some((chunk, number)) = self.shared.buffer.take()
@@ -162,15 +195,33 @@ impl Engine {
         }
     }
 
+    /// Finds out whether the files of the spool are still on disk.
+    async fn look_at_files(&mut self, end: Instant) {
+        loop {
+            let Some(spool) = &mut self.spool else { return };
+            spool.look_at_files();
+            let Ok(event) = timeout_at(end.into(), spool.event()).await else { return };
+            let is_last = matches!(event, SpoolEvent::Adopted(_));
+            self.handle_spool(event);
+            if is_last {
+                return;
+            }
+        }
+    }
+
     /// Writes all messages; false if the disk failed, or took too long.
     async fn save_messages(&mut self, end: Instant) -> bool {
         let Some(spool) = &mut self.spool else { return false };
         for message in self.outbox.waiting_mut().filter(|message| message.waiter.is_none()) {
             spool.put(message);
         }
-        while self.spool.as_ref().is_some_and(Spool::is_behind) {
+        loop {
             let Some(spool) = &mut self.spool else { return false };
             spool.advance(Instant::now());
+            // What was to be written may have been in a file that is empty now, and goes.
+            if !spool.is_behind() {
+                return true;
+            }
             let Ok(event) = timeout_at(end.into(), spool.event()).await else { return false };
             let failed = matches!(event, SpoolEvent::Failed(_));
             self.handle_spool(event);
@@ -178,6 +229,5 @@ impl Engine {
                 return false;
             }
         }
-        true
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! A receiver may confirm messages and have no consumer for them; a link then tells that they were
 //! returned. A restarted broker, for example, has forgotten a transient exchange and its queues
-//! until consumers come back. An engine whose messages used to reach consumers waits for them to
-//! come back. One whose messages never did drops them: in development there may be no consumer.
+//! until consumers come back, and so has one that an engine finds only after an outage. Such an
+//! engine waits for consumers, and so does one whose messages used to reach them. One that found
+//! its receiver at once, and never a consumer, drops them: in development there may be none.
+//!
+//! With a spool, messages wait on disk for as long as it takes.
 
 use std::time::{Duration, Instant};
 
@@ -11,40 +14,53 @@ use std::time::{Duration, Instant};
 const MAX_WAIT: Duration = Duration::from_secs(60);
 /// The interval at which one message is sent to see whether they are back.
 const PROBE_INTERVAL: Duration = Duration::from_millis(250);
+/// The same after [`MAX_WAIT`].
+const LATE_PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Routing {
-    /// No message is known to have reached a consumer.
+    /// No message has come to the receiver yet.
     Unknown,
+    /// The same, and there was an outage.
+    AfterOutage,
+    /// There is no consumer, and none is waited for.
+    Nobody,
     /// The last message reached a consumer.
     Routed,
-    /// Messages used to reach a consumer and do so no longer.
+    /// Messages wait for a consumer.
     Lost { since: Instant, next_probe: Instant },
 }
 
 impl Routing {
+    /// There is no link, or no longer one.
+    pub(crate) fn outage(&mut self) {
+        if *self == Self::Unknown {
+            *self = Self::AfterOutage;
+        }
+    }
+
     /// A message was confirmed and not returned.
     pub(crate) fn routed(&mut self) {
         *self = Self::Routed;
     }
 
-    /// A message was returned; true if it should be sent again.
-    pub(crate) fn returned(&mut self, now: Instant) -> bool {
-        match *self {
-            Self::Unknown => false,
-            Self::Routed => {
-                *self = Self::Lost { since: now, next_probe: now + PROBE_INTERVAL };
-                true
+    /// A message was returned; true if it should be sent again. `has_spool`: messages can wait on
+    /// disk.
+    pub(crate) fn returned(&mut self, now: Instant, has_spool: bool) -> bool {
+        let (since, pause) = match *self {
+            Self::AfterOutage | Self::Routed => (now, PROBE_INTERVAL),
+            Self::Unknown | Self::Nobody if has_spool => (now, PROBE_INTERVAL),
+            Self::Lost { since, .. } if now.duration_since(since) < MAX_WAIT => {
+                (since, PROBE_INTERVAL)
             }
-            Self::Lost { since, .. } if now.duration_since(since) >= MAX_WAIT => {
-                *self = Self::Unknown;
-                false
+            Self::Lost { since, .. } if has_spool => (since, LATE_PROBE_INTERVAL),
+            Self::Unknown | Self::Nobody | Self::Lost { .. } => {
+                *self = Self::Nobody;
+                return false;
             }
-            Self::Lost { since, .. } => {
-                *self = Self::Lost { since, next_probe: now + PROBE_INTERVAL };
-                true
-            }
-        }
+        };
+        *self = Self::Lost { since, next_probe: now + pause };
+        true
     }
 
     /// True if one message at a time is sent, until one reaches a consumer.
@@ -68,8 +84,11 @@ mod tests {
     #[test]
     fn consumers_that_were_never_there_are_not_waited_for() {
         let mut routing = Routing::Unknown;
-        assert!(!routing.returned(Instant::now()));
+        assert!(!routing.returned(Instant::now(), false));
         assert!(!routing.is_lost());
+        // An outage makes no difference to that.
+        routing.outage();
+        assert!(!routing.returned(Instant::now(), false));
     }
 
     #[test]
@@ -77,18 +96,41 @@ mod tests {
         let start = Instant::now();
         let mut routing = Routing::Unknown;
         routing.routed();
-        assert!(routing.returned(start));
+        assert!(routing.returned(start, false));
         assert!(routing.is_lost());
         assert_eq!(routing.next_probe(), Some(start + PROBE_INTERVAL));
-        assert!(routing.returned(start + MAX_WAIT / 2));
-        assert!(!routing.returned(start + MAX_WAIT));
-        assert_eq!(routing, Routing::Unknown);
+        assert!(routing.returned(start + MAX_WAIT / 2, false));
+        assert!(!routing.returned(start + MAX_WAIT, false));
+        assert_eq!(routing, Routing::Nobody);
+    }
+
+    #[test]
+    fn consumers_are_waited_for_after_an_outage() {
+        let start = Instant::now();
+        let mut routing = Routing::Unknown;
+        routing.outage();
+        assert!(routing.returned(start, false));
+        assert!(!routing.returned(start + MAX_WAIT, false));
+        assert!(!routing.returned(start + MAX_WAIT, false));
+        routing.routed();
+        routing.outage();
+        assert_eq!(routing, Routing::Routed);
+    }
+
+    #[test]
+    fn what_is_on_disk_waits_for_as_long_as_it_takes() {
+        let start = Instant::now();
+        let mut routing = Routing::Unknown;
+        assert!(routing.returned(start, true));
+        let late = start + 10 * MAX_WAIT;
+        assert!(routing.returned(late, true));
+        assert_eq!(routing.next_probe(), Some(late + LATE_PROBE_INTERVAL));
     }
 
     #[test]
     fn one_message_that_gets_through_ends_the_waiting() {
         let mut routing = Routing::Routed;
-        assert!(routing.returned(Instant::now()));
+        assert!(routing.returned(Instant::now(), false));
         routing.routed();
         assert_eq!(routing, Routing::Routed);
         assert_eq!(routing.next_probe(), None);

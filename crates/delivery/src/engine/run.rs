@@ -23,30 +23,27 @@ const PANIC_PAUSE: Duration = Duration::from_millis(100);
 const SLEEP_AFTER: Duration = Duration::from_secs(1);
 /// How long messages may still be delivered when the last handle is dropped.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an engine that is stopped goes on while the receiver takes messages: what is in flight
+/// would travel again, and what a process ends with no time for would wait for ever.
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(250);
 
 enum Step {
     /// Another one follows.
     Done,
     /// A caller wants the end, and a reply.
     Stopped(Sender<bool>),
-    /// No caller is left, and what could be delivered is.
-    Abandoned,
 }
 
 impl Engine {
     /// Works until a caller stops it, or no caller is left.
     pub(crate) async fn run(mut self) {
-        loop {
+        let mut stopped = None;
+        while !self.is_at_end(stopped.is_some(), Instant::now()) {
             match AssertUnwindSafe(self.step()).catch_unwind().await {
                 Ok(Step::Done) => {}
                 Ok(Step::Stopped(reply)) => {
-                    let all_kept = self.stop().await;
-                    let _ = reply.try_send(all_kept);
-                    return;
-                }
-                Ok(Step::Abandoned) => {
-                    self.stop().await;
-                    return;
+                    stopped = Some(reply);
+                    self.end_deadline = Some(Instant::now() + DRAIN_TIMEOUT);
                 }
                 Err(panic) => {
                     let text =
@@ -56,6 +53,28 @@ impl Engine {
                 }
             }
         }
+        let all_kept = self.stop().await;
+        if let Some(reply) = stopped {
+            let _ = reply.try_send(all_kept);
+        }
+    }
+
+    /// True if nothing more can or may be delivered, and no caller will come. `stopped`: one waits
+    /// for the end.
+    fn is_at_end(&self, stopped: bool, now: Instant) -> bool {
+        let Some(end) = self.end_deadline else { return false };
+        let adopting = stopped && self.spool.as_ref().is_some_and(Spool::is_adopting);
+        end <= now || (self.is_done() && !adopting) || (stopped && !self.gets_answers(now))
+    }
+
+    /// True if the receiver takes messages, as far as can be told.
+    fn gets_answers(&self, now: Instant) -> bool {
+        let last = self.outbox.oldest_sent().map(|sent| sent.max(self.last_answer));
+        self.connection.is_up()
+            && self.blocked_since.is_none()
+            && self.send_pause <= now
+            && !self.routing.is_lost()
+            && last.is_none_or(|last| now.saturating_duration_since(last) < DRAIN_TIMEOUT)
     }
 
     /// Does everything that is due, then waits for one event and handles it.
@@ -74,9 +93,6 @@ impl Engine {
         let now = Instant::now();
         self.check_link_deadlines(now);
         self.check_confirm_deadlines(now);
-        if self.end_deadline.is_some_and(|end| end <= now || self.is_done()) {
-            return Step::Abandoned;
-        }
         Step::Done
     }
 
@@ -137,7 +153,7 @@ impl Engine {
         if self.confirm_waiters > 0 {
             next = earlier(next, self.outbox.next_waiter_deadline());
         }
-        earlier(earlier(next, self.spool_deadline()), self.end_deadline)
+        earlier(earlier(next, self.spool_deadline(now)), self.end_deadline)
     }
 }
 

@@ -61,7 +61,7 @@ impl Engine {
         add(&self.shared.counters.returned, u64::from(records));
         subtract(&self.shared.counters.confirmed, u64::from(records));
         let now = Instant::now();
-        if !self.routing.returned(now) {
+        if !self.routing.returned(now, self.spool.is_some()) {
             self.shared.count_dropped(DropReason::Unroutable, u64::from(records));
             return;
         }
@@ -94,7 +94,7 @@ impl Engine {
 
     fn unroutable(&mut self, message: Message, now: Instant) {
         // A caller that waits asked whether the receiver has the message, and it had.
-        if message.waiter.is_none() && self.routing.returned(now) {
+        if message.waiter.is_none() && self.routing.returned(now, self.spool.is_some()) {
             let lost_route = self.shared.settings.connector.wording().lost_route;
             let text = format!("{lost_route}: waiting for consumers to come back");
             self.shared.log_error("lost route", &text);

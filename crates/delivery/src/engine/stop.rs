@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 use crate::engine::connection::Connection;
 use crate::engine::state::{Answers, Engine};
@@ -11,6 +11,8 @@ use crate::report::stats::{ConnectionState, DropReason, subtract};
 
 /// How long closing the link may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long the disk may take to remove files.
+const REMOVE_TIMEOUT: Duration = Duration::from_millis(500);
 
 impl Engine {
     /// True if no record had to be dropped.
@@ -19,7 +21,11 @@ impl Engine {
         let now = Instant::now();
         self.outbox.put_all_back();
         self.save_everything(now + self.shared.settings.answer_timeout).await;
-        let lost = self.outbox.remove_waiting(|message| !message.is_on_disk());
+        let spool = self.spool.as_ref();
+        let is_missing = |spooled| spool.is_some_and(|spool| spool.is_missing(spooled));
+        let lost = self.outbox.remove_waiting(|message| {
+            !message.is_on_disk() || message.spooled.is_some_and(is_missing)
+        });
         let mut records = lost.iter().map(Message::records).sum();
         for message in lost {
             self.end_message(message, false);
@@ -32,7 +38,7 @@ impl Engine {
             subtract(&self.shared.counters.outstanding, message.records());
         }
         if let Some(spool) = self.spool.take() {
-            let _ = spawn_blocking(move || spool.finish()).await;
+            let _ = timeout(REMOVE_TIMEOUT, spool.finish()).await;
         }
         self.update_stats();
         self.shared.counters.set_state(ConnectionState::Closed);

@@ -17,7 +17,7 @@ pub(crate) enum Body {
 }
 
 /// What the spool has of a message. The spool gets a message in pieces, as the message grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Spooled {
     /// Number of the spool file.
     pub(crate) file: u32,
@@ -31,6 +31,8 @@ pub(crate) struct Spooled {
     pub(crate) records: u32,
     /// How many of the records the statistics count as spooled.
     pub(crate) counted: u32,
+    /// Bytes of the file that all this takes.
+    pub(crate) file_bytes: u64,
 }
 
 #[derive(Debug)]

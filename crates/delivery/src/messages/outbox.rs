@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::messages::message::{Body, Message};
+use crate::messages::message::{Body, Message, Spooled};
 use crate::records::encode::{BODY_BYTES, join};
 
 /// Messages in flight at most.
@@ -105,9 +105,13 @@ impl Outbox {
         }
     }
 
-    /// Removes the oldest waiting message that is in the spool.
-    pub(crate) fn take_oldest_spooled(&mut self) -> Option<Message> {
-        let place = self.waiting.iter().position(|message| message.spooled.is_some())?;
+    /// Removes the oldest waiting message that is in the spool and `wanted`.
+    pub(crate) fn take_oldest_spooled(
+        &mut self,
+        wanted: impl Fn(Spooled) -> bool,
+    ) -> Option<Message> {
+        let is_wanted = |message: &Message| message.spooled.is_some_and(&wanted);
+        let place = self.waiting.iter().position(is_wanted)?;
         let message = self.waiting.remove(place)?;
         self.waiting_bytes -= message.memory_bytes();
         Some(message)
@@ -186,6 +190,12 @@ impl Outbox {
     /// All messages, those in flight first.
     pub(crate) fn messages(&self) -> impl Iterator<Item = &Message> {
         self.in_flight.values().map(|sent| &sent.message).chain(&self.waiting)
+    }
+
+    /// All messages. Their bodies must not be changed: use [`Self::change`] for that.
+    pub(crate) fn messages_mut(&mut self) -> impl Iterator<Item = &mut Message> {
+        let sent = self.in_flight.values_mut().map(|sent| &mut sent.message);
+        sent.chain(&mut self.waiting)
     }
 
     /// The waiting messages. Their bodies must not be changed: use [`Self::change`] for that.

@@ -11,51 +11,70 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
-/// How many locked files at a time a child releases; it inherits those beyond.
-const SLOTS: usize = 64;
 const FREE: RawFd = -1;
 
-/// The descriptors of the locked files of this process. A slot is filled after opening and freed
-/// before closing, so every descriptor that a child finds here is open.
-static LOCKED: [AtomicI32; SLOTS] = [const { AtomicI32::new(FREE) }; SLOTS];
+/// The slots of the locked files of this process: a list that only grows, since a child must be
+/// able to read it at any moment. Slots are used again.
+static SLOTS: AtomicPtr<Slot> = AtomicPtr::new(null_mut());
+
+/// Holds a descriptor. A slot is filled after opening and freed before closing, so every
+/// descriptor that a child finds here is open.
+#[derive(Debug)]
+struct Slot {
+    descriptor: AtomicI32,
+    /// Set before the slot is in the list, and never changed.
+    next: Option<&'static Slot>,
+}
 
 /// A file that is open and locked.
 #[derive(Debug)]
 pub(crate) struct LockedFile {
     file: File,
-    slot: Option<usize>,
+    slot: &'static Slot,
 }
 
 impl LockedFile {
-    /// Opens and locks the file; a new one is readable by its owner only. `None` if another
-    /// process has it locked, or has removed it meanwhile. Symbolic links are not followed.
-    pub(crate) fn open(path: &Path, create: bool) -> io::Result<Option<Self>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(create)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(path)?;
-        if !lock(&file)? || !is_at(&file, path) {
+    /// Opens and locks a file. `None` if another process has it locked, or has removed it
+    /// meanwhile. Symbolic links are not followed.
+    pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
+        Self::open_as(path, OpenOptions::new().read(true).write(true))
+    }
+
+    /// The same with a new file, which its owner alone can read.
+    pub(crate) fn create(path: &Path) -> io::Result<Option<Self>> {
+        Self::open_as(path, OpenOptions::new().read(true).write(true).create_new(true).mode(0o600))
+    }
+
+    fn open_as(path: &Path, options: &mut OpenOptions) -> io::Result<Option<Self>> {
+        let file = options.custom_flags(libc::O_NOFOLLOW).open(path)?;
+        if !lock(&file)? {
             return Ok(None);
         }
         let slot = take_slot(file.as_raw_fd());
-        Ok(Some(Self { file, slot }))
+        let locked = Self { file, slot };
+        Ok(locked.is_at(path).then_some(locked))
     }
 
     pub(crate) fn file(&self) -> &File {
         &self.file
     }
+
+    /// True if the path leads to this file. Other processes of this package leave locked files
+    /// where they are.
+    pub(crate) fn is_at(&self, path: &Path) -> bool {
+        match (self.file.metadata(), fs::symlink_metadata(path)) {
+            (Ok(opened), Ok(named)) => (opened.dev(), opened.ino()) == (named.dev(), named.ino()),
+            _ => false,
+        }
+    }
 }
 
 impl Drop for LockedFile {
     fn drop(&mut self) {
-        if let Some(slot) = self.slot {
-            LOCKED[slot].store(FREE, Ordering::SeqCst);
-        }
+        self.slot.descriptor.store(FREE, Ordering::SeqCst);
     }
 }
 
@@ -69,19 +88,30 @@ fn lock(file: &File) -> io::Result<bool> {
     if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
 }
 
-/// True if the path still leads to this file. Only the process that has a file locked removes it,
-/// so the answer for a locked file stays true.
-fn is_at(file: &File, path: &Path) -> bool {
-    match (file.metadata(), fs::symlink_metadata(path)) {
-        (Ok(opened), Ok(named)) => (opened.dev(), opened.ino()) == (named.dev(), named.ino()),
-        _ => false,
-    }
+fn slots() -> impl Iterator<Item = &'static Slot> {
+    // SAFETY: what is in the list was leaked, so that it lives for ever.
+    let first = unsafe { SLOTS.load(Ordering::SeqCst).as_ref() };
+    std::iter::successors(first, |slot| slot.next)
 }
 
-fn take_slot(descriptor: RawFd) -> Option<usize> {
-    LOCKED.iter().position(|slot| {
-        slot.compare_exchange(FREE, descriptor, Ordering::SeqCst, Ordering::Relaxed).is_ok()
-    })
+fn take_slot(descriptor: RawFd) -> &'static Slot {
+    let take = |slot: &&Slot| {
+        let taken = &slot.descriptor;
+        taken.compare_exchange(FREE, descriptor, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+    };
+    if let Some(slot) = slots().find(take) {
+        return slot;
+    }
+    let slot = Box::leak(Box::new(Slot { descriptor: AtomicI32::new(descriptor), next: None }));
+    let mut first = SLOTS.load(Ordering::SeqCst);
+    loop {
+        // SAFETY: as in `slots`.
+        slot.next = unsafe { first.as_ref() };
+        match SLOTS.compare_exchange(first, slot, Ordering::SeqCst, Ordering::SeqCst) {
+            Ok(_) => return slot,
+            Err(other) => first = other,
+        }
+    }
 }
 
 /// In a forked child: releases all files that the parent has locked.
@@ -89,7 +119,7 @@ fn take_slot(descriptor: RawFd) -> Option<usize> {
 /// The descriptors themselves stay taken, by `/dev/null`: objects that the child inherited from
 /// the parent, and never uses, still believe that they own them.
 pub(crate) fn release_in_child() {
-    if LOCKED.iter().all(|slot| slot.load(Ordering::SeqCst) == FREE) {
+    if slots().all(|slot| slot.descriptor.load(Ordering::SeqCst) == FREE) {
         return;
     }
     // SAFETY: these calls, and changes of atomics, are all that may be done between fork
@@ -99,8 +129,8 @@ pub(crate) fn release_in_child() {
         if null < 0 {
             return;
         }
-        for slot in &LOCKED {
-            let locked = slot.swap(FREE, Ordering::SeqCst);
+        for slot in slots() {
+            let locked = slot.descriptor.swap(FREE, Ordering::SeqCst);
             if locked != FREE {
                 libc::dup2(null, locked);
                 libc::fcntl(locked, libc::F_SETFD, libc::FD_CLOEXEC);

@@ -39,6 +39,7 @@ fn large(sequence: u64, bytes: usize, on_disk: bool) -> Message {
         bytes: bytes - 1,
         records: 1,
         counted: 0,
+        file_bytes: 0,
     };
     Message {
         body: Body::Memory(Arc::new(vec![b'x'; bytes])),
@@ -185,7 +186,7 @@ fn memory_is_counted_through_every_change() {
     assert!(outbox.is_full());
     assert_eq!(outbox.remove_waiting(|message| message.sequence == 5).len(), 1);
     assert!(!outbox.is_full());
-    assert_eq!(outbox.take_oldest_spooled().map(|message| message.sequence), Some(1));
+    assert_eq!(outbox.take_oldest_spooled(|_| true).map(|message| message.sequence), Some(1));
     send_next(&mut outbox);
     outbox.put_all_back();
     assert_eq!(waiting(&mut outbox).len(), 14);

@@ -8,8 +8,9 @@ use tokio::runtime::Builder;
 use tokio::time::timeout;
 
 use super::fixtures::{Directory, message, spool_settings};
-use crate::disk::spool::{Spool, SpoolEvent};
-use crate::disk::spool_file::{PIECE_BYTES, StoredMessage};
+use crate::disk::entry::PIECE_BYTES;
+use crate::disk::spool::{Adopted, Spool, SpoolEvent};
+use crate::link::envelope::Envelope;
 use crate::messages::message::{Body, Message};
 use crate::records::encode::join;
 
@@ -36,19 +37,35 @@ async fn write(spool: &mut Spool) -> Vec<(u64, u32)> {
         match spool.event().await {
             SpoolEvent::Written(written) => pieces.extend(written),
             SpoolEvent::Failed(error) => panic!("{error}"),
-            SpoolEvent::Loaded(_) | SpoolEvent::Adopted { .. } => {}
+            SpoolEvent::Loaded(_) | SpoolEvent::Adopted(_) => {}
         }
     }
 }
 
-async fn adopted(spool: &mut Spool) -> Vec<StoredMessage> {
+/// What the next search finds.
+async fn search(spool: &mut Spool) -> Adopted {
     spool.advance(Instant::now());
     loop {
-        if let SpoolEvent::Adopted { messages, unreadable } = spool.event().await {
-            assert_eq!(unreadable, Vec::<String>::new());
-            return messages.into_iter().map(|(_, stored)| stored).collect();
+        if let SpoolEvent::Adopted(adopted) = spool.event().await {
+            return adopted;
         }
     }
+}
+
+/// What a look at the files finds.
+async fn look(spool: &mut Spool) -> Adopted {
+    while spool.is_adopting() {
+        search(spool).await;
+    }
+    spool.look_at_files();
+    search(spool).await
+}
+
+/// The messages that the next search finds, each with the bytes of its body.
+async fn adopted(spool: &mut Spool) -> Vec<(Envelope, usize)> {
+    let found = search(spool).await;
+    assert_eq!((found.told, found.refused, found.lost), (vec![], vec![], 0));
+    found.messages.into_iter().map(|(_, envelope, bytes)| (envelope, bytes)).collect()
 }
 
 async fn loaded(spool: &mut Spool, message: &Message) -> Vec<u8> {
@@ -85,7 +102,7 @@ fn a_message_that_grows_is_written_piece_by_piece() {
         let mut next = self::spool(&directory, "next");
         let stored = adopted(&mut next).await;
         assert_eq!(stored.len(), 1);
-        assert_eq!((stored[0].envelope.records, stored[0].body_bytes), (3, 7));
+        assert_eq!((stored[0].0.records, stored[0].1), (3, 7));
     });
 }
 
@@ -95,10 +112,12 @@ fn a_long_message_is_written_in_pieces_and_read_back_whole() {
         let directory = Directory::new();
         let mut spool = spool(&directory, "worker");
         let mut message = message(1);
-        let long = format!("[\"{}\"]", "x".repeat(3 * PIECE_BYTES));
-        grow(&mut message, long.as_bytes(), 1);
+        let text = "x".repeat(PIECE_BYTES / 2 - 40);
+        for _ in 0..5 {
+            grow(&mut message, format!("[{{\"a\":\"{text},{{\\\"\",\"b\":[1,2]}}]").as_bytes(), 1);
+        }
         spool.put(&mut message);
-        assert_eq!(write(&mut spool).await.len(), 4);
+        assert_eq!(write(&mut spool).await.len(), 3);
         let Body::Memory(body) = &message.body else { panic!("in memory") };
         assert_eq!(&loaded(&mut spool, &message).await, &**body);
     });
@@ -120,7 +139,7 @@ fn what_was_removed_is_gone_and_an_empty_file_too() {
         write(&mut spool).await;
         let path = fs::read_dir(directory.path()).expect("listed").next().expect("a file");
         assert!(path.expect("read").path().exists(), "kept for what comes next");
-        spool.finish();
+        spool.finish().await;
         assert_eq!(fs::read_dir(directory.path()).expect("listed").count(), 0);
     });
 }
@@ -135,12 +154,10 @@ fn an_adopted_file_goes_when_everything_in_it_was_delivered() {
         write(&mut first).await;
         drop(first);
         let mut second = spool(&directory, "second");
-        second.advance(Instant::now());
-        let SpoolEvent::Adopted { messages, .. } = second.event().await else { panic!("adopted") };
-        let [(spooled, _)] = messages[..] else { panic!("one message") };
+        let [(spooled, ..)] = search(&mut second).await.messages[..] else { panic!("one message") };
         second.remove(spooled);
         write(&mut second).await;
-        second.finish();
+        second.finish().await;
         let mut third = spool(&directory, "third");
         assert!(adopted(&mut third).await.is_empty());
     });
@@ -175,17 +192,125 @@ fn what_the_disk_refused_is_written_when_it_is_well_again() {
         let error = loop {
             match spool.event().await {
                 SpoolEvent::Failed(error) => break error,
-                SpoolEvent::Adopted { .. } => {}
+                SpoolEvent::Adopted(_) => {}
                 SpoolEvent::Written(_) | SpoolEvent::Loaded(_) => panic!("it cannot"),
             }
         };
         assert!(error.contains("cannot be made"), "{error}");
         assert!(spool.is_behind());
         spool.advance(Instant::now());
-        assert!(spool.deadline().is_some_and(|at| at > Instant::now()), "not at once again");
+        assert!(
+            spool.deadline(Instant::now()).is_some_and(|at| at > Instant::now()),
+            "not at once again"
+        );
         spool.put(&mut other);
         fs::remove_file(directory.path()).expect("removed");
         spool.try_again();
         assert_eq!(write(&mut spool).await, [(1, 0), (2, 0)]);
+    });
+}
+
+#[test]
+fn a_few_files_of_dead_processes_are_open_at_a_time_and_all_are_adopted() {
+    const DEAD: usize = 50;
+    waiting(async {
+        let directory = Directory::new();
+        for number in 0..DEAD {
+            let mut dead = spool(&directory, &format!("dead{number}"));
+            dead.put(&mut message(1));
+            write(&mut dead).await;
+        }
+        let mut heir = spool(&directory, "heir");
+        let mut adopted = 0;
+        while adopted < DEAD {
+            let found = search(&mut heir).await;
+            assert!((1..=8).contains(&found.messages.len()) && found.told.is_empty());
+            adopted += found.messages.len();
+            // While it has these it takes no others over; those before may just be closing.
+            assert_eq!(heir.is_adopting(), adopted < DEAD);
+            heir.advance(Instant::now());
+            let open = files_open(&directory);
+            assert!(open <= 16, "{open} files are open");
+            for (spooled, ..) in found.messages {
+                heir.remove(spooled);
+            }
+        }
+        heir.finish().await;
+        assert_eq!(fs::read_dir(directory.path()).expect("listed").count(), 0);
+    });
+}
+
+/// How many files of the directory this process has open.
+fn files_open(directory: &Directory) -> usize {
+    let descriptors = fs::read_dir("/proc/self/fd").expect("Linux");
+    let targets = descriptors.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| target.starts_with(directory.path())).count()
+}
+
+#[test]
+fn what_was_confirmed_is_given_back_to_the_disk_while_other_records_wait() {
+    waiting(async {
+        let directory = Directory::new();
+        let mut spool = spool(&directory, "worker");
+        let long = format!("[\"{}\"]", "x".repeat(200 * 1024));
+        let mut waiting = std::collections::VecDeque::new();
+        for number in 1..100 {
+            let mut next = message(number);
+            grow(&mut next, long.as_bytes(), 1);
+            spool.put(&mut next);
+            waiting.push_back(next);
+            if waiting.len() > 3 {
+                let oldest: Message = waiting.pop_front().expect("one");
+                spool.remove(oldest.spooled.expect("in the spool"));
+            }
+            write(&mut spool).await;
+        }
+        let size = |entry: std::io::Result<fs::DirEntry>| entry.ok()?.metadata().ok();
+        let files = fs::read_dir(directory.path()).expect("listed").filter_map(size);
+        let bytes: u64 = files.map(|data| data.len()).sum();
+        assert!(bytes < 4 * 1024 * 1024, "{bytes} bytes for 0.6 MB");
+    });
+}
+
+#[test]
+fn files_that_somebody_removes_are_made_again() {
+    waiting(async {
+        let directory = Directory::new();
+        let mut spool = spool(&directory, "worker");
+        let (mut one, mut other) = (message(1), message(2));
+        spool.put(&mut one);
+        write(&mut spool).await;
+        fs::remove_dir_all(directory.path()).expect("removed");
+        let found = look(&mut spool).await;
+        assert!(found.told[0].contains("was removed while in use; it was made again"));
+        // By writing, too.
+        fs::remove_dir_all(directory.path()).expect("removed");
+        spool.put(&mut other);
+        write(&mut spool).await;
+        let found = search(&mut spool).await;
+        assert!(found.told[0].contains("was removed while in use; it was made again"));
+        assert_eq!(loaded(&mut spool, &one).await, b"[1]");
+        drop(spool);
+        assert_eq!(adopted(&mut self::spool(&directory, "next")).await.len(), 2);
+    });
+}
+
+#[test]
+fn files_that_cannot_be_made_again_are_known() {
+    waiting(async {
+        let directory = Directory::new();
+        let mut spool = spool(&directory, "worker");
+        let mut one = message(1);
+        spool.put(&mut one);
+        write(&mut spool).await;
+        fs::remove_dir_all(directory.path()).expect("removed");
+        fs::write(directory.path(), b"in the way").expect("written");
+        let found = look(&mut spool).await;
+        let spooled = one.spooled.expect("in the spool");
+        assert_eq!(found.presence, [(spooled.file, false)]);
+        assert!(found.told.iter().any(|text| text.contains("cannot be made")), "{:?}", found.told);
+        assert!(spool.is_missing(spooled));
+        fs::remove_file(directory.path()).expect("removed");
+        assert_eq!(look(&mut spool).await.presence, [(spooled.file, true)]);
     });
 }
