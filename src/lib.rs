@@ -81,6 +81,7 @@ mod module {
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::interp::thread_end::park_unwound_threads();
         crate::interp::interpreter::check_main(module.py())?;
         crate::call::deferred::add_methods(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))

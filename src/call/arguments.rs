@@ -12,7 +12,6 @@ use pyo3::types::{PyDict, PyTuple};
 
 use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilValue;
-use crate::interp::user_code;
 
 /// What hooks get: a tuple and a dict, as `*args, **kwargs` would hold them.
 pub(crate) type PackedArgs<'py> = (Bound<'py, PyTuple>, Bound<'py, PyDict>);
@@ -142,12 +141,12 @@ impl StoredArgs {
     pub(crate) fn release(&self, py: Python<'_>) {
         for slot in &self.slots {
             let Some(argument) = slot.take(py) else { break };
-            user_code::release(argument.into_bound(py));
+            drop(argument.into_bound(py));
         }
         if let Some(Packed { positional, keyword }) = self.packed.take(py) {
-            user_code::release(positional.into_bound(py));
+            drop(positional.into_bound(py));
             if let Some(keyword) = keyword {
-                user_code::release(keyword.into_bound(py));
+                drop(keyword.into_bound(py));
             }
         }
     }
@@ -177,8 +176,7 @@ impl StoredArgs {
     }
 }
 
-/// The arguments of a call as owned references without a destructor: the stack of a function that
-/// passes them on may be unwound.
+/// The arguments of a call as owned references without a destructor, for `begin_coroutine`.
 pub(crate) struct RawArgs {
     slots: [MaybeUninit<*mut ffi::PyObject>; SLOTS],
     /// So many slots are filled.

@@ -17,7 +17,6 @@ use crate::call::lifecycle::Nesting;
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::GilValue;
 use crate::interp::pool::{Pool, has_at_most_references};
-use crate::interp::user_code;
 use crate::profiler::plan::Plan;
 use crate::tree::current::ContextToken;
 use crate::tree::node::Node;
@@ -28,6 +27,11 @@ mod steps;
 pub(crate) use methods::add_methods;
 
 static POOL: Pool<DeferredCall> = Pool::new();
+
+/// References to a call while its wrapper ends it: a variable of the wrapper, the wrapper's value
+/// stack, from which it calls a method (and which borrows the variable's from CPython 3.14 on), and
+/// the one that puts it into the pool.
+const OWN_REFERENCES: isize = if cfg!(Py_3_14) { 2 } else { 3 };
 
 /// One call of a decorated coroutine function or generator function.
 ///
@@ -77,10 +81,10 @@ impl DeferredCall {
         Ok(call)
     }
 
-    /// Puts an ended call into the pool, if there are no references to it but `references`: those
-    /// of the functions that ran it, this one's included, which drop theirs now.
-    fn recycle(call: Bound<'_, Self>, references: isize) {
-        if has_at_most_references(&call, references) {
+    /// Puts an ended call into the pool, if nothing refers to it but what has just run it. Should
+    /// something else do so after all, the pool does not give it out again.
+    fn recycle(call: Bound<'_, Self>) {
+        if has_at_most_references(&call, OWN_REFERENCES) {
             POOL.put(call);
         }
     }
@@ -128,7 +132,7 @@ impl DeferredCall {
     /// Drops what an ended call has, since a user may still refer to the call.
     fn release(&self, py: Python<'_>) {
         if let Some(callable) = self.callable.take(py) {
-            user_code::release(callable.into_bound(py));
+            drop(callable.into_bound(py));
         }
         self.arguments.release(py);
     }

@@ -136,13 +136,14 @@ pub(crate) fn record_and_hand_over<'py>(
     if (waiting >= now.flush_threshold && !profiler.is_handing_over(py, &call.node))
         || tree.is_top(py, &call.node)
     {
-        let handed_over =
-            registered(py, || handover::hand_over(py, profiler, now, &now.metrics, &call.node));
-        if handed_over.dispatches.is_some() || handed_over.to_raise.is_some() {
-            let earlier = outcome.take().and_then(|earlier| earlier.to_raise);
-            let to_raise = earlier.or(handed_over.to_raise);
-            outcome = Some(Box::new(Outcome { to_raise, ..handed_over }));
-        }
+        registered(py, || {
+            let handed_over = handover::hand_over(py, profiler, now, &now.metrics, &call.node);
+            if handed_over.dispatches.is_some() || handed_over.to_raise.is_some() {
+                let earlier = outcome.take().and_then(|earlier| earlier.to_raise);
+                let to_raise = earlier.or(handed_over.to_raise);
+                outcome = Some(Box::new(Outcome { to_raise, ..handed_over }));
+            }
+        });
     }
     outcome
 }
@@ -225,9 +226,8 @@ fn record(
         return Ok(());
     }
     // Label names that a user added, and for which there are no values: the check logs that.
-    let checked = registered(py, || check_labels(metric.bind(py), None, "observe"));
-    swallow(py, checked).map_err(Box::new)?;
-    Ok(())
+    registered(py, || swallow(py, check_labels(metric.bind(py), None, "observe")).map(drop))
+        .map_err(Box::new)
 }
 
 fn size_of(py: Python<'_>, result: Option<&Bound<'_, PyAny>>) -> PyResult<f64> {

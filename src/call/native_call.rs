@@ -31,12 +31,10 @@ use crate::tree::node::Node;
 
 /// The function that the interpreter calls.
 ///
-/// While the user's function runs, nothing with a destructor and nothing that catches may be on
-/// this stack: up to CPython 3.13 the end of the interpreter ends daemon threads by
-/// `pthread_exit`, which unwinds through this function, and a destructor or a catch aborts the
-/// process then. So every function called from here either is `extern "C"`, which cannot unwind
-/// and needs nothing that catches, or is always inlined: a single call that could unwind is
-/// enough to abort.
+/// While the user's function runs, nothing with a destructor and nothing that catches is on this
+/// stack: a daemon thread that the end of the interpreter unwinds ends then, as under 0.3.2, instead
+/// of being parked (see `thread_end`). So every function called from here either is `extern "C"`,
+/// which cannot unwind and needs nothing that catches, or is always inlined.
 pub(crate) unsafe extern "C" fn vectorcall(
     callable: *mut ffi::PyObject,
     arguments: *const *mut ffi::PyObject,
@@ -227,7 +225,7 @@ fn begin_recorded(
 #[cold]
 #[inline(never)]
 fn raise(py: Python<'_>, error: PyErr) -> *mut ffi::PyObject {
-    error.restore(py);
+    registered(py, || error.restore(py));
     ptr::null_mut()
 }
 
@@ -304,7 +302,7 @@ extern "C" fn end_recorded(
             // SAFETY: an owned reference.
             let result = unsafe { Bound::from_owned_ptr(py, result) };
             match end(py, arguments, recording, Some(&result)) {
-                Some(error) => registered(py, || raise(py, *error)),
+                Some(error) => raise(py, *error),
                 None => result.into_ptr(),
             }
         })

@@ -43,6 +43,11 @@ impl<T> GilCell<T> {
         self.0.try_borrow().ok().map(|value| body(&value))
     }
 
+    /// [`Self::with`] that changes nothing; `None` if the cell is open.
+    pub(crate) fn try_read<R>(&self, _py: Python<'_>, body: impl FnOnce(&T) -> R) -> Option<R> {
+        self.0.try_borrow().ok().map(|value| body(&value))
+    }
+
     /// Stores `value`; the old value is dropped after the cell is closed.
     pub(crate) fn set(&self, py: Python<'_>, value: T) {
         drop(self.replace(py, value));

@@ -11,7 +11,8 @@
 //! | `collector`    | whether the garbage collector runs on this thread |
 //! | `entry`        | entry points of Rust functions that CPython calls by pointer |
 //! | `pool`         | objects of ended calls, used again |
-//! | `user_code`    | calls of users' code, on threads that the end of the interpreter may unwind |
+//! | `thread_end`   | threads that the end of the interpreter would unwind |
+//! | `user_code`    | calls of users' code with borrowed arguments |
 //! | `exceptions`   | pending and handled exceptions, set aside and restored |
 
 pub(crate) mod collector;
@@ -24,4 +25,5 @@ pub(crate) mod interpreter;
 pub(crate) mod monotonic;
 pub(crate) mod pool;
 pub(crate) mod stack;
+pub(crate) mod thread_end;
 pub(crate) mod user_code;

@@ -1,14 +1,12 @@
 //! The methods of [`DeferredCall`], which its Python wrapper (`phanos._wrappers`) calls.
 //!
-//! All of them are functions of the C API in one table, and none is made by PyO3, for two reasons.
-//! The function that `begin_coroutine` calls may run code of users, and nothing with a destructor
-//! may be on the stack meanwhile (see `native_call`): a method made by PyO3 has one. And such a
-//! method costs 20 to 28 ns more, since it tells PyO3 that the thread holds the interpreter lock:
-//! every coroutine would pay that twice, and a generator twice per item.
+//! All of them are functions of the C API in one table, and none is made by PyO3: such a method
+//! costs 20 to 28 ns more, since it tells PyO3 that the thread holds the interpreter lock. Every
+//! coroutine would pay that twice, and a generator twice per item.
 
 #![allow(unsafe_code)]
 
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -108,19 +106,22 @@ unsafe extern "C" fn ensure_ended(call: Object, _: Object) -> Object {
 /// A function that is no plain one may run code of users before it returns the coroutine: as in
 /// `native_call`, nothing with a destructor is on the stack meanwhile.
 unsafe extern "C" fn begin_coroutine(call: Object, _: Object) -> Object {
-    let mut target = Target::default();
+    let mut target = Target { function: ptr::null_mut(), arguments: RawArgs::default() };
     fill_target(call, &mut target);
-    match target.function {
-        Some(function) => target.arguments.forward(function.as_ptr()),
-        None => ptr::null_mut(),
+    if target.function.is_null() {
+        return ptr::null_mut();
     }
+    let coroutine = target.arguments.forward(target.function);
+    // SAFETY: an owned reference, dropped once.
+    unsafe { ffi::Py_DECREF(target.function) };
+    coroutine
 }
 
 /// What `begin_coroutine` calls once the call has begun.
-#[derive(Default)]
 struct Target {
-    /// The call keeps it alive. `None` if the call has not begun.
-    function: Option<NonNull<ffi::PyObject>>,
+    /// An owned reference: code of users can end the call, which then keeps nothing alive, through
+    /// the frame of its wrapper. Null if the call has not begun.
+    function: Object,
     arguments: RawArgs,
 }
 
@@ -130,7 +131,8 @@ extern "C" fn fill_target(call: Object, target: &mut Target) {
     step(call, |call| {
         let callable = steps::begin(call)?;
         call.get().arguments.copy_to(call.py(), &mut target.arguments);
-        target.function = NonNull::new(ProfiledFunction::info_of(&callable).function.as_ptr());
+        target.function =
+            ProfiledFunction::info_of(&callable).function.bind(call.py()).clone().into_ptr();
         Ok(ptr::null_mut())
     });
 }

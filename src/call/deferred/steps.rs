@@ -126,9 +126,8 @@ fn leave_tree<'py>(this: This<'_, 'py>, core: &ProfilerCore, node: Bound<'py, No
     Node::recycle(node);
     this.get().release(this.py());
     if !failed {
-        // The wrapper refers to the call by a variable, and to call this by an argument. The
-        // traceback of a failed call shows the wrapper's frame for as long as it lives.
-        DeferredCall::recycle(this.clone(), 3);
+        // The traceback of a failed call shows the wrapper's frame for as long as it lives.
+        DeferredCall::recycle(this.clone());
     }
 }
 

@@ -54,8 +54,9 @@ pub(crate) fn decorate<'py>(
     }
     dict.set_item(intern!(py, "__wrapped__"), function)?;
     let class = decorated_class::get_or_make(py, || type_object::make(py))?;
-    // SAFETY: objects of the type have this layout; the allocator zeroed it, and null is valid in
-    // each field until it is set.
+    // SAFETY: objects of the type have this layout, zeroed. The collector sees the object from its
+    // allocation on, and takes null in every field. The other slots need `info`; no code that could
+    // reach the object runs until all fields are set.
     unsafe {
         let object = ffi::PyType_GenericAlloc(class.as_ptr().cast(), 0);
         let object = Bound::from_owned_ptr_or_err(py, object)?;
