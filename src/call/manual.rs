@@ -9,7 +9,6 @@ use phanos_core::path::{Path, hash_name};
 
 use crate::call::function::ProfiledFunction;
 use crate::profiler::core::ProfilerCore;
-use crate::tree::call_tree::CallTree;
 use crate::tree::context::call_name;
 use crate::tree::node::Node;
 use crate::tree::owner;
@@ -34,7 +33,7 @@ pub(crate) fn begin_call<'py>(
 }
 
 /// Ends a call that [`begin_call`] began: takes its node out of the tree, and makes the node of
-/// its caller current, or that of its nearest caller whose call runs.
+/// its caller current, or that of its nearest caller to which one can return.
 #[pyfunction]
 pub(crate) fn end_call(core: &Bound<'_, ProfilerCore>, node: &Bound<'_, Node>) -> PyResult<()> {
     let py = core.py();
@@ -44,19 +43,24 @@ pub(crate) fn end_call(core: &Bound<'_, ProfilerCore>, node: &Bound<'_, Node>) -
         None => tree.root(py)?,
     };
     node.get().remove(py);
-    set_active(tree, caller)
+    let was_current = tree.current(py)?.is(node);
+    tree.leave_to(node, was_current, caller)
 }
 
 /// At a `yield` of the generator whose call has `node`: makes `outside` current, the node that was
-/// so before the body was last resumed.
+/// so before the body was last resumed, or its nearest caller to which one can return.
 #[pyfunction]
 pub(crate) fn suspend_call(
     core: &Bound<'_, ProfilerCore>,
     node: &Bound<'_, Node>,
     outside: Bound<'_, Node>,
 ) -> PyResult<()> {
-    node.get().set_suspended(core.py(), true);
-    set_active(core.get().tree.get(), outside)
+    let py = core.py();
+    let tree = core.get().tree.get();
+    // The node of a call that has ended was left before, by `end_call`.
+    let was_current = node.get().is_inactive(py) || tree.current(py)?.is(node);
+    node.get().set_suspended(py, true);
+    tree.leave_to(node, was_current, outside)
 }
 
 /// After a `yield`: makes `node` current again. Returns the node that was so outside.
@@ -70,18 +74,6 @@ pub(crate) fn resume_call<'py>(
     node.get().set_suspended(core.py(), false);
     tree.set_current(node)?;
     Ok(outside)
-}
-
-/// Makes `node` current, or its nearest caller whose call neither is suspended nor has ended: calls
-/// that are driven by turns end in any order.
-fn set_active(tree: &CallTree, node: Bound<'_, Node>) -> PyResult<()> {
-    let py = node.py();
-    let mut active = node;
-    while active.get().is_inactive(py) {
-        let Some(caller) = active.get().caller(py) else { break };
-        active = caller.into_bound(py);
-    }
-    tree.set_current(&active)
 }
 
 /// True if the call of `node` began without a profiled caller.

@@ -1,8 +1,10 @@
 //! What a decorated function keeps for its calls: its name, its profiler, and their paths.
 
+use std::ptr;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use pyo3::ffi;
 use pyo3::prelude::*;
 
 use phanos_core::path::{Path, PathCache, hash_name};
@@ -36,6 +38,21 @@ impl FunctionInfo {
         }
     }
 
+    /// What the collector has to know of: the function, the profiler, and the module in which the
+    /// owner of root calls is looked for.
+    ///
+    /// They are borrowed pointers; null for none.
+    pub(crate) fn referents(&self, py: Python<'_>) -> [*mut ffi::PyObject; 3] {
+        let namespace = self.root_path.try_read(py, RootPath::namespace).flatten();
+        let namespace = namespace.unwrap_or(ptr::null_mut());
+        [self.function.as_ptr(), self.core.as_ptr(), namespace]
+    }
+
+    /// Drops what leads to the module, for the collector; root calls find it again.
+    pub(crate) fn forget_module(&self, py: Python<'_>) {
+        drop(self.root_path.replace(py, RootPath::Unknown));
+    }
+
     /// The path of a call made where the call with path `caller` is current.
     pub(crate) fn path(
         &self,
@@ -59,7 +76,11 @@ impl FunctionInfo {
                 owner::resolve(self.function.bind(py), &self.name, paths)
             }),
         };
-        self.root_path.set(py, root);
+        let before = self.root_path.replace(py, root);
+        // A call made meanwhile, in another thread or by code that ran here, found it as well.
+        if !matches!(before, RootPath::Unknown) {
+            registered(py, || drop(before));
+        }
         path
     }
 

@@ -99,6 +99,16 @@ impl CallTree {
         self.current.set(node).map(drop)
     }
 
+    /// Makes `outside` current after `node`, or the nearest of its callers to which one can return.
+    pub(crate) fn leave_to<'py>(
+        &self,
+        node: &Bound<'py, Node>,
+        was_current: bool,
+        outside: Bound<'py, Node>,
+    ) -> PyResult<()> {
+        self.current.set_outside(node, was_current, outside)
+    }
+
     /// Makes `node` current until [`Self::leave`]; fills `token`, which must be empty.
     #[inline]
     pub(crate) fn enter(&self, node: &Bound<'_, Node>, token: &ContextToken) -> PyResult<()> {

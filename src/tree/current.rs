@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use crate::interp::collector::is_collecting;
 use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::{GilCell, GilValue};
-use crate::interp::user_code;
+use crate::tree::by_turns;
 use crate::tree::node::Node;
 
 /// The context variable of one profiler.
@@ -23,6 +23,8 @@ pub(crate) struct CurrentNode {
     left_in_collection: GilValue<bool>,
     /// Contexts as they were then, until no collection runs any more.
     kept_contexts: GilCell<Vec<Py<PyAny>>>,
+    /// Whether there was ever a node that was not current when it was left: see `by_turns`.
+    left_by_turns: GilValue<bool>,
 }
 
 impl_traverse!(CurrentNode { variable, in_collection, kept_contexts });
@@ -47,7 +49,7 @@ impl ContextToken {
     /// Drops the token, so that the node is never left. Can run code of users.
     pub(crate) fn release(&self, py: Python<'_>) {
         if let Some(token) = self.token.take(py) {
-            user_code::release(token.into_bound(py));
+            drop(token.into_bound(py));
         }
     }
 }
@@ -98,6 +100,7 @@ impl CurrentNode {
             variable: variable.unbind(),
             in_collection: GilCell::new(Vec::new()),
             left_in_collection: GilValue::new(false),
+            left_by_turns: GilValue::new(false),
             kept_contexts: GilCell::new(Vec::new()),
         })
     }
@@ -127,7 +130,7 @@ impl CurrentNode {
         }
         if !is_collecting(py) {
             for context in self.kept_contexts.replace(py, Vec::new()) {
-                user_code::release(context.into_bound(py));
+                drop(context.into_bound(py));
             }
         }
         let mut current = self.get_from_context(py)?;
@@ -135,7 +138,7 @@ impl CurrentNode {
             let Some(caller) = node.get().caller(py) else { break };
             let caller = caller.into_bound(py);
             if !is_collecting(py) {
-                user_code::release(self.set(&caller)?);
+                drop(self.set(&caller)?);
             }
             current = Some(caller);
         }
@@ -195,9 +198,12 @@ impl CurrentNode {
         let token = token.into_bound(py);
         let is_current = self.get(py).ok().flatten().is_some_and(|current| current.is(node));
         let was_reset = self.reset(&token);
-        user_code::release(token);
-        if was_reset && !is_current {
-            self.skip_inactive(py);
+        drop(token);
+        if was_reset
+            && (!is_current || self.left_by_turns.get(py))
+            && let Ok(Some(outside)) = self.get(py)
+        {
+            drop(self.set_outside(node, is_current, outside));
         }
         was_reset
     }
@@ -213,7 +219,7 @@ impl CurrentNode {
         let py = node.py();
         let innermost = self.in_collection.with(py, |nodes| nodes.pop_if(|last| last.is(node)));
         if let Some(innermost) = innermost {
-            user_code::release(innermost.into_bound(py));
+            drop(innermost.into_bound(py));
         } else if !token.is_empty(py) {
             node.get().set_left_in_collection(py);
             self.left_in_collection.set(py, true);
@@ -223,24 +229,25 @@ impl CurrentNode {
                 self.kept_contexts.with(py, |kept| kept.push(copy.unbind()));
                 let token = token.into_bound(py);
                 self.reset(&token);
-                user_code::release(token);
+                drop(token);
             }
         }
         true
     }
 
-    /// If the current node's call is suspended or has ended, makes its nearest caller current that
-    /// is active. Calls that overlap without being nested, such as coroutines that are driven by
-    /// turns, end in any order.
+    /// Makes current what was so before `node`: `outside`, or the nearest of its callers to which one
+    /// can return. `was_current` says whether `node` was current until now.
     #[cold]
-    fn skip_inactive(&self, py: Python<'_>) {
-        let mut current = self.get(py).ok().flatten();
-        while let Some(node) = current.take_if(|node| node.get().is_inactive(py)) {
-            let Some(caller) = node.get().caller(py) else { break };
-            let caller = caller.into_bound(py);
-            drop(self.set(&caller));
-            current = Some(caller);
+    pub(crate) fn set_outside<'py>(
+        &self,
+        node: &Bound<'py, Node>,
+        was_current: bool,
+        outside: Bound<'py, Node>,
+    ) -> PyResult<()> {
+        if !was_current {
+            self.left_by_turns.set(node.py(), true);
         }
+        self.set(&by_turns::returned_to(node, was_current, outside)).map(drop)
     }
 
     fn reset(&self, token: &Bound<'_, PyAny>) -> bool {

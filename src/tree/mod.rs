@@ -8,10 +8,12 @@
 //! | `owner`           | the class or module that a root call belongs to |
 //! | `context`         | `Context`: the dotted context of a node |
 //! | `node`            | `MethodTreeNode`: a call; its place in the tree, its pool |
+//! | `by_turns`        | which node is current after calls that run by turns |
 //! | `current`         | the current node, in a `ContextVar` |
 //! | `call_tree`       | what metrics use of a profiler: root, current node, paths, counts |
 
 pub(crate) mod attributes;
+mod by_turns;
 pub(crate) mod call_tree;
 pub(crate) mod context;
 pub(crate) mod current;

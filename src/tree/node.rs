@@ -11,6 +11,7 @@ use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 use phanos_core::forest::NodeId;
 use phanos_core::path::Path;
 
+use crate::interp::entry::registered;
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::GilCell;
 use crate::tree::attributes::{self, HasAttributes};
@@ -19,6 +20,13 @@ use crate::tree::owner::owner_of;
 
 mod place;
 mod pool;
+
+/// What the caller of a node was when its call began.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum CallerWas {
+    Live,
+    Ended,
+}
 
 struct State {
     path: Rc<Path>,
@@ -36,6 +44,9 @@ struct State {
     /// True if the collector ended the node's call while it was current, and the context could not
     /// be changed: see `CurrentNode::leave`.
     left_in_collection: bool,
+    /// True if the node's call takes turns with others of its context: see `by_turns`.
+    takes_turns: bool,
+    caller_was: CallerWas,
     attributes: Option<Py<PyDict>>,
 }
 
@@ -72,6 +83,8 @@ impl Node {
                 logger: None,
                 suspended: false,
                 left_in_collection: false,
+                takes_turns: false,
+                caller_was: CallerWas::Live,
                 attributes: None,
             }),
         }
@@ -102,15 +115,21 @@ impl Node {
         root: impl FnOnce() -> PyResult<Bound<'py, Self>>,
     ) -> PyResult<()> {
         let py = slf.py();
-        let place = place::insert_under(slf, &caller, root)?;
-        // The only value that is replaced is a path, which holds no Python object.
-        slf.get().state.with(py, |state| {
+        let (place, caller_was) = place::insert_under(slf, &caller, root)?;
+        // An unstarted node has neither method nor caller, unless a user got hold of it in the pool:
+        // `gc.get_objects()` shows it.
+        let before = slf.get().state.with(py, |state| {
             state.path = path;
-            state.method = Some(method.clone().unbind());
-            state.caller = Some(caller.unbind());
             state.place = Some(place);
             state.left_in_collection = false;
+            state.takes_turns = false;
+            state.caller_was = caller_was;
+            (state.method.replace(method.clone().unbind()), state.caller.replace(caller.unbind()))
         });
+        if let (None, None) = before {
+            return Ok(());
+        }
+        registered(py, || drop(before));
         Ok(())
     }
 
@@ -139,6 +158,20 @@ impl Node {
     pub(crate) fn is_inactive(&self, py: Python<'_>) -> bool {
         self.state
             .with(py, |state| state.suspended || (state.place.is_none() && state.caller.is_some()))
+    }
+
+    /// Marks a node whose call takes turns with others of its context: see `by_turns`.
+    pub(crate) fn set_takes_turns(&self, py: Python<'_>) {
+        self.state.with(py, |state| state.takes_turns = true);
+    }
+
+    pub(crate) fn takes_turns(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.takes_turns)
+    }
+
+    /// True if the node's caller had ended when its call began.
+    pub(crate) fn began_late(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.caller_was == CallerWas::Ended)
     }
 
     /// The node that was current when this one began.

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
-use pyo3::{PyTypeInfo, intern};
+use pyo3::{PyTypeInfo, ffi, intern};
 
 use phanos_core::path::{Path, PathCache};
 
+use crate::interp::entry::registered;
 use crate::interp::gil_cell::GilCell;
 use crate::tree::decorated_class::is_decorated;
 
@@ -120,6 +121,15 @@ impl RootPath {
         }
     }
 
+    /// The module's dict, as a borrowed pointer, for the collector: functions of the module are in
+    /// there, so whoever holds it may be in a circle.
+    pub(crate) fn namespace(&self) -> Option<*mut ffi::PyObject> {
+        match self {
+            Self::Provisional { class, .. } => Some(class.namespace.as_ptr()),
+            _ => None,
+        }
+    }
+
     /// The path of a call that begins now; `None` if [`resolve`] has to find it.
     pub(crate) fn current(&self, py: Python<'_>) -> Option<Rc<Path>> {
         match self {
@@ -127,7 +137,11 @@ impl RootPath {
             Self::Certain(path) => Some(Rc::clone(path)),
             Self::Provisional { class, path } => match class.get(py) {
                 Ok(None) => Some(Rc::clone(path)),
-                _ => None,
+                Ok(Some(_)) => None,
+                Err(error) => {
+                    registered(py, || drop(error));
+                    None
+                }
             },
         }
     }

@@ -4,7 +4,6 @@
 
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
-use std::ptr;
 
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -21,19 +20,16 @@ pub(super) unsafe extern "C" fn traverse(
     // SAFETY: the collector's protocol; fields are null or valid.
     unsafe {
         let layout = object.cast::<Layout>();
-        let mut referents = [
+        let own = [
             ffi::Py_TYPE(object).cast(),
             (*layout).dict,
             (*layout).special,
             (*layout).wrapper,
-            ptr::null_mut(),
-            ptr::null_mut(),
         ];
-        if let Some(info) = (*layout).info.as_ref() {
-            referents[4] = info.function.as_ptr();
-            referents[5] = info.core.as_ptr();
-        }
-        for referent in referents {
+        // The collector runs with the interpreter lock held.
+        let py = Python::assume_attached();
+        let of_info = (*layout).info.as_ref().map(|info| info.referents(py)).unwrap_or_default();
+        for referent in own.into_iter().chain(of_info) {
             if !referent.is_null() {
                 let result = visit(referent, argument);
                 if result != 0 {
@@ -46,12 +42,16 @@ pub(super) unsafe extern "C" fn traverse(
 }
 
 pub(super) unsafe extern "C" fn clear(object: *mut ffi::PyObject) -> c_int {
-    // SAFETY: the collector's protocol. The info stays: finalizers can still call the object.
+    // SAFETY: the collector's protocol. The info stays: finalizers can still call the object. It may
+    // not go while it is looked at, since the collector holds a reference to the object.
     unsafe {
         let layout = object.cast::<Layout>();
         ffi::Py_CLEAR(&raw mut (*layout).dict);
         ffi::Py_CLEAR(&raw mut (*layout).special);
         ffi::Py_CLEAR(&raw mut (*layout).wrapper);
+        if let Some(info) = (*layout).info.as_ref() {
+            Python::attach_unchecked(|py| info.forget_module(py));
+        }
         0
     }
 }

@@ -8,7 +8,7 @@ use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 
 use phanos_core::forest::{Forest, NodeId};
 
-use super::{Node, State};
+use super::{CallerWas, Node, State};
 use crate::interp::gil_cell::GilCell;
 
 /// All trees of the process.
@@ -101,12 +101,12 @@ impl Node {
 }
 
 /// Gives `node` a place under `caller`, or else under its nearest live ancestor, or else under
-/// `root`.
+/// `root`. Says as well what `caller` was.
 pub(super) fn insert_under<'py>(
     node: &Bound<'py, Node>,
     caller: &Bound<'py, Node>,
     root: impl FnOnce() -> PyResult<Bound<'py, Node>>,
-) -> PyResult<NodeId> {
+) -> PyResult<(NodeId, CallerWas)> {
     let py = node.py();
     let reference = NodeRef::Child(node.clone().unbind());
     let inserted = match caller.get().place(py) {
@@ -114,8 +114,8 @@ pub(super) fn insert_under<'py>(
         None => Err(reference),
     };
     match inserted {
-        Ok(place) => Ok(place),
-        Err(reference) => insert_under_ancestor(caller, reference, root),
+        Ok(place) => Ok((place, CallerWas::Live)),
+        Err(reference) => Ok((insert_under_ancestor(caller, reference, root)?, CallerWas::Ended)),
     }
 }
 
