@@ -1,9 +1,9 @@
 # One verb per task; `make help` lists them. Continuous integration calls the same verbs.
 #
 # Everything made here stays in .venvs/ (one environment per Python version), .oracle/ (the
-# environment of phanos 0.3.2), .rabbitmq/, .brokers/, .pythons/ and .valgrind/ (Debian's packages,
-# unpacked) and target/ (compiled Rust). A step runs again only when what it was made from has
-# changed.
+# environment of phanos 0.3.2), .rabbitmq/, .brokers/, .pythons/, .debug-python/ and .valgrind/
+# (Debian's packages, unpacked) and target/ (compiled Rust). A step runs again only when what it was
+# made from has changed.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -60,6 +60,8 @@ PYTHON_LIBRARY = $(shell $(call interpreter,$(DEFAULT)) -c 'import os, sysconfig
 CRATES := --package phanos-core --package phanos-delivery --package phanos-tests
 # What shows whether the package works when it was compiled in another way.
 CORE := $(addprefix tests/python/,calls generators asyncio metrics handlers)
+# A program that makes every kind of call, and what watches it.
+MEMORY := tests/python/memory
 export PHANOS_ORACLE_PYTHON := $(CURDIR)/.oracle/bin/python
 
 say = @printf '\n\033[1m==> %s\033[0m\n' $(1)
@@ -129,8 +131,8 @@ test-python: versions test-python-$(DEFAULT) ## run the Python tests on the defa
 # What a broker does is the same for every Python, and so is most of what pages, benchmarks and
 # servers do: these tests run on the default version, on the others those marked `every_version`.
 # RABBITMQ_TESTS=all runs all of those with a broker everywhere.
-selection = not wheels and $(if $(filter $(DEFAULT),$(1)),not counts,not one_version$(if \
-	$(filter all,$(RABBITMQ_TESTS)), or rabbitmq))
+selection = not wheels and not memcheck and $(if $(filter $(DEFAULT),$(1)),not counts,(not \
+	one_version$(if $(filter all,$(RABBITMQ_TESTS)), or rabbitmq)))
 
 .PHONY: $(SUPPORTED:%=test-python-%)
 test-python-$(DEFAULT): .venvs/$(DEFAULT)/.servers
@@ -164,9 +166,32 @@ test-release: versions .venvs/release-$(DEFAULT)/.test .venvs/release-$(DEFAULT)
 
 # PyO3 keeps what is dropped without the interpreter lock in a pool; without it, that aborts.
 .PHONY: test-no-reference-pool
-test-no-reference-pool: versions .venvs/unpooled-$(DEFAULT)/.test .venvs/unpooled-$(DEFAULT)/.package ## the same without PyO3's reference pool
+test-no-reference-pool: versions .venvs/unpooled-$(DEFAULT)/.test .venvs/unpooled-$(DEFAULT)/.package ## the same and more without PyO3's reference pool
 	$(call say,"without a reference pool on Python $(DEFAULT)")
-	.venvs/unpooled-$(DEFAULT)/bin/python $(PYTEST) $(CORE)
+	.venvs/unpooled-$(DEFAULT)/bin/python $(PYTEST) -m 'not memcheck' $(CORE) $(MEMORY) tests/python/lifetime
+
+# It counts all references, and checks what it is given.
+.PHONY: test-debug-python
+test-debug-python: versions .venvs/debug-python/.test .venvs/debug-python/.package ## the same on a debug build of CPython, and whether calls lose references
+	$(call say,"on a debug build of CPython")
+	.venvs/debug-python/bin/python $(PYTEST) -m 'not memcheck' $(CORE) $(MEMORY)
+
+.PHONY: test-memcheck
+test-memcheck: versions .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.package .valgrind/.installed ## valgrind over calls, contexts, forks and exits at random
+	$(call say,"valgrind on Python $(DEFAULT)")
+	$(DEFAULT_BIN)/python $(PYTEST) -m memcheck $(MEMORY)
+
+# What the end of the interpreter unwinds is what the compiler makes of the code: as it ships, too.
+DAEMON_THREADS = $(PYTEST) $(wildcard tests/python/lifetime/test_daemon_threads*.py)
+
+.PHONY: test-daemon-threads
+test-daemon-threads: versions $(VERSIONS:%=daemon-threads-%) daemon-threads-release-$(DEFAULT) ## the end of the interpreter with daemon threads in every place, on every version
+	@echo "  covered  $(VERSIONS)"
+
+.PHONY: $(SUPPORTED:%=daemon-threads-%) daemon-threads-release-$(DEFAULT)
+$(SUPPORTED:%=daemon-threads-%) daemon-threads-release-$(DEFAULT): daemon-threads-%: .venvs/%/.test .venvs/%/.package
+	$(call say,"the end with daemon threads: $*")
+	.venvs/$*/bin/python $(DAEMON_THREADS)
 
 # The table is the answer: every line is printed as soon as it is known.
 .PHONY: test-servers
@@ -311,7 +336,7 @@ format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
 
 .PHONY: clean
 clean: ## remove everything these verbs made
-	rm -rf .venvs .oracle .rabbitmq .brokers .pythons .valgrind target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venvs .oracle .rabbitmq .brokers .pythons .debug-python .valgrind target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- Environments ------------------------------------------------------------------------
 
@@ -326,6 +351,12 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 		.pythons/$(call version_of,$*)/.installed)
 	@$(call interpreter,$*) -m venv --clear .venvs/$*
 
+# Debian's interpreter comes without what `venv` installs pip from.
+.venvs/debug-python/bin/python: .debug-python/.installed | .venvs/$(DEFAULT)/bin/python
+	@printf '==> environment %s\n' $(@D:%/bin=%)
+	@.debug-python/python -m venv --clear --without-pip .venvs/debug-python
+	@$(DEFAULT_BIN)/python -m pip --python $@ $(wordlist 3,9,$(PIP_INSTALL)) pip
+
 .PRECIOUS: .venvs/%/bin/python
 
 # `release-3.11` has the package as a user installs it, `demo` too; others have it compiled in less
@@ -335,7 +366,8 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 # others as copies of the first: all crates but PyO3 and the extension are compiled once.
 # The stamp bears the time of the start: a source edited meanwhile counts as changed.
 profile = $(if $(filter release-% demo,$(1)),release,dev)
-target = target/$(if $(filter unpooled-%,$(1)),unpooled,$(or $(filter $(SUPPORTED),$(call version_of,$(1))),$(DEFAULT)))
+own_target = $(patsubst unpooled-%,unpooled,$(filter unpooled-% debug-python,$(1)))
+target = target/$(or $(own_target),$(filter $(SUPPORTED),$(call version_of,$(1))),$(DEFAULT))
 flags = $(if $(filter unpooled-%,$(1)),RUSTFLAGS='--cfg pyo3_disable_reference_pool')
 copy_compiled = for compiled in target/$(DEFAULT)/debug target/debug; do \
 	if test ! -d $(1)/debug -a -d $$compiled; then mkdir -p $(1); cp -a $$compiled $(1)/debug; fi; \
@@ -423,6 +455,11 @@ copy_compiled = for compiled in target/$(DEFAULT)/debug target/debug; do \
 .valgrind/.installed: tools/valgrind.py tools/packages.py
 	@printf '==> valgrind into %s\n' $(@D)
 	@$(call interpreter,$(DEFAULT)) -m tools.valgrind
+
+# A debug build of CPython.
+.debug-python/.installed: tools/debug_python.py tools/packages.py
+	@printf '==> a debug build of CPython into %s\n' $(@D)
+	@$(call interpreter,$(DEFAULT)) -m tools.debug_python
 
 define install_requirements
 @printf '==> %s into %s\n' $< $(@D)
