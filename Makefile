@@ -354,7 +354,7 @@ SOURCES := $(wildcard Cargo.toml Cargo.lock build.rs pyproject.toml) \
 # Debian's interpreter comes without what `venv` installs pip from.
 .venvs/debug-python/bin/python: .debug-python/.installed | .venvs/$(DEFAULT)/bin/python
 	@printf '==> environment %s\n' $(@D:%/bin=%)
-	@.debug-python/python -m venv --clear --without-pip .venvs/debug-python
+	@.debug-python/usr/bin/python -m venv --clear --without-pip .venvs/debug-python
 	@$(DEFAULT_BIN)/python -m pip --python $@ $(wordlist 3,9,$(PIP_INSTALL)) pip
 
 .PRECIOUS: .venvs/%/bin/python

@@ -16,8 +16,8 @@ from .packages import Apt, InstallError, run, unpack
 PROJECT = Path(__file__).resolve().parents[1]
 UNPACKED = PROJECT / ".debug-python"
 STAMP = UNPACKED / ".installed"
-PROGRAM = UNPACKED / "python"
-"""A link to the interpreter, whose name has its version in it."""
+PROGRAM = UNPACKED / "usr/bin/python"
+"""A link to the interpreter, whose name has its version in it, beside that: `venv` looks there."""
 
 PACKAGE = "python3-dbg"
 NEEDED_MODULES = "import ctypes, ssl, sqlite3, sys, venv; sys.gettotalrefcount()"
@@ -42,7 +42,7 @@ def install() -> None:
     programs = sorted(UNPACKED.glob("usr/bin/python3.*-dbg"))
     if not programs:
         raise InstallError(f"the packages hold no interpreter where it is looked for, {UNPACKED}")
-    PROGRAM.symlink_to(programs[-1])
+    PROGRAM.symlink_to(programs[-1].name)
     try:
         run([str(PROGRAM), "-I", "-c", NEEDED_MODULES])
     except InstallError as error:

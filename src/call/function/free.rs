@@ -20,12 +20,8 @@ pub(super) unsafe extern "C" fn traverse(
     // SAFETY: the collector's protocol; fields are null or valid.
     unsafe {
         let layout = object.cast::<Layout>();
-        let own = [
-            ffi::Py_TYPE(object).cast(),
-            (*layout).dict,
-            (*layout).special,
-            (*layout).wrapper,
-        ];
+        let own =
+            [ffi::Py_TYPE(object).cast(), (*layout).dict, (*layout).special, (*layout).wrapper];
         // The collector runs with the interpreter lock held.
         let py = Python::assume_attached();
         let of_info = (*layout).info.as_ref().map(|info| info.referents(py)).unwrap_or_default();

@@ -12,7 +12,6 @@ import contextlib
 import contextvars
 import functools
 import gc
-import io
 import logging
 import os
 import random
@@ -43,6 +42,14 @@ class Handler(publisher.SyncBaseHandler):
         records.append({})
         if self.fails:
             raise Broken
+
+
+class Output:
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        pass
 
 
 class AsyncHandler(publisher.AsyncBaseHandler):
@@ -84,7 +91,7 @@ class Everything:
         self.handler = Handler("sync")
         self.profiler.add_handler(self.handler)
         self.profiler.add_handler(AsyncHandler("async"))
-        self.profiler.add_handler(publisher.StreamHandler("stream", output=io.StringIO()))
+        self.profiler.add_handler(publisher.StreamHandler("stream", output=Output()))
         self.profiler.add_handler(publisher.LoggerHandler("logger", LOGGER))
         self.counter = Counter("counter", "TEST", "units", {"label"}, LOGGER)
         self.info = metrics.Info("info", "TEST", logger=LOGGER)
@@ -321,7 +328,7 @@ class Everything:
     def do_another_profiler(self) -> None:
         own = publisher.Profiler()
         own.config(LOGGER, job="TEST")
-        own.add_handler(publisher.StreamHandler("stream", output=io.StringIO()))
+        own.add_handler(publisher.StreamHandler("stream", output=Output()))
         own.profile(self.plain)(1)
 
     def do_collect(self) -> None:

@@ -21,9 +21,11 @@ OURS = Path(_phanos.__file__ or "").name
 
 DEADLINE_S = 540
 FRAMES = 40
-# What the interpreter keeps for its own purposes is lost where it ends, by design: memory that is
-# lost is only reported if we asked for it ourselves, this near to the top of the stack.
+# What the interpreter and PyO3 keep for ever is lost where the process ends, by design: memory that
+# is lost is only reported if we asked for it ourselves, this near to the top of the stack, and
+# again and again.
 NEAR = 8
+REPEATED = 5
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,11 @@ def _ours(output: ElementTree.Element) -> Iterator[Report]:
     for error in output.iter("error"):
         kind = error.findtext("kind", "")
         frames = [frame for stack in error.iter("stack") for frame in stack.iter("frame")]
-        near = frames[:NEAR] if kind.startswith("Leak_") else frames
+        near = frames
+        if kind.startswith("Leak_"):
+            near = frames[:NEAR]
+            if int(error.findtext("xwhat/leakedblocks", "0")) < REPEATED:
+                continue
         if any(Path(frame.findtext("obj", "")).name == OURS for frame in near):
             what = error.findtext("what") or error.findtext("xwhat/text", "")
             names = "\n".join(
