@@ -64,9 +64,15 @@ counter = metrics.Counter("counter", "TEST", "units", {"label"})
 def plain():
     return None
 
+def keep():
+    # What operations take they turn into plain values; what users store stays what it is.
+    info.values.append(("info", Final()))
+    info.label_values.append({})
+    info.method.append("method")
+
 @phanos.profile
 def measure():
-    info.info_({"value": Final()})
+    keep()
 
 @phanos.profile
 def collected():
@@ -270,12 +276,12 @@ METRICS = {
     """,
     "freed by cleanup": """
         profiler.add_metric(info)
-        info.info_({"value": Final()})
+        keep()
         ---
         info.cleanup()
     """,
     "freed with a metric": """
-        info.info_({"value": Final()})
+        keep()
         holder = [info]
         del info
         ---
@@ -283,14 +289,14 @@ METRICS = {
     """,
     "freed by delete_metric": """
         profiler.add_metric(info)
-        info.info_({"value": Final()})
+        keep()
         del info
         ---
         profiler.delete_metric("info")
         profiler.clear()
     """,
     "freed by clearing a column": """
-        info.info_({"value": Final()})
+        keep()
         ---
         info.values.clear()
     """,
