@@ -179,7 +179,7 @@ impl CurrentNode {
         let py = node.py();
         debug_assert!(token.is_empty(py), "entered twice");
         if is_collecting(py) {
-            self.in_collection.with(py, |nodes| nodes.push(node.clone().unbind()));
+            self.enter_in_collection(node);
             return Ok(());
         }
         token.token.set(py, Some(self.set(node)?.unbind()));
@@ -206,6 +206,17 @@ impl CurrentNode {
             drop(self.set_outside(node, is_current, outside));
         }
         was_reset
+    }
+
+    /// [`Self::enter`] in a finalizer. The token stays empty, so a call that has been resumed may be
+    /// entered again to be ended.
+    #[cold]
+    fn enter_in_collection(&self, node: &Bound<'_, Node>) {
+        self.in_collection.with(node.py(), |nodes| {
+            if !nodes.iter().any(|entered| entered.is(node)) {
+                nodes.push(node.clone().unbind());
+            }
+        });
     }
 
     /// [`Self::leave`] in a finalizer: of a call that was made in one, or of a coroutine that the

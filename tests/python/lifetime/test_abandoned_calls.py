@@ -9,6 +9,7 @@ import weakref
 
 import pytest
 from freed import Thing, assert_freed
+from phanos.tree import MethodTreeNode
 from support import (
     CollectingHandler,
     assert_tree_at_rest,
@@ -35,6 +36,28 @@ def test_suspended_coroutines_and_generators_in_a_cycle_with_their_profiler() ->
     references = {"thing": weakref.ref(thing), "profiler": weakref.ref(profiler)}
     del thing, profiler, numbers
     assert_freed(**references)
+
+
+def test_nothing_stays_of_generators_that_the_collector_closes() -> None:
+    profiler = make_profiler(CollectingHandler())
+
+    @profiler.profile
+    def numbers():
+        yield 1
+        yield 2
+
+    def abandon(count: int) -> int:
+        for _ in range(count):
+            cycle = [numbers()]
+            next(cycle[0])
+            cycle.append(cycle)
+            del cycle
+        gc.collect()
+        return sum(isinstance(one, MethodTreeNode) for one in gc.get_objects())
+
+    before = abandon(100)
+    assert abandon(100) <= before
+    assert_tree_at_rest(profiler)
 
 
 @types.coroutine
