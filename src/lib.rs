@@ -33,6 +33,10 @@ mod profiler;
 mod rabbitmq;
 mod tree;
 
+#[cfg(test)]
+#[path = "../tests/rust/extension/panics.rs"]
+mod panics;
+
 /// Native half of `phanos`; its Python half is the documented interface.
 // The lock of the interpreter guards the state in here.
 #[pyo3::pymodule(gil_used = true)]
@@ -83,6 +87,7 @@ mod module {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         crate::interp::thread_end::park_unwound_threads();
         crate::interp::interpreter::check_main(module.py())?;
+        crate::interp::panics::soften(module.py())?;
         crate::call::deferred::add_methods(module.py())?;
         module.add("__version__", env!("CARGO_PKG_VERSION"))
     }

@@ -20,6 +20,7 @@ from . import (
     types,
 )
 from ._phanos import __version__
+from ._shutdown import deliver_on_signal
 from .publisher import Profiler
 from .tree import MethodTreeNode
 
@@ -27,6 +28,7 @@ __all__ = [
     "MethodTreeNode",
     "__version__",
     "config",
+    "deliver_on_signal",
     "handlers",
     "log",
     "messaging",

@@ -31,6 +31,7 @@ from .messaging import (
     AsyncioPublisher,
     BasePublisher,
     BlockingPublisher,
+    NotStartedError,
     RabbitMQRefusedError,
     connects_as_usual,
     probe,
@@ -88,11 +89,16 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         """
         Return counts of the records handed over, and how the connection stands.
 
-        `queued`, `in_flight`: records waiting to be sent, and sent but not confirmed;
+        The counts are those of one moment: `handed_over` and `adopted` come to `confirmed`, all of
+        `dropped`, `queued`, `in_flight` and `left`.
+
+        `handed_over`: records that this process gave; `queued`, `in_flight`: records waiting to be
+        sent, and sent but not confirmed;
         `confirmed`: records that the broker has; `messages`: messages they were in;
         `returned`, `retried`, `nacked`: records that no queue got, that were sent again, that
         the broker refused for now, each time; `dropped`: records given up, by reason;
-        `spooled`: records on disk; `adopted`: records taken over from dead processes;
+        `spooled`: records on disk; `left`: those that closing left there; `adopted`: records taken
+        over from dead processes;
         `reconnects`; `last_error`: text or None; `state`: idle, connecting, connected, blocked
         or closed; `queue_age_s`: for how long the oldest record has been waiting, in seconds.
         """
@@ -130,7 +136,7 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
     def _not_created(self, error: BaseException) -> RuntimeError:
         name = type(self).__name__
         write(self.logger, logging.ERROR, f"{name} cannot connect to RabbitMQ because of {error}")
-        if isinstance(error, RabbitMQRefusedError):
+        if isinstance(error, (RabbitMQRefusedError, NotStartedError)):
             return RuntimeError(f"{CANNOT_CONNECT}: {error}")
         return RuntimeError(CANNOT_CONNECT)
 

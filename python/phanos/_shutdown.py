@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import _registry
 from ._phanos import PendingResult, end_deliveries, end_runtime, refuse_deliveries
 from ._waiting import now, remaining
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 DELIVER_S = 2.0
 """Seconds that a process may take at its end to deliver what is waiting."""
@@ -131,6 +135,38 @@ def _at_end_of_child() -> None:
     _deliver(end)
     _disconnect(end + _DISCONNECT_S)
     _end_logs()
+
+
+def deliver_on_signal(signum: int | None = None) -> None:
+    """
+    Deliver what is waiting when a signal comes; then it does what it did before.
+
+    For programs that a signal ends without the interpreter's own end, as SIGTERM does by default:
+    what they recorded last would be lost. It takes up to 2 s if the broker does not answer.
+    Servers that end in good order on SIGTERM do not need this.
+
+    Args:
+        signum: the signal; by default SIGTERM.
+
+    Raises:
+        ValueError: called from another thread than the main one.
+    """
+    number = signal.SIGTERM if signum is None else signal.Signals(signum)
+    before = signal.getsignal(number)
+
+    def deliver(received: int, frame: FrameType | None) -> None:
+        end = now() + DELIVER_S
+        _deliver(end)
+        if callable(before):
+            _write_log_lines()
+            before(received, frame)
+        elif before != signal.SIG_IGN:
+            _disconnect(end + _DISCONNECT_S)
+            _write_log_lines()
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    signal.signal(number, deliver)
 
 
 def connect_to_celery() -> None:

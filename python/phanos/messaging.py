@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from . import _registry
 from ._connection import (
@@ -31,6 +32,8 @@ from ._waiting import (
 )
 from .types import LoggerLike, Record
 
+T = TypeVar("T")
+
 __all__ = [
     "NETWORK_ERRORS",
     "AsyncioPublisher",
@@ -48,6 +51,10 @@ class RabbitMQError(ConnectionError):
 
 class RabbitMQRefusedError(RabbitMQError):
     """The broker answered and said no; the text says to what."""
+
+
+class NotStartedError(RabbitMQError):
+    """The network side could not be started, as without a thread for it; the text says why."""
 
 
 NETWORK_ERRORS: tuple[type[BaseException], ...] = (ConnectionError, OSError)
@@ -190,7 +197,8 @@ class BasePublisher(ABC, metaclass=WatchedType):
         # may block the connection.
         unsent_s = max((self.retry + 1) * parameters.retry_delay, 0.5)
         sent_s = unsent_s + min(parameters.blocked_connection_timeout, 3600.0)
-        return self._delivery.publish(records, self.logger, unsent_s, sent_s)
+        delivery, logger = self._delivery, self.logger
+        return _started(lambda: delivery.publish(records, logger, unsent_s, sent_s))
 
     def _start_flush(self) -> PendingResult:
         """Have everything delivered that is waiting; the result is True when that is done."""
@@ -217,7 +225,8 @@ class BlockingPublisher(BasePublisher):
             RabbitMQError: not within `retry` attempts, or the broker refuses; says why.
         """
         probe(self._delivery)
-        wait(self._delivery.connect(), self.connection_parameters.stack_timeout)
+        connecting = _started(self._delivery.connect)
+        wait(connecting, self.connection_parameters.stack_timeout)
         self._connected()
 
     def close(self) -> None:
@@ -278,7 +287,8 @@ class AsyncioPublisher(BasePublisher):
     async def connect(self) -> None:
         """Connect and declare the exchange; raises as `BlockingPublisher.connect`."""
         await probe_async(self._delivery)
-        await wait_async(self._delivery.connect(), self.connection_parameters.stack_timeout)
+        connecting = _started(self._delivery.connect)
+        await wait_async(connecting, self.connection_parameters.stack_timeout)
         self._connected()
 
     async def close(self) -> None:
@@ -341,12 +351,19 @@ def probe(delivery: Delivery) -> None:
     Raises:
         RabbitMQError: it failed; the text says why.
     """
-    _raise_failure(wait_for_probe(delivery.probe()))
+    _raise_failure(wait_for_probe(_started(delivery.probe)))
 
 
 async def probe_async(delivery: Delivery) -> None:
     """Make a trial connection without blocking the loop; raises as `probe`."""
-    _raise_failure(await wait_for_probe_async(delivery.probe()))
+    _raise_failure(await wait_for_probe_async(_started(delivery.probe)))
+
+
+def _started(start: Callable[[], T]) -> T:
+    try:
+        return start()
+    except OSError as error:  # The system refuses a thread, or a descriptor.
+        raise NotStartedError(str(error)) from error
 
 
 def _raise_failure(failure: tuple[bool, str] | None) -> None:

@@ -9,6 +9,7 @@ use phanos_core::number;
 use crate::call::arguments::PackedArgs;
 use crate::interp::entry::registered;
 use crate::interp::exceptions::swallow;
+use crate::interp::panics::{contained, point};
 use crate::interp::user_code;
 use crate::metric::base::Metric;
 use crate::metric::label_check::check_labels;
@@ -48,6 +49,8 @@ pub(crate) struct Ending<'a, 'py> {
 /// Begins a call: puts `node` into the tree, makes it current and runs the hooks before the call.
 /// `token`, which is empty, gets what [`leave_tree`] needs.
 ///
+/// Returns `None`, with the tree as it was before, if this panics: the call is not recorded then.
+///
 /// Errors: `MemoryError`, or what a hook raised that is not an `Exception`; the tree is then as it
 /// was before.
 #[inline]
@@ -58,8 +61,26 @@ pub(crate) fn begin<'py>(
     plan: &Plan,
     info: &FunctionInfo,
     pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
+) -> Result<Option<Nesting>, Box<PyErr>> {
+    let enter = || enter_tree_and_run_hooks(node, token, core, plan, info, pack);
+    let begun = contained(node.py(), "a call that begins", enter);
+    if begun.is_none() {
+        leave_tree(core, node, token);
+    }
+    begun.transpose()
+}
+
+#[inline]
+fn enter_tree_and_run_hooks<'py>(
+    node: &Bound<'py, Node>,
+    token: &ContextToken,
+    core: &ProfilerCore,
+    plan: &Plan,
+    info: &FunctionInfo,
+    pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
 ) -> Result<Nesting, Box<PyErr>> {
     let py = node.py();
+    point("begin");
     let tree = core.tree.get();
     let caller = tree.current(py)?;
     let caller_path = caller.get().path(py);
@@ -69,6 +90,7 @@ pub(crate) fn begin<'py>(
         node.get().remove(py);
         return Err(Box::new(error));
     }
+    point("begun");
     let nesting = if caller_path.is_empty() { Nesting::Root } else { Nesting::Nested };
     if plan.hooks.any()
         && let Err(error) = registered(py, || run_hooks_before(py, plan, info, nesting, pack))
@@ -103,7 +125,9 @@ fn run_hooks_before<'py>(
 /// Records a call that ends, runs the hooks after it, and hands over if it is time. The node is
 /// still current; the caller calls [`leave_tree`], whatever happened here.
 ///
-/// Returns what is left to the caller, usually nothing.
+/// Returns what is left to the caller, usually nothing. If this panics, what was not done is left
+/// out.
+#[inline]
 pub(crate) fn record_and_hand_over<'py>(
     py: Python<'py>,
     core: &Py<ProfilerCore>,
@@ -112,6 +136,20 @@ pub(crate) fn record_and_hand_over<'py>(
     ending: &Ending<'_, 'py>,
     pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
 ) -> Option<Box<Outcome<'py>>> {
+    let record = || record_run_hooks_and_hand_over(py, core, plan, call, ending, pack);
+    contained(py, "a call that ends", record).flatten()
+}
+
+#[inline]
+fn record_run_hooks_and_hand_over<'py>(
+    py: Python<'py>,
+    core: &Py<ProfilerCore>,
+    plan: &Plan,
+    call: &Call<'py>,
+    ending: &Ending<'_, 'py>,
+    pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
+) -> Option<Box<Outcome<'py>>> {
+    point("record");
     let mut outcome = None;
     let profiler = core.get();
     // The plan in force now: it has the hooks and handlers that were added while the call ran.
@@ -128,6 +166,7 @@ pub(crate) fn record_and_hand_over<'py>(
             record_size_and_run_hooks(py, core, (plan, now), call, ending, pack, &mut outcome);
         });
     }
+    point("recorded");
     let tree = profiler.tree.get();
     let waiting = tree.waiting(py);
     if waiting == 0 && !now.has_foreign_metrics {
@@ -203,10 +242,29 @@ fn keep_first(outcome: &mut Option<Box<Outcome<'_>>>, error: PyErr) {
     outcome.get_or_insert_default().to_raise.get_or_insert(error);
 }
 
-/// Takes the node of a call out of the tree, and makes current what was so before the call.
+/// Takes the node of a call out of the tree, and makes current what was so before the call. If one
+/// of these panics, the other happens all the same.
+#[inline]
 pub(crate) fn leave_tree(core: &ProfilerCore, node: &Bound<'_, Node>, token: &ContextToken) {
-    node.get().remove(node.py());
-    core.tree.get().leave(node, token);
+    let py = node.py();
+    let leave = || {
+        point("leave");
+        node.get().remove(py);
+        point("left");
+        core.tree.get().leave(node, token);
+    };
+    if contained(py, "a call that leaves the tree", leave).is_none() {
+        leave_after_panic(core, node, token);
+    }
+}
+
+/// Both steps are as good as nothing where they were taken already.
+#[cold]
+#[inline(never)]
+fn leave_after_panic(core: &ProfilerCore, node: &Bound<'_, Node>, token: &ContextToken) {
+    let what = "a call that leaves the tree after a failure";
+    contained(node.py(), what, || node.get().remove(node.py()));
+    contained(node.py(), what, || core.tree.get().leave(node, token));
 }
 
 /// Stores a built-in measurement, unless the metric was deleted or replaced meanwhile.

@@ -20,6 +20,7 @@ use crate::call::lifecycle::{self, Call, Ending, Nesting};
 use crate::call::recursion;
 use crate::interp::entry::{enter, enter_unregistered, registered};
 use crate::interp::exceptions::PendingException;
+use crate::interp::panics::{contained, point};
 use crate::interp::stack;
 use crate::interp::user_code;
 use crate::profiler::function_info::FunctionInfo;
@@ -123,33 +124,10 @@ extern "C" fn prepare(
         return false;
     }
     let result = enter_unregistered(|py| {
-        let Some(plan) = core.plan(py) else {
+        let choose = || choose_step(py, layout, info, arguments, step);
+        contained(py, "a call that begins", choose).unwrap_or_else(|| {
             *step = Step::Forward(function);
-            return ptr::null_mut();
-        };
-        let overridden = plan.get().overridden;
-        let runner = match layout.kind {
-            FunctionKind::Plain | FunctionKind::Generator if overridden => "sync_inner",
-            FunctionKind::Coroutine if overridden => "async_inner",
-            FunctionKind::Plain => {
-                return match begin_recorded(py, plan, info, arguments, step) {
-                    Ok(()) => ptr::null_mut(),
-                    Err(error) => raise(py, *error),
-                };
-            }
-            // There may be no wrapper, as in `make_coroutine`.
-            FunctionKind::Generator if !layout.wrapper.is_null() => {
-                *step = Step::Generator(function);
-                return ptr::null_mut();
-            }
-            FunctionKind::Coroutine | FunctionKind::Generator => {
-                *step = Step::Forward(function);
-                return ptr::null_mut();
-            }
-        };
-        registered(py, || match run_overridden(py, plan.get(), info, arguments, runner) {
-            Ok(result) => result.into_ptr(),
-            Err(error) => raise(py, error),
+            ptr::null_mut()
         })
     });
     match step {
@@ -159,6 +137,48 @@ extern "C" fn prepare(
         _ => {}
     }
     true
+}
+
+/// Sets `step` to what is to be done for a call that may be recorded, or returns a result or null
+/// with an exception raised.
+#[inline]
+fn choose_step(
+    py: Python<'_>,
+    layout: &Layout,
+    info: &FunctionInfo,
+    arguments: &VectorcallArgs,
+    step: &mut Step,
+) -> *mut ffi::PyObject {
+    point("choose");
+    let (core, function) = (info.core.get(), info.function.as_ptr());
+    let Some(plan) = core.plan(py) else {
+        *step = Step::Forward(function);
+        return ptr::null_mut();
+    };
+    let overridden = plan.get().overridden;
+    let runner = match layout.kind {
+        FunctionKind::Plain | FunctionKind::Generator if overridden => "sync_inner",
+        FunctionKind::Coroutine if overridden => "async_inner",
+        FunctionKind::Plain => {
+            return match begin_recorded(py, plan, info, arguments, step) {
+                Ok(()) => ptr::null_mut(),
+                Err(error) => raise(py, *error),
+            };
+        }
+        // There may be no wrapper, as in `make_coroutine`.
+        FunctionKind::Generator if !layout.wrapper.is_null() => {
+            *step = Step::Generator(function);
+            return ptr::null_mut();
+        }
+        FunctionKind::Coroutine | FunctionKind::Generator => {
+            *step = Step::Forward(function);
+            return ptr::null_mut();
+        }
+    };
+    registered(py, || match run_overridden(py, plan.get(), info, arguments, runner) {
+        Ok(result) => result.into_ptr(),
+        Err(error) => raise(py, error),
+    })
 }
 
 /// Makes the coroutine of a call that is to be recorded. False if there is to be none: a user
@@ -185,7 +205,11 @@ fn make_coroutine(
         }
         // SAFETY: it lives for the call.
         let callable = unsafe { Bound::ref_from_ptr(py, &callable) };
-        call_wrapper(callable, None, arguments)
+        let make = || call_wrapper(callable, None, arguments);
+        contained(py, "a coroutine that is made", make).unwrap_or_else(|| {
+            is_made = false;
+            ptr::null_mut()
+        })
     });
     if is_made {
         *step = Step::Coroutine(result);
@@ -215,7 +239,11 @@ fn begin_recorded(
     let Step::Record(recording) = step else { unreachable!("set just now") };
     let (core, token) = (info.core.get(), &recording.token);
     let pack = || arguments.pack(py);
-    recording.nesting = lifecycle::begin(&node, token, core, plan.get(), info, pack)?;
+    let Some(nesting) = lifecycle::begin(&node, token, core, plan.get(), info, pack)? else {
+        *step = Step::Forward(info.function.as_ptr());
+        return Ok(());
+    };
+    recording.nesting = nesting;
     recording.plan = plan.into_ptr();
     recording.node = node.into_ptr();
     recording.started = Start::now();
@@ -247,7 +275,9 @@ extern "C" fn wrap_generator(
         if layout.kind != FunctionKind::Generator || layout.wrapper.is_null() {
             return generator.into_ptr();
         }
-        call_wrapper(callable, Some(&generator), arguments)
+        let wrap = || call_wrapper(callable, Some(&generator), arguments);
+        // Without a wrapper the generator is not recorded.
+        contained(py, "a generator that is made", wrap).unwrap_or_else(|| generator.into_ptr())
     })
 }
 
@@ -259,6 +289,7 @@ fn call_wrapper<'py>(
     generator: Option<&Bound<'py, PyAny>>,
     arguments: &VectorcallArgs,
 ) -> *mut ffi::PyObject {
+    point("wrap");
     let call = match DeferredCall::new(callable, arguments) {
         Ok(call) => call,
         Err(error) => return raise(callable.py(), error),
@@ -286,10 +317,12 @@ extern "C" fn end_recorded(
     recording: &Recording,
     result: *mut ffi::PyObject,
 ) -> *mut ffi::PyObject {
+    const WHAT: &str = "a call that ends";
     if result.is_null() {
         enter(|py| {
             let pending = PendingException::take(py);
-            if let Some(error) = pending.handled(py, || end(py, arguments, recording, None)) {
+            let end = || contained(py, WHAT, || end(py, arguments, recording, None));
+            if let Some(error) = pending.handled(py, end).flatten() {
                 pending.discard(py);
                 raise(py, *error)
             } else {
@@ -301,7 +334,8 @@ extern "C" fn end_recorded(
         enter_unregistered(|py| {
             // SAFETY: an owned reference.
             let result = unsafe { Bound::from_owned_ptr(py, result) };
-            match end(py, arguments, recording, Some(&result)) {
+            let ended = contained(py, WHAT, || end(py, arguments, recording, Some(&result)));
+            match ended.flatten() {
                 Some(error) => raise(py, *error),
                 None => result.into_ptr(),
             }
@@ -332,7 +366,10 @@ fn end<'py>(
     let ending = Ending { elapsed_ns, result };
     let pack = || arguments.pack(py);
     let outcome = lifecycle::record_and_hand_over(py, &info.core, plan, &call, &ending, pack);
-    let to_raise = outcome.and_then(|outcome| registered(py, || queue(py, plan, *outcome)));
+    let to_raise = outcome.and_then(|outcome| {
+        let queue = || registered(py, || queue(py, plan, *outcome));
+        contained(py, "batches for asynchronous handlers", queue).flatten()
+    });
     lifecycle::leave_tree(info.core.get(), &call.node, &recording.token);
     Node::recycle(call.node);
     to_raise

@@ -6,8 +6,8 @@ use std::ffi::CStr;
 use std::panic::AssertUnwindSafe;
 use std::ptr;
 
+use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
-use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 
 /// A `PyMethodDef` with static lifetime, which CPython keeps pointing to for ever.
@@ -42,7 +42,8 @@ impl StaticMethodDef {
     }
 }
 
-/// Runs the body of a function that CPython calls; a panic in it becomes a `PanicException`.
+/// Runs the body of a function that CPython calls; a panic in it becomes a `RuntimeError`. What a
+/// profiled call goes through contains its panics itself: see `panics`.
 ///
 /// `Python::attach` would refuse while the interpreter is ending, when finalizers still call
 /// decorated functions.
@@ -70,7 +71,7 @@ fn catch_panic(
 ) -> *mut ffi::PyObject {
     let body = AssertUnwindSafe(|| body(py));
     std::panic::catch_unwind(body).unwrap_or_else(|_| {
-        PanicException::new_err("panic in phanos").restore(py);
+        PyRuntimeError::new_err("phanos itself failed, please report it").restore(py);
         ptr::null_mut()
     })
 }

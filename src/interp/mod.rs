@@ -10,6 +10,7 @@
 //! | `execution_id` | identity of the running thread or greenlet |
 //! | `collector`    | whether the garbage collector runs on this thread |
 //! | `entry`        | entry points of Rust functions that CPython calls by pointer |
+//! | `panics`       | panics, contained where Python calls |
 //! | `pool`         | objects of ended calls, used again |
 //! | `thread_end`   | threads that the end of the interpreter would unwind |
 //! | `user_code`    | calls of users' code with borrowed arguments |
@@ -23,6 +24,7 @@ pub(crate) mod garbage;
 pub(crate) mod gil_cell;
 pub(crate) mod interpreter;
 pub(crate) mod monotonic;
+pub(crate) mod panics;
 pub(crate) mod pool;
 pub(crate) mod stack;
 pub(crate) mod thread_end;

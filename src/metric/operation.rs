@@ -3,6 +3,7 @@
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
+use crate::interp::panics::{contained, point};
 use crate::metric::base::Metric;
 use crate::metric::label_check::check_labels;
 use crate::metric::log::log_rate_limited;
@@ -37,6 +38,18 @@ pub(crate) fn store(
     node: Option<Bound<'_, PyAny>>,
     labels: Option<Bound<'_, PyAny>>,
 ) -> PyResult<()> {
+    let store = || check_and_store(metric, kind, value, node, labels);
+    contained(metric.py(), "an operation of a metric", store).unwrap_or(Ok(()))
+}
+
+fn check_and_store(
+    metric: &Bound<'_, Metric>,
+    kind: OperationKind,
+    value: &Bound<'_, PyAny>,
+    node: Option<Bound<'_, PyAny>>,
+    labels: Option<Bound<'_, PyAny>>,
+) -> PyResult<()> {
+    point("operation");
     let py = metric.py();
     let operation = kind.name();
     let defaults = metric.get().defaults.current(py);

@@ -11,6 +11,7 @@ use crate::convert::settled;
 use crate::convert::text::{class_name, text_of};
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::exceptions::swallow;
+use crate::interp::panics::{contained, point};
 use crate::interp::user_code;
 use crate::metric::base::Metric;
 use crate::metric::columns::{Columns, rows};
@@ -76,11 +77,20 @@ pub(crate) fn hand_over<'py>(
     core.handing_over(py, node, || {
         let mut batches = Vec::with_capacity(metrics.len());
         for entry in metrics {
-            batches.extend(take_batch(py, plan, entry, &mut outcome));
+            let take = || {
+                point("take");
+                take_batch(py, plan, entry, &mut outcome)
+            };
+            batches.extend(contained(py, "records taken out of a metric", take).flatten());
         }
         for mut batch in batches {
             for entry in &plan.handlers {
-                if let Err(error) = give_to_handler(py, entry, &mut batch, &mut outcome) {
+                let give = || {
+                    point("give");
+                    give_to_handler(py, entry, &mut batch, &mut outcome)
+                };
+                let given = contained(py, "records handed to a handler", give);
+                if let Some(Err(error)) = given {
                     let what = format!("handler '{}'", handler_name(entry.handler.bind(py)));
                     outcome.keep_first(log_failure(py, plan, &what, error));
                 }

@@ -27,6 +27,7 @@ use tokio::task::{JoinError, JoinHandle};
 
 use phanos_delivery::fork::ProcessLocal;
 use phanos_delivery::runtime::{PersistentRuntime, persistent_runtime, shut_down};
+use phanos_delivery::waking::Quiet;
 
 use crate::interp::gil_cell::GilCell;
 use crate::interp::user_code;
@@ -125,7 +126,7 @@ impl generic::Runtime for AttachedRuntime {
         let future = Attached(ManuallyDrop::new(Box::pin(future)));
         let runtime = Python::attach(|py| RUNTIME.with(py, |runtime| running(runtime)));
         // At the interpreter's end the cell is empty, and only tasks of the runtime come here.
-        Joined::Task(runtime.unwrap_or_else(Handle::current).spawn(future))
+        Joined::Task(runtime.unwrap_or_else(Handle::current).spawn(Quiet::new(future)))
     }
 
     /// Only ever short: it tells the event loop the result, for which the lock is held already.

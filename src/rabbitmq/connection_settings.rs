@@ -47,7 +47,7 @@ impl ConnectionSettings {
                 certificate: file("cert_file"),
                 key: file("key_file"),
             };
-            Tls::new(&files, options.remove("server_hostname"))
+            Tls::new(files, options.remove("server_hostname"))
         });
         let tls = tls.transpose().map_err(|error| {
             PyValueError::new_err(format!("ssl_options cannot be honoured: {error}"))

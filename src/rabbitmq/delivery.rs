@@ -1,6 +1,7 @@
 //! `Delivery`: buffer, engine and spool of one handler or publisher, as its Python half sees them.
 
 use std::cell::Cell;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use phanos_delivery::{
 use crate::convert::settled;
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::gil_cell::GilCell;
+use crate::interp::panics::{contained, point};
 use crate::metric::base::Metric;
 use crate::metric::columns::Columns;
 use crate::rabbitmq::connection_settings::{ConnectionSettings, seconds};
@@ -35,7 +37,12 @@ struct OwnSender {
     sender: Arc<Sender>,
     /// The engine was started and not stopped.
     started: Cell<bool>,
+    /// The system refused a thread: until then no record tries to start the engine again.
+    refused_until: Cell<Option<Instant>>,
 }
+
+/// Between two attempts of records to start the engine.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 #[pyclass(module = "phanos._phanos", frozen)]
 pub(crate) struct Delivery {
@@ -45,7 +52,13 @@ pub(crate) struct Delivery {
 
 impl OwnSender {
     fn new(sender: Arc<Sender>) -> ProcessLocal<Self> {
-        ProcessLocal::new(Self { sender, started: Cell::new(false) })
+        let (started, refused_until) = (Cell::new(false), Cell::new(None));
+        ProcessLocal::new(Self { sender, started, refused_until })
+    }
+
+    /// True if the engine runs.
+    fn works(&self) -> bool {
+        self.started.get() && !self.sender.is_abandoned()
     }
 }
 
@@ -66,27 +79,51 @@ impl Delivery {
         self.own.with(py, |own| {
             if let Some(ours) = own.get() {
                 ours.started.set(started);
+                ours.refused_until.set(None);
             }
         });
     }
 
     /// The sender of this process, with its engine running.
-    fn started(&self, py: Python<'_>) -> PyResult<Arc<Sender>> {
+    fn started(&self, py: Python<'_>) -> io::Result<Arc<Sender>> {
         let sender = self.sender(py);
         start(py, &sender)?;
         self.note_started(py, true);
         Ok(sender)
     }
 
-    /// Starts the engine for records in the buffer; at the end of the interpreter these are dropped
-    /// and counted.
-    fn start_or_drop(&self, py: Python<'_>, sender: &Sender) -> PyResult<()> {
-        match self.started(py) {
-            Err(_) if ENDED.load(Ordering::Relaxed) => {
-                sender.drop_late_records();
-                Ok(())
+    /// The same for a caller that waits for the result.
+    ///
+    /// Errors: `OSError` if it cannot be started.
+    fn started_for_caller(&self, py: Python<'_>) -> PyResult<Arc<Sender>> {
+        let started = contained(py, STARTING, || self.started(py));
+        started.unwrap_or_else(|| Err(io::Error::other("it panicked"))).map_err(|error| {
+            self.sender(py).not_started(&error);
+            cannot_start(&error)
+        })
+    }
+
+    /// Starts the engine for records in the buffer. If the system refuses it a thread, they wait,
+    /// and a later record tries again; at the end of the interpreter they are dropped and counted.
+    fn start_for_records(&self, py: Python<'_>, sender: &Sender) {
+        let now = Instant::now();
+        let refused = self.own.with(py, |own| own.get().and_then(|ours| ours.refused_until.get()));
+        if refused.is_some_and(|until| now < until) {
+            return;
+        }
+        match contained(py, STARTING, || self.started(py)) {
+            Some(Ok(_)) => {}
+            _ if ENDED.load(Ordering::Relaxed) => sender.drop_late_records(),
+            failed => {
+                if let Some(Err(error)) = failed {
+                    sender.not_started(&error);
+                }
+                self.own.with(py, |own| {
+                    if let Some(ours) = own.get() {
+                        ours.refused_until.set(Some(now + RETRY_INTERVAL));
+                    }
+                });
             }
-            started => started.map(drop),
         }
     }
 
@@ -105,8 +142,8 @@ impl Delivery {
         let metadata = metric.metadata.encoded(py, unserializable)?;
         let sender = self.sender(py);
         let enqueued = enqueue::push_converted(py, &sender, &metadata, columns, unserializable);
-        self.start_or_drop(py, &sender)?;
-        Ok(enqueued)
+        self.start_for_records(py, &sender);
+        Ok(Enqueued { has_log_lines: sender.has_log_lines(), ..enqueued })
     }
 
     /// The same for rows that need no conversion, while the engine runs: cloning the shared sender
@@ -119,7 +156,7 @@ impl Delivery {
     ) -> Option<Enqueued> {
         metric.metadata.with_encoded(py, |metadata| {
             self.own.with(py, |own| {
-                let ready = own.get().filter(|own| own.started.get())?;
+                let ready = own.get().filter(|own| own.works())?;
                 Some(enqueue::push_plain(&ready.sender, metadata, columns))
             })
         })?
@@ -127,16 +164,26 @@ impl Delivery {
 }
 
 /// Starts the engine of `sender`, unless it runs.
-fn start(py: Python<'_>, sender: &Sender) -> PyResult<()> {
-    let started = sender.start(|| {
+fn start(py: Python<'_>, sender: &Sender) -> io::Result<()> {
+    sender.start(|| {
+        point("start");
         if ENDED.load(Ordering::Relaxed) {
-            return Err(std::io::Error::other("the interpreter is ending"));
+            return Err(io::Error::other("the interpreter is ending"));
         }
-        RUNTIME.with(py, shared_runtime).map(|used| (used.handle.clone(), used))
-    });
-    started.map_err(|error| {
-        PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
+        RUNTIME.with(py, shared_runtime).map(|used| (used.handle().clone(), used))
     })
+}
+
+const STARTING: &str = "the start of the background thread";
+
+fn cannot_start(error: &io::Error) -> PyErr {
+    PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
+}
+
+/// The result that `body` gives, or false if it panics.
+fn result_of(py: Python<'_>, body: impl FnOnce() -> PendingResult) -> PendingResult {
+    contained(py, "a request to the network side", body)
+        .unwrap_or_else(|| PendingResult::known(false))
 }
 
 #[pymethods]
@@ -159,10 +206,13 @@ impl Delivery {
     /// Makes a trial connection, on threads that are gone afterwards.
     fn probe(&self, py: Python<'_>) -> PyResult<PendingProbe> {
         let settings = self.settings.clone();
-        let probe = py.detach(|| Probe::start(settings));
-        probe.map(PendingProbe::new).map_err(|error| {
-            PyOSError::new_err(format!("cannot start the background thread of phanos: {error}"))
-        })
+        let start = || {
+            point("probe");
+            py.detach(|| Probe::start(settings))
+        };
+        let started = contained(py, STARTING, start);
+        let started = started.unwrap_or_else(|| Err(io::Error::other("it panicked")));
+        started.map(PendingProbe::new).map_err(|error| cannot_start(&error))
     }
 
     /// Puts records that are dicts into the buffer; what JSON cannot hold is logged to `logger`.
@@ -176,7 +226,7 @@ impl Delivery {
         let sender = self.sender(py);
         let mut unserializable = UnserializableKinds::default();
         enqueue::push_dicts(&sender, name, records, &mut unserializable)?;
-        self.start_or_drop(py, &sender)?;
+        self.start_for_records(py, &sender);
         settled::take_kinds(py, &mut unserializable);
         unserializable.log(py, Some(logger))
     }
@@ -195,7 +245,7 @@ impl Delivery {
         let message = enqueue::Message::of_dicts(records, &mut unserializable)?;
         settled::take_kinds(py, &mut unserializable);
         unserializable.log(py, Some(logger))?;
-        let sender = self.started(py)?;
+        let sender = self.started_for_caller(py)?;
         let now = Instant::now();
         let unsent = now + seconds("unsent_s", unsent_s)?;
         let sent = now + seconds("sent_s", sent_s)?;
@@ -207,25 +257,39 @@ impl Delivery {
     /// Starts the engine, unless it runs; the result is True when it is connected, and False when an
     /// attempt to connect has failed.
     fn connect(&self, py: Python<'_>) -> PyResult<PendingResult> {
-        Ok(PendingResult::new(self.started(py)?.connected()))
+        Ok(PendingResult::new(self.started_for_caller(py)?.connected()))
     }
 
-    /// The result is True when every record handed over so far is confirmed or dropped.
-    fn flush(&self, py: Python<'_>) -> PyResult<PendingResult> {
-        let sender = self.sender(py);
-        if !sender.is_started() && sender.is_buffer_empty() {
-            return Ok(PendingResult::known(true));
-        }
-        start(py, &sender)?;
-        Ok(PendingResult::new(sender.flush()))
+    /// The result is True when every record handed over so far is confirmed or dropped, and False if
+    /// the system refuses the network side a thread.
+    fn flush(&self, py: Python<'_>) -> PendingResult {
+        result_of(py, || {
+            point("flush");
+            let sender = self.sender(py);
+            if !sender.is_started() && sender.is_empty() {
+                return PendingResult::known(true);
+            }
+            match self.started(py) {
+                Ok(_) => PendingResult::new(sender.flush()),
+                Err(error) => {
+                    sender.not_started(&error);
+                    PendingResult::known(false)
+                }
+            }
+        })
     }
 
     /// Ends the engine; the result is True if no record had to be dropped.
     fn stop(&self, py: Python<'_>) -> PendingResult {
-        self.note_started(py, false);
-        self.sender(py)
-            .stop()
-            .map_or_else(|| PendingResult::known(true), |reply| PendingResult::new(Some(reply)))
+        result_of(py, || {
+            point("stop");
+            self.note_started(py, false);
+            let sender = self.sender(py);
+            match sender.stop() {
+                Some(reply) => PendingResult::new(Some(reply)),
+                None => PendingResult::known(sender.drop_undelivered()),
+            }
+        })
     }
 
     /// At the end of the process: counts the records of an engine that did not end in time.
@@ -235,13 +299,16 @@ impl Delivery {
 
     /// What became of the records; see `stats` of the handlers.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let stats = self.sender(py).stats();
+        let sender = self.sender(py);
+        // The network side may be in the middle of something that it counts as one.
+        let stats = py.detach(|| sender.stats());
         let dropped = PyDict::new(py);
         for (reason, records) in stats.dropped {
             dropped.set_item(DropReason::name(reason), records)?;
         }
         let dict = PyDict::new(py);
         dict.set_item("state", stats.state.name())?;
+        dict.set_item("handed_over", stats.handed_over)?;
         dict.set_item("queued", stats.queued)?;
         dict.set_item("in_flight", stats.in_flight)?;
         dict.set_item("confirmed", stats.confirmed)?;
@@ -251,6 +318,7 @@ impl Delivery {
         dict.set_item("nacked", stats.rejected)?;
         dict.set_item("adopted", stats.adopted)?;
         dict.set_item("spooled", stats.spooled)?;
+        dict.set_item("left", stats.left)?;
         dict.set_item("dropped", dropped)?;
         dict.set_item("reconnects", stats.reconnects)?;
         dict.set_item("last_error", stats.last_error)?;

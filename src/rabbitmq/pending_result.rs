@@ -6,6 +6,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use tokio::time::timeout;
 
@@ -13,7 +14,10 @@ use phanos_delivery::flume::{Receiver, RecvTimeoutError};
 use phanos_delivery::fork::ProcessLocal;
 use phanos_delivery::{Failure, Probe};
 
+use crate::interp::panics::{contained, point};
 use crate::rabbitmq::awaitable::future_into_py;
+
+const WAITING: &str = "waiting for the network side";
 
 /// Between two looks for signals by a thread that waits.
 const SIGNALS_INTERVAL: Duration = Duration::from_millis(20);
@@ -98,13 +102,21 @@ impl PendingResult {
 #[pymethods]
 impl PendingResult {
     /// The result, or None if there is none yet.
-    fn poll(&self) -> Option<bool> {
-        self.look(Duration::ZERO)
+    fn poll(&self, py: Python<'_>) -> Option<bool> {
+        let look = || {
+            point("poll");
+            self.look(Duration::ZERO)
+        };
+        contained(py, WAITING, look).unwrap_or(Some(false))
     }
 
     /// Waits up to `timeout_s` seconds for the result; None if there is none by then.
     fn wait(&self, py: Python<'_>, timeout_s: f64) -> PyResult<Option<bool>> {
-        wait(py, duration(timeout_s), |patience| self.look(patience))
+        let look = || {
+            point("wait");
+            wait(py, duration(timeout_s), |patience| self.look(patience))
+        };
+        contained(py, WAITING, look).unwrap_or(Ok(Some(false)))
     }
 
     /// An awaitable of the result, or of None if there is none after `timeout_s` seconds. To be
@@ -113,16 +125,21 @@ impl PendingResult {
     /// Errors: `RuntimeError` where no asyncio loop runs, `OSError` if the system refuses a thread.
     fn wait_async<'py>(&self, py: Python<'py>, timeout_s: f64) -> PyResult<Bound<'py, PyAny>> {
         let awaited = self.awaited();
-        future_into_py(py, None, move |_| {
-            Ok(async move {
-                let receiver = match awaited {
-                    Ok(receiver) => receiver,
-                    Err(result) => return Ok(Some(result)),
-                };
-                let result = timeout(duration(timeout_s), receiver.recv_async()).await;
-                Ok(result.ok().map(|result| result.unwrap_or(false)))
+        let start = || {
+            point("await");
+            future_into_py(py, None, move |_| {
+                Ok(async move {
+                    let receiver = match awaited {
+                        Ok(receiver) => receiver,
+                        Err(result) => return Ok(Some(result)),
+                    };
+                    let result = timeout(duration(timeout_s), receiver.recv_async()).await;
+                    Ok(result.ok().map(|result| result.unwrap_or(false)))
+                })
             })
-        })
+        };
+        // Without an awaitable the result is looked for.
+        contained(py, WAITING, start).unwrap_or_else(|| Err(PyOSError::new_err(WAITING)))
     }
 }
 
@@ -196,7 +213,9 @@ impl PendingProbe {
                 let Some(probe) = probe else { return Ok(Some(forked())) };
                 let result = probe.result().await;
                 // Until its threads have ended, which a fork could otherwise break.
-                let _ = tokio::task::spawn_blocking(move || drop(probe)).await;
+                if let Some(probe) = Arc::into_inner(probe) {
+                    probe.end().await;
+                }
                 Ok(failure_of(result))
             })
         })

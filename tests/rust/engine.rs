@@ -63,6 +63,20 @@ impl Started {
         });
     }
 
+    fn push_many(&self, metric: &str, records: u32) {
+        let metric = Arc::new(Metric::new(metric, "histogram", "mS", "JOB"));
+        self.sender.push(|chunk| {
+            let metric = chunk.metric(&metric);
+            let slot = chunk.text(TextSlot::default(), |text| text.push_str("A:root"));
+            for number in 0..records {
+                let number = f64::from(number);
+                let operation = Operation::Observe;
+                let content = Content::Number { operation, error_raised: None, number };
+                chunk.push(metric, slot, content);
+            }
+        });
+    }
+
     fn publish(&self, records: u32) -> Receiver<bool> {
         let deadline = Instant::now() + 2 * DEADLINE;
         self.sender.publish("JOB", records, b"[]".to_vec(), deadline, deadline).expect("started")
@@ -263,6 +277,98 @@ fn a_return_that_comes_after_the_confirmation_counts() {
     started.wait_for_stats(|stats| stats.confirmed == 3 && stats.returned == 1);
     let ids: Vec<_> = (0..4).map(|_| received(&connector)).collect();
     assert_eq!(ids[1], ids[3]);
+}
+
+#[test]
+fn a_return_of_what_was_never_sent_counts_nothing() {
+    let connector = FakeConnector::new(&[], Reaction::ReturnUnknown);
+    let started = Started::new(&connector);
+    for value in [1.0, 2.0] {
+        started.push("time_profiler", value);
+        assert!(started.flush());
+    }
+    let stats = started.sender.stats();
+    assert_eq!((stats.confirmed, stats.returned, stats.queued), (2, 0, 0));
+    let error = stats.last_error.expect("noted");
+    assert_eq!(error, "the receiver returned a message that was not sent to it");
+}
+
+#[test]
+fn a_batch_larger_than_the_buffer_is_delivered() {
+    let connector = FakeConnector::new(&[], Reaction::Confirm);
+    let started = Started::with_settings(Settings { buffer_bytes: 1000, ..settings(&connector) });
+    for round in 1..=20 {
+        started.push_many("time_profiler", 500);
+        assert!(started.flush());
+        assert_eq!(started.sender.stats().confirmed, 500 * round);
+    }
+    assert_eq!(started.dropped(DropReason::Full), 0);
+}
+
+#[test]
+fn texts_of_the_receiver_forge_no_line() {
+    let connector = FakeConnector::new(&[], Reaction::Confirm);
+    let started = Started::new(&connector);
+    assert!(started.flush());
+    let forged = "bye\r\nERROR root - \u{1b}[31mforged";
+    connector.happen(LinkEvent::Lost(Failure::Lost(forged.into())));
+    started.wait_for_stats(|stats| stats.reconnects == 1);
+    connector.happen(LinkEvent::Blocked(forged.into()));
+    started.wait_for_stats(|stats| stats.state == ConnectionState::Blocked);
+    let mut texts: Vec<_> =
+        started.sender.take_log_lines().into_iter().map(|line| line.text).collect();
+    texts.extend(started.sender.stats().last_error);
+    texts.push(Failure::Refused(forged.into()).to_string());
+    let fit = "bye\\r\\nERROR root - \\u{1b}[31mforged";
+    assert_eq!(texts.iter().filter(|text| text.contains(fit)).count(), 4, "{texts:?}");
+    assert!(texts.iter().all(|text| !text.contains(char::is_control)), "{texts:?}");
+}
+
+#[test]
+fn an_engine_whose_runtime_is_gone_leaves_its_messages_to_the_next() {
+    let connector = FakeConnector::new(&[Reaction::Ignore, Reaction::Ignore], Reaction::Confirm);
+    let started = Started::new(&connector);
+    started.push("time_profiler", 1.0);
+    received(&connector);
+    let published = started.publish(2);
+    received(&connector);
+    started.push("time_profiler", 3.0);
+    started.runtime.shutdown_background();
+    let sender = started.sender;
+    let deadline = Instant::now() + DEADLINE;
+    while !sender.is_abandoned() {
+        assert!(Instant::now() < deadline, "{:?}", sender.stats());
+        std::thread::yield_now();
+    }
+    let stats = sender.stats();
+    assert_eq!((stats.handed_over, stats.queued, stats.in_flight), (4, 4, 0));
+    assert!(!sender.is_empty());
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    sender.start(|| Ok((runtime.handle().clone(), ()))).unwrap();
+    assert!(reply(&published) && reply(&sender.flush().expect("started")));
+    assert_eq!(sender.stats().confirmed, 4);
+    assert!(reply(&sender.stop().expect("started")));
+}
+
+#[test]
+fn what_no_engine_could_be_started_for_is_counted_at_the_end() {
+    let connector = FakeConnector::new(&[Reaction::Ignore], Reaction::Ignore);
+    let started = Started::new(&connector);
+    started.push("time_profiler", 1.0);
+    received(&connector);
+    started.runtime.shutdown_background();
+    let sender = started.sender;
+    let refused = || Err::<(_, ()), _>(std::io::Error::other("no thread"));
+    let deadline = Instant::now() + DEADLINE;
+    while sender.start(refused).is_ok() {
+        assert!(Instant::now() < deadline, "the old engine ends");
+        std::thread::yield_now();
+    }
+    assert!(!sender.drop_undelivered());
+    assert!(sender.is_empty() && sender.drop_undelivered());
+    let stats = sender.stats();
+    let closed = stats.dropped.iter().find(|(reason, _)| *reason == DropReason::Closed);
+    assert_eq!((stats.queued, closed), (0, Some(&(DropReason::Closed, 1))));
 }
 
 #[test]

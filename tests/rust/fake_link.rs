@@ -28,6 +28,8 @@ pub(crate) enum Reaction {
     Ignore,
     /// Say with the confirmation of the next message that this one, confirmed before, was returned.
     ReturnLate,
+    /// Confirm, and say that a message was returned that was never sent.
+    ReturnUnknown,
     /// Panic, as a library with a mistake would.
     Panic,
 }
@@ -159,11 +161,19 @@ impl Link for FakeLink {
                 Reaction::Reject => Outcome::Rejected,
                 Reaction::Break => Outcome::Broken { failure, blames_message: false },
                 Reaction::Blame => Outcome::Broken { failure, blames_message: true },
-                Reaction::Confirm | Reaction::Return | Reaction::ReturnLate => Outcome::Confirmed,
+                Reaction::Confirm
+                | Reaction::Return
+                | Reaction::ReturnLate
+                | Reaction::ReturnUnknown => Outcome::Confirmed,
             };
             let late = inner.lock().unwrap().late.take();
             let returned = match reaction {
                 Reaction::Return => Some(returned),
+                Reaction::ReturnUnknown => Some(Box::new(ReturnedMessage {
+                    id: "never sent".into(),
+                    body: b"[1,2,3]".to_vec(),
+                    ..*returned
+                })),
                 Reaction::ReturnLate => {
                     inner.lock().unwrap().late = Some(returned);
                     late

@@ -72,6 +72,14 @@ impl Metric {
         &self.name
     }
 
+    /// Memory in use, roughly.
+    pub fn memory_bytes(&self) -> usize {
+        let tails: usize = self.line_tails.iter().map(|tail| tail.len()).sum();
+        let texts = self.name.len() + self.job.len() + self.line_head.len() + tails;
+        // Seven blocks on the heap, each with some bytes of its own.
+        size_of::<Self>() + texts + self.json_middle.len() + 7 * 16
+    }
+
     /// The job, by which messages are routed; of a job that is no string, the text form.
     pub fn job(&self) -> &str {
         &self.job

@@ -46,7 +46,7 @@ pub use link::envelope::Envelope;
 pub use link::failure::Failure;
 pub use link::{Answer, Connector, Link, LinkEvent, LinkFuture, Outcome, ReturnedMessage, Wording};
 pub use probe::Probe;
-pub use process::{exit, fork, runtime};
+pub use process::{exit, fork, runtime, waking};
 pub use records::chunk::{Chunk, Content, Converted};
 pub use records::encode::{Encoded, encode, join};
 pub use report::log_queue::{LogLevel, LogLine};

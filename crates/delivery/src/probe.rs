@@ -4,19 +4,22 @@
 use std::time::Duration;
 
 use flume::{Receiver, RecvTimeoutError};
-use tokio::runtime::{Handle, Runtime};
+use tokio::runtime::Handle;
 use tokio::time::sleep;
 
 use crate::link::failure::Failure;
-use crate::process::runtime;
+use crate::process::background::BackgroundRuntime;
+use crate::process::waking::Quiet;
 use crate::settings::Settings;
 
 /// How long closing the link, and then its threads, may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long the end of the probe's own threads may take.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A probe under way, on threads of its own, which end when it is dropped.
 pub struct Probe {
-    runtime: Option<Runtime>,
+    runtime: Option<BackgroundRuntime>,
     result: Receiver<Result<(), Failure>>,
 }
 
@@ -26,11 +29,11 @@ impl Probe {
     /// # Errors
     /// The system refuses a thread.
     pub fn start(settings: Settings) -> std::io::Result<Self> {
-        let runtime = runtime::build("phanos-probe")?;
+        let runtime = BackgroundRuntime::start("phanos-probe")?;
         let (sender, result) = flume::bounded(1);
-        runtime.spawn(async move {
+        runtime.handle().spawn(Quiet::new(async move {
             let _ = sender.try_send(attempt(&settings).await);
-        });
+        }));
         Ok(Self { runtime: Some(runtime), result })
     }
 
@@ -47,16 +50,21 @@ impl Probe {
     pub async fn result(&self) -> Result<(), Failure> {
         self.result.recv_async().await.unwrap_or_else(|_| Err(given_up()))
     }
+
+    /// Ends the probe's own threads, in a task.
+    pub async fn end(mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.end_async(END_TIMEOUT).await;
+        }
+    }
 }
 
 impl Drop for Probe {
     fn drop(&mut self) {
         let Some(runtime) = self.runtime.take() else { return };
-        let shut_down = move || runtime.shutdown_timeout(CLOSE_TIMEOUT);
-        // A task must not wait for threads itself.
-        match Handle::try_current() {
-            Ok(handle) => drop(handle.spawn_blocking(shut_down)),
-            Err(_) => shut_down(),
+        // A task must not wait for threads: it calls `end`, or was cancelled.
+        if Handle::try_current().is_err() {
+            runtime.end(END_TIMEOUT);
         }
     }
 }

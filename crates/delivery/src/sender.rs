@@ -2,6 +2,7 @@
 //! messages and its end.
 
 use std::io;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -12,9 +13,12 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use crate::engine::{Command, Engine};
 use crate::link::envelope::Envelope;
 use crate::messages::confirm_waiter::ConfirmWaiter;
+use crate::messages::message::Message;
+use crate::messages::outbox::Outbox;
+use crate::process::waking::Quiet;
 use crate::records::chunk::Chunk;
 use crate::report::log_queue::{LogLevel, LogLine};
-use crate::report::stats::{ConnectionState, DropReason, Stats};
+use crate::report::stats::{ConnectionState, DropReason, Stats, subtract};
 use crate::settings::Settings;
 use crate::shared::Shared;
 
@@ -53,14 +57,20 @@ impl Sender {
         }
         let (handle, kept) = runtime()?;
         let (sender, receiver) = unbounded_channel();
+        self.shared.abandoned.store(false, Ordering::Release);
         self.shared.counters.set_state(ConnectionState::Connecting);
         let engine = Engine::new(Arc::clone(&self.shared), receiver);
-        handle.spawn(async move {
+        handle.spawn(Quiet::new(async move {
             engine.run().await;
             drop(kept);
-        });
+        }));
         *commands = Some(sender);
         Ok(())
+    }
+
+    /// True if the engine that was started last has ended.
+    pub fn is_abandoned(&self) -> bool {
+        self.shared.abandoned.load(Ordering::Relaxed)
     }
 
     /// True if the engine was started and not stopped.
@@ -71,19 +81,53 @@ impl Sender {
 
     /// Lets `fill` add records.
     pub fn push(&self, fill: impl FnOnce(&mut Chunk)) {
-        let dropped = self.shared.buffer.push(fill);
-        self.shared.count_dropped(DropReason::Full, dropped);
+        if self.shared.buffer.push(fill) {
+            self.shared.log_dropped(DropReason::Full, self.shared.buffer.counts().dropped);
+        }
     }
 
     /// Drops the records in the buffer, which came too late to be delivered.
     pub fn drop_late_records(&self) {
+        let records = self.drop_buffer();
+        let text = format!("{records} records dropped: they came while the interpreter was ending");
+        self.shared.log_queue.push(LogLevel::Info, "late", &text);
+    }
+
+    /// Drops the records of a handler that is closed and whose engine could not be started; true if
+    /// there was none.
+    pub fn drop_undelivered(&self) -> bool {
+        let records = self.drop_buffer() + self.drop_orphans();
+        if records > 0 {
+            self.shared.log_dropped(DropReason::Closed, records);
+        }
+        records == 0
+    }
+
+    fn drop_buffer(&self) -> u64 {
+        let _moment = self.shared.counters.moment();
         let mut records = 0;
         while let Some((chunk, _)) = self.shared.buffer.take() {
             records += chunk.len() as u64;
         }
+        self.shared.buffer.note_if_empty();
         self.shared.counters.add_dropped(DropReason::Closed, records);
-        let text = format!("{records} records dropped: they came while the interpreter was ending");
-        self.shared.log_queue.push(LogLevel::Info, "late", &text);
+        records
+    }
+
+    fn drop_orphans(&self) -> u64 {
+        let counters = &self.shared.counters;
+        let _moment = counters.moment();
+        let orphans = self.shared.orphans.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let records = orphans.iter().flat_map(Outbox::messages).map(Message::records).sum();
+        subtract(&counters.outstanding, records);
+        counters.add_dropped(DropReason::Closed, records);
+        records
+    }
+
+    /// Notes and logs why the engine cannot be started; records wait meanwhile.
+    pub fn not_started(&self, error: &io::Error) {
+        let text = format!("cannot start the background thread of phanos, records wait: {error}");
+        self.shared.log_error("not started", &text);
     }
 
     /// At the end of the process, if the engine did not end in time, as when its disk does not
@@ -159,14 +203,18 @@ impl Sender {
         commands.as_ref().is_some_and(|commands| commands.send(command).is_ok())
     }
 
-    /// True if the engine has taken all records out of the buffer.
-    pub fn is_buffer_empty(&self) -> bool {
-        self.shared.buffer.records() == 0
+    /// True if no record waits for an engine that has not been started.
+    pub fn is_empty(&self) -> bool {
+        let orphans = self.shared.orphans.lock().unwrap_or_else(PoisonError::into_inner);
+        self.shared.buffer.records() == 0 && orphans.is_none()
     }
 
+    /// The counts of one moment: records handed over and adopted are as many as those confirmed,
+    /// dropped, queued, in flight and left. May wait for some milliseconds.
     pub fn stats(&self) -> Stats {
         let age = self.shared.oldest_age();
-        self.shared.counters.snapshot(self.shared.buffer.records(), age)
+        let _moment = self.shared.counters.moment();
+        self.shared.counters.snapshot(&self.shared.buffer.counts(), age)
     }
 
     pub fn state(&self) -> ConnectionState {

@@ -1,8 +1,10 @@
 //! What callers and the engine of one handler share.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::messages::outbox::Outbox;
 use crate::records::buffer::Buffer;
 use crate::report::log_queue::{LogLevel, LogQueue};
 use crate::report::stats::{Counters, DropReason};
@@ -15,6 +17,10 @@ pub(crate) struct Shared {
     pub(crate) buffer: Buffer,
     pub(crate) counters: Counters,
     pub(crate) log_queue: LogQueue,
+    /// The messages of an engine that was dropped in the middle of its work, for the next one.
+    pub(crate) orphans: Mutex<Option<Outbox>>,
+    /// No engine works any more, though none was stopped perhaps.
+    pub(crate) abandoned: AtomicBool,
     last_id: AtomicU64,
 }
 
@@ -26,6 +32,8 @@ impl Shared {
             settings,
             counters: Counters::default(),
             log_queue: LogQueue::default(),
+            orphans: Mutex::default(),
+            abandoned: AtomicBool::new(false),
             last_id: AtomicU64::new(0),
         }
     }
@@ -38,10 +46,14 @@ impl Shared {
 
     /// Counts and logs records that are dropped.
     pub(crate) fn count_dropped(&self, reason: DropReason, records: u64) {
-        if records == 0 {
-            return;
+        if records > 0 {
+            self.counters.add_dropped(reason, records);
+            self.log_dropped(reason, self.counters.dropped(reason));
         }
-        self.counters.add_dropped(reason, records);
+    }
+
+    /// Logs that records were dropped, `total` of them so far: most lines of a kind are left out.
+    pub(crate) fn log_dropped(&self, reason: DropReason, total: u64) {
         let wording = self.settings.connector.wording();
         let why = match reason {
             DropReason::Full => "the buffer is full, the oldest went (buffer_bytes)",
@@ -53,8 +65,7 @@ impl Shared {
             DropReason::Withdrawn => return,
             DropReason::Closed => "the handler was closed before they could be delivered",
         };
-        // Most lines of a kind are left out, so each gives the total.
-        let text = format!("{} records dropped: {why}", self.counters.dropped(reason));
+        let text = format!("{total} records dropped: {why}");
         self.log_queue.push(LogLevel::Warning, reason.name(), &text);
     }
 

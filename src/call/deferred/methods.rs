@@ -17,6 +17,7 @@ use super::steps::{self, This};
 use crate::call::arguments::RawArgs;
 use crate::call::function::ProfiledFunction;
 use crate::interp::entry::{StaticMethodDef, enter_unregistered, registered};
+use crate::interp::panics::contained;
 
 /// `_phanos.pyi` says what they do.
 static METHODS: [StaticMethodDef; 10] = [
@@ -49,22 +50,22 @@ pub(crate) fn add_methods(py: Python<'_>) -> PyResult<()> {
 type Object = *mut ffi::PyObject;
 
 unsafe extern "C" fn begin(call: Object, _: Object) -> Object {
-    step(call, |call| steps::begin(call).map(|_| none(call.py())))
+    step(call, none, |call| steps::begin(call).map(|_| none(call.py())))
 }
 
 unsafe extern "C" fn suspend(call: Object, _: Object) -> Object {
-    step(call, |call| {
+    step(call, none, |call| {
         steps::suspend(call);
         Ok(none(call.py()))
     })
 }
 
 unsafe extern "C" fn resume(call: Object, _: Object) -> Object {
-    step(call, |call| steps::resume(call).map(|()| none(call.py())))
+    step(call, none, |call| steps::resume(call).map(|()| none(call.py())))
 }
 
 unsafe extern "C" fn end(call: Object, result: Object) -> Object {
-    step(call, |call| {
+    step(call, no, |call| {
         // SAFETY: the interpreter passes a valid object, which it keeps alive for the call.
         let result = unsafe { Bound::ref_from_ptr(call.py(), &result) };
         steps::end(call, Some(result)).map(|awaits| boolean(call.py(), awaits))
@@ -72,11 +73,11 @@ unsafe extern "C" fn end(call: Object, result: Object) -> Object {
 }
 
 unsafe extern "C" fn end_failed(call: Object, _: Object) -> Object {
-    step(call, |call| steps::end_failed(call).map(|awaits| boolean(call.py(), awaits)))
+    step(call, no, |call| steps::end_failed(call).map(|awaits| boolean(call.py(), awaits)))
 }
 
 unsafe extern "C" fn end_generator(call: Object, result: Object) -> Object {
-    step(call, |call| {
+    step(call, none, |call| {
         // SAFETY: as in `end`.
         let result = unsafe { Bound::ref_from_ptr(call.py(), &result) };
         steps::end_without_await(call, Some(result)).map(|()| none(call.py()))
@@ -84,21 +85,21 @@ unsafe extern "C" fn end_generator(call: Object, result: Object) -> Object {
 }
 
 unsafe extern "C" fn dispatch(call: Object, _: Object) -> Object {
-    step(call, |call| {
+    step(call, none, |call| {
         let awaitable = steps::dispatch(call)?;
         Ok(awaitable.map_or_else(|| none(call.py()), Bound::into_ptr))
     })
 }
 
 unsafe extern "C" fn end_dispatched(call: Object, _: Object) -> Object {
-    step(call, |call| {
+    step(call, none, |call| {
         steps::end_dispatched(call);
         Ok(none(call.py()))
     })
 }
 
 unsafe extern "C" fn ensure_ended(call: Object, _: Object) -> Object {
-    step(call, |call| steps::ensure_ended(call).map(|()| none(call.py())))
+    step(call, none, |call| steps::ensure_ended(call).map(|()| none(call.py())))
 }
 
 /// Begins the call, then calls the function for its coroutine, which is returned.
@@ -128,33 +129,63 @@ struct Target {
 /// Begins the call and fills `target`, or leaves that empty with an exception raised.
 #[inline(never)]
 extern "C" fn fill_target(call: Object, target: &mut Target) {
-    step(call, |call| {
+    let is_filled = step(call, none, |call| {
         let callable = steps::begin(call)?;
-        call.get().arguments.copy_to(call.py(), &mut target.arguments);
-        target.function =
-            ProfiledFunction::info_of(&callable).function.bind(call.py()).clone().into_ptr();
+        fill(target, call, &callable);
         Ok(ptr::null_mut())
     });
+    // Not null after a panic: the function is called without being recorded.
+    if !is_filled.is_null() {
+        step(call, none, |call| {
+            if let Some(callable) = call.get().callable.bound(call.py()) {
+                fill(target, call, &callable);
+            }
+            Ok(ptr::null_mut())
+        });
+    }
+}
+
+fn fill(target: &mut Target, call: This<'_, '_>, callable: &Bound<'_, PyAny>) {
+    call.get().arguments.copy_to(call.py(), &mut target.arguments);
+    target.function =
+        ProfiledFunction::info_of(callable).function.bind(call.py()).clone().into_ptr();
 }
 
 /// Takes a step of the call that the interpreter passed. Returns what `body` does, or null with
-/// the exception raised.
+/// the exception raised. If it panics, the call is given up, as if it had never been recorded, and
+/// `otherwise` is returned.
 #[inline]
-fn step(call: Object, body: impl FnOnce(This<'_, '_>) -> PyResult<Object>) -> Object {
+fn step(
+    call: Object,
+    otherwise: fn(Python<'_>) -> Object,
+    body: impl FnOnce(This<'_, '_>) -> PyResult<Object>,
+) -> Object {
     enter_unregistered(|py| {
         // SAFETY: the descriptor has checked the type of the object, which lives for the call.
         let call = unsafe { Bound::ref_from_ptr(py, &call).cast_unchecked::<DeferredCall>() };
-        body(call).unwrap_or_else(|error| {
-            registered(py, || {
-                error.restore(py);
-                ptr::null_mut()
+        let taken = contained(py, WHAT, || {
+            body(call).unwrap_or_else(|error| {
+                registered(py, || {
+                    error.restore(py);
+                    ptr::null_mut()
+                })
             })
+        });
+        taken.unwrap_or_else(|| {
+            contained(py, WHAT, || registered(py, || steps::give_up(call)));
+            otherwise(py)
         })
     })
 }
 
+const WHAT: &str = "a step of a coroutine or generator";
+
 fn none(py: Python<'_>) -> Object {
     PyNone::get(py).to_owned().into_ptr()
+}
+
+fn no(py: Python<'_>) -> Object {
+    boolean(py, false)
 }
 
 fn boolean(py: Python<'_>, value: bool) -> Object {

@@ -15,6 +15,7 @@ use crate::call::function::ProfiledFunction;
 use crate::call::lifecycle::{self, Call, Ending};
 use crate::interp::entry::registered;
 use crate::interp::exceptions::{is_handling_exception, swallow};
+use crate::interp::panics::point;
 use crate::interp::user_code;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::handover::Outcome;
@@ -31,6 +32,7 @@ pub(super) type This<'a, 'py> = &'a Bound<'py, DeferredCall>;
 #[inline]
 pub(super) fn begin<'py>(this: This<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
     let py = this.py();
+    point("begin deferred");
     let call = this.get();
     let Some(callable) = call.callable.bound(py) else {
         return Err(has_begun());
@@ -46,8 +48,10 @@ pub(super) fn begin<'py>(this: This<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         let pack = || call.arguments.pack(py);
         let nesting = lifecycle::begin(&node, &call.token, core, plan.get(), info, pack)
             .map_err(|error| *error)?;
-        let (plan, node) = (plan.unbind(), node.unbind());
-        call.running.set(py, Some(Running { plan, node, started: Start::now(), nesting }));
+        if let Some(nesting) = nesting {
+            let (plan, node) = (plan.unbind(), node.unbind());
+            call.running.set(py, Some(Running { plan, node, started: Start::now(), nesting }));
+        }
     }
     Ok(callable)
 }
@@ -67,6 +71,7 @@ fn has_begun() -> PyErr {
 #[inline]
 pub(super) fn end<'py>(this: This<'_, 'py>, result: Option<&Bound<'py, PyAny>>) -> PyResult<bool> {
     let py = this.py();
+    point("end deferred");
     let state = this.get();
     let Some(callable) = state.callable.bound(py) else {
         return Ok(false);
@@ -186,9 +191,24 @@ pub(super) fn end_dispatched(this: This<'_, '_>) {
     }
 }
 
+/// Takes a call that a panic has left in any state out of the tree. It is not recorded any more, and
+/// its later steps do nothing.
+#[cold]
+pub(super) fn give_up(this: This<'_, '_>) {
+    let py = this.py();
+    let call = this.get();
+    let running = call.take_running(py);
+    if let (Some(callable), Some(Running { plan, node, .. })) = (call.callable.bound(py), running) {
+        let (_plan, node) = (plan.into_bound(py), node.into_bound(py));
+        let core = ProfiledFunction::info_of(&callable).core.get();
+        lifecycle::leave_tree(core, &node, &call.token);
+    }
+}
+
 /// At a `yield`: makes current what was so before the body was last resumed.
 pub(super) fn suspend(this: This<'_, '_>) {
     let py = this.py();
+    point("suspend");
     let call = this.get();
     if !call.token.is_empty(py)
         && let (Some(callable), Some(node)) = (call.callable.bound(py), call.node(py))
@@ -201,6 +221,7 @@ pub(super) fn suspend(this: This<'_, '_>) {
 /// After a `yield`: makes the node of the call current again.
 pub(super) fn resume(this: This<'_, '_>) -> PyResult<()> {
     let py = this.py();
+    point("resume");
     let call = this.get();
     match (call.callable.bound(py), call.node(py)) {
         (Some(callable), Some(node)) if call.token.is_empty(py) => {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,9 +31,11 @@ class Authority:
         self.file = folder / "authority.pem"
         self._authority.cert_pem.write_to_path(str(self.file))
 
-    def issue(self, name: str, *hosts: str) -> Issued:
+    def issue(self, name: str, *hosts: str, lasts_s: float | None = None) -> Issued:
         """Make a certificate for these hosts; the files are named after `name`."""
-        issued = self._authority.issue_cert(*hosts)
+        now = datetime.datetime.now(datetime.timezone.utc)
+        end = None if lasts_s is None else now + datetime.timedelta(seconds=lasts_s)
+        issued = self._authority.issue_cert(*hosts, not_after=end)
         certificate = self._folder / f"{name}.pem"
         key = self._folder / f"{name}.key"
         issued.private_key_pem.write_to_path(str(key))

@@ -21,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio::runtime::Handle;
 
 use crate::amqp::tune::HeartbeatEraser;
+use crate::process::waking::Quiet;
 
 /// Tokio, known by a handle.
 #[derive(Clone, Debug)]
@@ -46,7 +47,7 @@ impl Executor for LapinRuntime {
         &self,
         future: F,
     ) -> Task<Self::Task<T>> {
-        self.0.spawn(future)
+        self.0.spawn(Quiet::new(future))
     }
 
     fn spawn_blocking<T: Send + 'static, F: FnOnce() -> T + Send + 'static>(

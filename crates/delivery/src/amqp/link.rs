@@ -20,9 +20,9 @@ use lapin::uri::{AMQPAuthority, AMQPQueryString, AMQPScheme, AMQPUri, AMQPUserIn
 use lapin::{Channel, Confirmation, Connection, ConnectionProperties, Event, ExchangeKind};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
-use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use crate::amqp::dial::dial;
 use crate::amqp::failure::{blames_message, of_opening, of_tls, of_use, timed_out};
 use crate::amqp::lapin_runtime::{LapinRuntime, Socket};
 use crate::amqp::properties::{properties, returned_message, routing_key};
@@ -30,6 +30,7 @@ use crate::amqp::settings::AmqpSettings;
 use crate::link::envelope::Envelope;
 use crate::link::failure::Failure;
 use crate::link::{Answer, Connector, Link, LinkEvent, LinkFuture, Outcome, Wording};
+use crate::process::thread::on_thread;
 
 static WORDING: Wording = Wording {
     product: "RabbitMQ",
@@ -159,7 +160,7 @@ impl Link for AmqpLink {
             let _ = timeout(limit, connection.close(200, "OK".into())).await;
             drop((channel, shutdown));
             // The error that the connection may have ended with does not matter any more.
-            let joined = spawn_blocking(move || drop(connection.run()));
+            let joined = on_thread("phanos-close", move || drop(connection.run()));
             let _ = timeout(limit, joined).await;
         })
     }
@@ -190,11 +191,8 @@ impl Drop for ShutdownOnDrop {
 
 async fn connect(settings: &AmqpSettings) -> Result<(TcpStream, ShutdownOnDrop), Failure> {
     let failed = |error: io::Error| Failure::Unreachable(format!("{}: {error}", settings.broker()));
-    let limit = settings.socket_timeout;
-    let stream = timeout(limit, TcpStream::connect((settings.host.as_str(), settings.port)))
-        .await
-        .map_err(|_| timed_out("connecting", settings, limit))?
-        .map_err(failed)?;
+    let stream = dial(&settings.host, settings.port, settings.socket_timeout).await;
+    let stream = stream.map_err(failed)?;
     stream.set_nodelay(true).map_err(failed)?;
     keep_alive(settings, &stream).map_err(failed)?;
     let socket = stream.as_fd().try_clone_to_owned().map_err(failed)?;
@@ -227,8 +225,15 @@ type Transport = AsyncTcpStream<Socket>;
 async fn encrypted(settings: &AmqpSettings, stream: TcpStream) -> Result<Transport, Failure> {
     let stream = AsyncTcpStream::Plain(Socket::Tcp(stream));
     let Some(tls) = &settings.tls else { return Ok(stream) };
-    let name = tls.server_name.as_deref().unwrap_or(&settings.host);
-    stream.into_rustls(&tls.connector, name).await.map_err(|error| of_tls(&error, settings))
+    let name = tls.server_name().unwrap_or(&settings.host);
+    let (connector, complaint) = tls.connector().await;
+    stream.into_rustls(&connector, name).await.map_err(|error| {
+        let failure = of_tls(&error, settings);
+        match complaint {
+            Some(complaint) => failure.with(&complaint),
+            None => failure,
+        }
+    })
 }
 
 /// What lapin calls to connect, which it does once: hands out the connected stream.

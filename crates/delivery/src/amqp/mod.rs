@@ -5,11 +5,13 @@
 //! | `tls`           | certificates |
 //! | `settings`      | where the broker is, and how it is spoken to |
 //! | `failure`       | errors of AMQP and TLS in words |
+//! | `dial`          | a TCP connection to a name, which may have several addresses |
 //! | `properties`    | what a message looks like in AMQP |
 //! | `tune`          | the broker's proposal of heartbeats |
 //! | `lapin_runtime` | the runtime that lapin works on |
 //! | `link`          | one connection with one channel |
 
+mod dial;
 mod failure;
 mod lapin_runtime;
 mod link;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
 use crate::disk::adopt::{Found, Search};
 use crate::disk::entry::{Piece, entry_bytes, split_records};
@@ -17,6 +17,7 @@ use crate::disk::scan::Live;
 use crate::disk::spool_file::{Changes, Presence, SpoolFile, hash_of, path_of};
 use crate::link::envelope::Envelope;
 use crate::messages::message::{Body, Message, Spooled};
+use crate::process::thread::spawn_blocking;
 use crate::settings::SpoolSettings;
 
 /// The age at which a message is written: most are confirmed before. Records are 20 ms old when

@@ -44,6 +44,15 @@ impl Engine {
         }
     }
 
+    /// Takes the records of the buffer, as far as the outbox has room.
+    pub(super) fn collect_everything(&mut self) {
+        while !self.outbox.is_full()
+            && let Some((chunk, record_number)) = self.shared.buffer.take()
+        {
+            self.add_chunk(&chunk, record_number, Instant::now());
+        }
+    }
+
     /// `record_number` is that of the chunk's first record.
     pub(super) fn add_chunk(&mut self, chunk: &Chunk, record_number: u64, now: Instant) {
         let since = chunk.since.unwrap_or(now);

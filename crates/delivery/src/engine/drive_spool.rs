@@ -183,11 +183,7 @@ impl Engine {
         spool.try_again();
         self.look_at_files(end).await;
         loop {
-            while !self.outbox.is_full()
-                && let Some((chunk, number)) = self.shared.buffer.take()
-            {
-                self.add_chunk(&chunk, number, Instant::now());
-            }
+            self.at_once(Self::collect_everything);
             if !self.save_messages(end).await || self.shared.buffer.records() == 0 {
                 return;
             }
@@ -224,7 +220,7 @@ impl Engine {
             }
             let Ok(event) = timeout_at(end.into(), spool.event()).await else { return false };
             let failed = matches!(event, SpoolEvent::Failed(_));
-            self.handle_spool(event);
+            self.at_once(|engine| engine.handle_spool(event));
             if failed {
                 return false;
             }

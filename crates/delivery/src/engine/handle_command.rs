@@ -6,7 +6,7 @@ use crate::engine::command::{Command, FlushWaiter};
 use crate::engine::connection::Connection;
 use crate::engine::state::Engine;
 use crate::messages::message::Message;
-use crate::report::stats::DropReason;
+use crate::report::stats::{DropReason, add};
 
 impl Engine {
     /// Handles a command other than [`Command::Stop`], which ends the loop of steps.
@@ -14,6 +14,7 @@ impl Engine {
         let now = Instant::now();
         match command {
             Command::Publish { envelope, body, waiter } => {
+                add(&self.shared.counters.published, u64::from(envelope.records));
                 self.add_message(envelope, body, None, now, Some(waiter));
                 self.reconnect_now(now);
             }

@@ -16,6 +16,7 @@
 //! | `drive_spool`    | messages go to disk and come back |
 //! | `handle_command` | commands, and callers that wait for a reply |
 //! | `stop`           | the end of the engine |
+//! | `orphans`        | an engine that is dropped in the middle of its work |
 //! | `run`            | step after step of all this |
 
 mod backoff;
@@ -26,6 +27,7 @@ mod connection;
 mod drive_spool;
 mod end_message;
 mod handle_command;
+mod orphans;
 mod routing;
 mod run;
 mod send;

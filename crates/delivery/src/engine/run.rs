@@ -48,7 +48,7 @@ impl Engine {
                 Err(panic) => {
                     let text =
                         format!("phanos itself failed, please report it: {}", panic_text(&*panic));
-                    self.disconnect(&Failure::Lost(text));
+                    self.at_once(|engine| engine.disconnect(&Failure::Lost(text)));
                     sleep(PANIC_PAUSE).await;
                 }
             }
@@ -80,32 +80,34 @@ impl Engine {
     /// Does everything that is due, then waits for one event and handles it.
     async fn step(&mut self) -> Step {
         let now = Instant::now();
-        self.collect(now);
-        self.drive_spool(now);
-        self.connect(now);
-        self.send(now);
-        // Before replies: a caller that has flushed may read the statistics at once.
-        self.update_stats();
+        self.at_once(|engine| {
+            engine.collect(now);
+            engine.drive_spool(now);
+            engine.connect(now);
+            engine.send(now);
+            // Before replies: a caller that has flushed may read the statistics at once.
+            engine.update_stats();
+        });
         self.reply_to_flushes();
         if let Some(reply) = self.wait(now).await {
             return Step::Stopped(reply);
         }
         let now = Instant::now();
-        self.check_link_deadlines(now);
-        self.check_confirm_deadlines(now);
+        self.at_once(|engine| {
+            engine.check_link_deadlines(now);
+            engine.check_confirm_deadlines(now);
+        });
         Step::Done
     }
 
     /// Waits for one event and handles it; `Some` if a caller wants the end.
     async fn wait(&mut self, now: Instant) -> Option<Sender<bool>> {
         let mut wake_at = self.next_deadline(now);
-        let mut asleep = false;
-        if self.wants_records() {
+        let wants_records = self.wants_records();
+        if wants_records {
             if now.duration_since(self.last_record) < SLEEP_AFTER {
                 wake_at = earlier(wake_at, Some(self.next_collect));
-            } else if self.shared.buffer.fall_asleep() {
-                asleep = true;
-            } else {
+            } else if !self.shared.buffer.fall_asleep() {
                 wake_at = Some(now);
             }
         }
@@ -117,14 +119,18 @@ impl Engine {
                     self.next_collect = now;
                 }
                 Some(Command::Stop { reply }) => return Some(reply),
-                Some(command) => self.handle_command(command),
+                Some(command) => self.at_once(|engine| engine.handle_command(command)),
             },
             Some(answered) = self.answers.next(), if !self.answers.is_empty() => {
-                self.settle(answered);
+                self.at_once(|engine| engine.settle(answered));
             }
-            event = self.connection.event() => self.handle_connection(event),
-            event = spool_event(&mut self.spool) => self.handle_spool(event),
-            () = self.shared.buffer.woken(), if asleep => self.next_collect = now,
+            event = self.connection.event() => {
+                self.at_once(|engine| engine.handle_connection(event));
+            }
+            event = spool_event(&mut self.spool) => {
+                self.at_once(|engine| engine.handle_spool(event));
+            }
+            () = self.shared.buffer.woken(), if wants_records => self.next_collect = now,
             () = sleep_until(wake_at.unwrap_or(now).into()), if wake_at.is_some() => {}
         }
         None

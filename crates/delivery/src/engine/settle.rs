@@ -1,12 +1,12 @@
 //! The receiver's answers: confirmed, returned, rejected, or a broken link.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::stream::StreamExt;
 
 use crate::engine::state::{Answered, Engine};
-use crate::link::envelope::Envelope;
 use crate::link::failure::Failure;
 use crate::link::{Outcome, ReturnedMessage};
 use crate::messages::message::Message;
@@ -16,6 +16,9 @@ use crate::report::stats::{DropReason, add, subtract};
 const REJECTION_PAUSE: Duration = Duration::from_millis(100);
 /// A message over which alone the receiver broke the link this often is dropped.
 const MAX_BLAMES: u32 = 3;
+/// How many confirmed messages are remembered for a return that comes late: more than can be in
+/// flight.
+const REMEMBERED: usize = 512;
 
 impl Engine {
     /// Handles `first` and all other answers that are there.
@@ -44,35 +47,35 @@ impl Engine {
     }
 
     fn note_returned(&mut self, returned: ReturnedMessage) {
-        match self.outbox.find_sent(&returned.id) {
-            Some(message) => {
-                add(&self.shared.counters.returned, message.records());
-                self.returned.insert(returned.id);
-            }
-            None => self.requeue_returned(returned),
+        if let Some(message) = self.outbox.find_sent(&returned.id) {
+            add(&self.shared.counters.returned, message.records());
+            self.returned.insert(returned.id);
+            return;
+        }
+        let place = self.last_confirmed.iter().position(|other| other.id == returned.id);
+        if let Some(place) = place {
+            self.requeue_returned(place, returned);
+        } else {
+            let receiver = self.shared.settings.connector.wording().receiver;
+            let text = format!("{receiver} returned a message that was not sent to it");
+            self.shared.log_error("unknown return", &text);
         }
     }
 
-    /// Takes back a message that was counted as confirmed just before its return was told.
-    fn requeue_returned(&mut self, returned: ReturnedMessage) {
-        let records = serde_json::from_slice::<Vec<serde::de::IgnoredAny>>(&returned.body)
-            .map_or(0, |records| records.len());
-        let records = u32::try_from(records).unwrap_or(u32::MAX);
-        add(&self.shared.counters.returned, u64::from(records));
-        subtract(&self.shared.counters.confirmed, u64::from(records));
+    /// Takes back a message that was counted as confirmed just before its return was told;
+    /// `place` is that of its envelope among the confirmed ones.
+    fn requeue_returned(&mut self, place: usize, returned: ReturnedMessage) {
+        let Some(envelope) = self.last_confirmed.remove(place) else { return };
+        let records = u64::from(envelope.records);
+        add(&self.shared.counters.returned, records);
+        subtract(&self.shared.counters.confirmed, records);
+        subtract(&self.shared.counters.messages, 1);
         let now = Instant::now();
         if !self.routing.returned(now, self.spool.is_some()) {
-            self.shared.count_dropped(DropReason::Unroutable, u64::from(records));
+            self.shared.count_dropped(DropReason::Unroutable, records);
             return;
         }
-        let envelope = Envelope {
-            id: returned.id,
-            routing_key: returned.routing_key,
-            metric: returned.metric,
-            worker: self.shared.worker.clone(),
-            records,
-        };
-        self.add_message(envelope, returned.body, None, now, None);
+        self.add_message(Arc::unwrap_or_clone(envelope), returned.body, None, now, None);
     }
 
     fn confirmed(&mut self, sequence: u64) {
@@ -89,6 +92,10 @@ impl Engine {
         let counters = &self.shared.counters;
         add(&counters.confirmed, message.records());
         add(&counters.messages, 1);
+        if self.last_confirmed.len() >= REMEMBERED {
+            self.last_confirmed.pop_front();
+        }
+        self.last_confirmed.push_back(Arc::clone(&message.envelope));
         self.end_message(message, true);
     }
 

@@ -3,8 +3,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
 use flume::Sender;
@@ -17,6 +17,7 @@ use crate::engine::command::{Command, FlushWaiter};
 use crate::engine::connection::Connection;
 use crate::engine::routing::Routing;
 use crate::link::Answer;
+use crate::link::envelope::Envelope;
 use crate::messages::outbox::Outbox;
 use crate::process::exit::HoldsRecords;
 use crate::shared::Shared;
@@ -46,6 +47,8 @@ pub(crate) struct Engine {
     pub(super) confirm_waiters: usize,
     /// Ids of messages that were returned and whose own answer has not come yet.
     pub(super) returned: HashSet<Box<str>>,
+    /// What was confirmed last, the oldest first: of these a return may still come.
+    pub(super) last_confirmed: VecDeque<Arc<Envelope>>,
     /// Since when the receiver takes no messages.
     pub(super) blocked_since: Option<Instant>,
     /// When the receiver last answered for a message.
@@ -66,6 +69,12 @@ impl Engine {
     pub(crate) fn new(shared: Arc<Shared>, commands: UnboundedReceiver<Command>) -> Self {
         let now = Instant::now();
         let settings = &shared.settings;
+        let outbox = shared.orphans.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let outbox = outbox.unwrap_or_default();
+        let unspooled = match settings.spool {
+            Some(_) => outbox.messages().map(|message| (now, message.sequence)).collect(),
+            None => VecDeque::new(),
+        };
         let new_spool =
             |spool| Spool::new(spool, &settings.connector.destination(), &shared.unique_id());
         Self {
@@ -74,15 +83,16 @@ impl Engine {
             shared,
             commands,
             connection: Connection::Down { until: now },
-            outbox: Outbox::default(),
+            confirm_waiters: outbox.confirm_waiters(),
+            unspooled,
+            outbox,
             holds_records: HoldsRecords::default(),
             answers: Answers::new(),
             routing: Routing::Unknown,
-            unspooled: VecDeque::new(),
             flush_waiters: Vec::new(),
             connect_waiters: Vec::new(),
-            confirm_waiters: 0,
             returned: HashSet::new(),
+            last_confirmed: VecDeque::new(),
             blocked_since: None,
             last_answer: now,
             send_pause: now,
@@ -92,6 +102,15 @@ impl Engine {
             was_connected: false,
             end_deadline: None,
         }
+    }
+
+    /// Does `work`, which counts, within one moment of the statistics.
+    pub(super) fn at_once<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
+        let shared = Arc::clone(&self.shared);
+        let _moment = shared.counters.moment();
+        let result = work(self);
+        shared.counters.in_flight.store(self.outbox.in_flight_records(), Ordering::Relaxed);
+        result
     }
 
     /// True if no record waits or is in flight.
@@ -104,9 +123,7 @@ impl Engine {
         let oldest = self.outbox.messages().next().map(|message| message.since);
         self.holds_records.set(oldest.is_some() && !self.routing.is_lost());
         self.shared.buffer.note_if_empty();
-        let counters = &self.shared.counters;
-        counters.in_flight.store(self.outbox.in_flight_records(), Ordering::Relaxed);
         // The first message by sequence, which is roughly the oldest.
-        counters.set_oldest(oldest);
+        self.shared.counters.set_oldest(oldest);
     }
 }

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use crate::engine::connection::Connection;
 use crate::engine::state::{Answers, Engine};
 use crate::messages::message::Message;
-use crate::report::stats::{ConnectionState, DropReason, subtract};
+use crate::report::stats::{ConnectionState, DropReason, add, subtract};
 
 /// How long closing the link may take.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
@@ -19,8 +19,29 @@ impl Engine {
     pub(super) async fn stop(mut self) -> bool {
         self.answers = Answers::new();
         let now = Instant::now();
-        self.outbox.put_all_back();
+        self.at_once(|engine| engine.outbox.put_all_back());
         self.save_everything(now + self.shared.settings.answer_timeout).await;
+        let records = self.at_once(Self::give_up_what_is_left);
+        if let Some(spool) = self.spool.take() {
+            let _ = timeout(REMOVE_TIMEOUT, spool.finish()).await;
+        }
+        self.at_once(Self::update_stats);
+        self.shared.counters.set_state(ConnectionState::Closed);
+        for waiter in self.flush_waiters.drain(..) {
+            let _ = waiter.reply.try_send(false);
+        }
+        // Last, since the process may end while the receiver does not answer.
+        if let Connection::Up(link) =
+            std::mem::replace(&mut self.connection, Connection::Down { until: now })
+        {
+            link.close(CLOSE_TIMEOUT).await;
+        }
+        records == 0
+    }
+
+    /// Drops what is nowhere but in memory, and leaves the rest on disk; returns how many records
+    /// were dropped.
+    fn give_up_what_is_left(&mut self) -> u64 {
         let spool = self.spool.as_ref();
         let is_missing = |spooled| spool.is_some_and(|spool| spool.is_missing(spooled));
         let lost = self.outbox.remove_waiting(|message| {
@@ -34,21 +55,11 @@ impl Engine {
             records += chunk.len() as u64;
         }
         self.shared.count_dropped(DropReason::Closed, records);
+        let counters = &self.shared.counters;
         for message in self.outbox.remove_waiting(|_| true) {
-            subtract(&self.shared.counters.outstanding, message.records());
+            subtract(&counters.outstanding, message.records());
+            add(&counters.left, message.records());
         }
-        if let Some(spool) = self.spool.take() {
-            let _ = timeout(REMOVE_TIMEOUT, spool.finish()).await;
-        }
-        self.update_stats();
-        self.shared.counters.set_state(ConnectionState::Closed);
-        for waiter in self.flush_waiters.drain(..) {
-            let _ = waiter.reply.try_send(false);
-        }
-        // Last, since the process may end while the receiver does not answer.
-        if let Connection::Up(link) = self.connection {
-            link.close(CLOSE_TIMEOUT).await;
-        }
-        records == 0
+        records
     }
 }

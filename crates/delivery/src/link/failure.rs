@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use crate::report::one_line::one_line;
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// Nothing answers at the address, or the answer does not come in time.
@@ -14,9 +16,22 @@ pub enum Failure {
     Lost(String),
 }
 
+impl Failure {
+    /// The same failure with more to say.
+    pub(crate) fn with(self, more: &str) -> Self {
+        let add = |text: String| format!("{text} ({more})");
+        match self {
+            Self::Unreachable(text) => Self::Unreachable(add(text)),
+            Self::Refused(text) => Self::Refused(add(text)),
+            Self::Lost(text) => Self::Lost(add(text)),
+        }
+    }
+}
+
+/// On one line and without control characters: receivers write parts of these texts.
 impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Unreachable(text) | Self::Refused(text) | Self::Lost(text)) = self;
-        formatter.write_str(text)
+        formatter.write_str(&one_line(text))
     }
 }

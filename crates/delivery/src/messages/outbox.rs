@@ -1,6 +1,6 @@
 //! Messages that wait to be sent, and messages in flight: sent and not confirmed yet.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,13 +13,15 @@ const WINDOW_MESSAGES: usize = 256;
 const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 /// While this many bytes wait to be sent, records stay in the buffer, where they take less memory.
 const WAITING_BYTES: usize = 4 * 1024 * 1024;
-/// How far back a metric's newest message is looked for: more than a program has metrics.
-const NEWEST_MESSAGES: usize = 256;
+/// How many metrics have a message that may grow, at most: more than a program has metrics.
+const MOST_GROWING: usize = 4096;
 
 #[derive(Default)]
 pub(crate) struct Outbox {
     waiting: VecDeque<Message>,
     waiting_bytes: usize,
+    /// By metric and routing key the sequence of the message that may grow, which waits.
+    growing: HashMap<(Box<str>, Box<str>), u64>,
     /// By sequence.
     in_flight: BTreeMap<u64, Sent>,
     in_flight_bytes: usize,
@@ -54,8 +56,15 @@ impl Outbox {
         self.waiting_bytes >= WAITING_BYTES
     }
 
-    /// Adds a message behind all others.
+    /// Adds a message behind all others; if it is open, [`Self::extend`] finds it.
     pub(crate) fn add(&mut self, message: Message) {
+        if message.open && message.waiter.is_none() {
+            if self.growing.len() >= MOST_GROWING {
+                self.forget_growing();
+            }
+            let key = (message.envelope.metric.clone(), message.envelope.routing_key.clone());
+            self.growing.insert(key, message.sequence);
+        }
         self.waiting_bytes += message.memory_bytes();
         self.waiting.push_back(message);
     }
@@ -69,24 +78,36 @@ impl Outbox {
         body: &[u8],
         records: u32,
     ) -> Option<u64> {
-        let newest = self.waiting.iter_mut().rev().take(NEWEST_MESSAGES).find(|message| {
-            let envelope = &message.envelope;
-            message.waiter.is_none()
-                && (&*envelope.metric, &*envelope.routing_key) == (metric, routing_key)
-        })?;
-        // A message that was sent must be the same when it is sent again.
-        let may_grow = newest.open && newest.attempts == 0;
-        if let Body::Memory(held) = &mut newest.body
-            && may_grow
-            && held.len() + body.len() <= BODY_BYTES
-        {
-            join(Arc::make_mut(held), body);
-            self.waiting_bytes += body.len() - 1;
-            Arc::make_mut(&mut newest.envelope).records += records;
-            return Some(newest.sequence);
+        let key = (metric.into(), routing_key.into());
+        let sequence = *self.growing.get(&key)?;
+        let place = self.waiting.binary_search_by_key(&sequence, |message| message.sequence);
+        if let Ok(place) = place {
+            let newest = &mut self.waiting[place];
+            // A message that was sent must be the same when it is sent again.
+            let may_grow = newest.attempts == 0;
+            if let Body::Memory(held) = &mut newest.body
+                && may_grow
+                && held.len() + body.len() <= BODY_BYTES
+            {
+                join(Arc::make_mut(held), body);
+                self.waiting_bytes += body.len() - 1;
+                Arc::make_mut(&mut newest.envelope).records += records;
+                return Some(newest.sequence);
+            }
+            newest.open = false;
         }
-        newest.open = false;
+        self.growing.remove(&key);
         None
+    }
+
+    /// Lets no waiting message grow any more.
+    fn forget_growing(&mut self) {
+        for (_, sequence) in self.growing.drain() {
+            let place = self.waiting.binary_search_by_key(&sequence, |message| message.sequence);
+            if let Ok(place) = place {
+                self.waiting[place].open = false;
+            }
+        }
     }
 
     /// Drops bodies from memory that are on disk as well, until the outbox is full no longer: the
@@ -206,6 +227,11 @@ impl Outbox {
     /// The messages in flight.
     pub(crate) fn sent_mut(&mut self) -> impl Iterator<Item = &mut Message> {
         self.in_flight.values_mut().map(|sent| &mut sent.message)
+    }
+
+    /// How many messages have a caller that waits for them.
+    pub(crate) fn confirm_waiters(&self) -> usize {
+        self.messages().filter(|message| message.waiter.is_some()).count()
     }
 
     /// The next deadline of a caller that waits for a message.

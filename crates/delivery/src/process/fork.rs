@@ -12,14 +12,20 @@ use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::process::exit;
+use crate::process::leader;
 use crate::process::locked_file;
 
 /// How many forks lie between this process and the first one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
 static REGISTERED: Once = Once::new();
 
-extern "C" fn in_child() {
+unsafe extern "C" fn before_fork() {
+    leader::before_fork();
+}
+
+unsafe extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    leader::note_in_child();
     exit::reset_in_child();
     locked_file::release_in_child();
 }
@@ -29,7 +35,7 @@ fn generation() -> u64 {
     REGISTERED.call_once(|| {
         // SAFETY: the handler changes atomics and makes system calls, which is all that may be
         // done between fork and exec. Its module is never unloaded: Python does not do that.
-        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+        unsafe { libc::pthread_atfork(Some(before_fork), None, Some(in_child)) };
     });
     GENERATION.load(Ordering::Relaxed)
 }

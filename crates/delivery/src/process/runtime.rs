@@ -1,47 +1,34 @@
-//! The Tokio runtimes of this process; no other module builds one.
+//! The Tokio runtimes of this process; no other module starts one.
 //!
-//! A runtime does not survive `fork`: its threads are gone, and its locks may be held by threads
-//! that no longer exist. So a runtime belongs to one process, and a child builds its own. The
-//! child leaves the inherited one alone and does not drop it either, since that would wait for
-//! threads that do not exist.
+//! A runtime does not survive `fork`: its thread is gone, and its locks may be held by threads
+//! that no longer exist. So a runtime belongs to one process, and a child starts its own. The
+//! child leaves the inherited one alone and does not drop it either.
 
-use std::convert::Infallible;
 use std::io;
-use std::panic::catch_unwind;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::runtime::{Builder, Handle, Runtime};
+use flume::Receiver;
+use tokio::runtime::Handle;
 
+use crate::process::background::BackgroundRuntime;
 use crate::process::fork::ProcessLocal;
 
 const THREAD_NAME: &str = "phanos";
 
-/// A runtime with one thread.
-///
-/// # Errors
-/// The system refuses a thread.
-pub(crate) fn build(thread_name: &str) -> io::Result<Runtime> {
-    let build = || {
-        Builder::new_multi_thread().worker_threads(1).thread_name(thread_name).enable_all().build()
-    };
-    // Tokio panics where the system refuses the worker its thread.
-    catch_unwind(build).unwrap_or_else(|_| Err(io::Error::other("the system refuses a thread")))
-}
-
 /// A runtime that, once it is started, runs until [`shut_down`].
-pub type PersistentRuntime = Option<ProcessLocal<Runtime>>;
+pub type PersistentRuntime = Option<ProcessLocal<BackgroundRuntime>>;
 
-/// The handle of the runtime in `slot`, which is started unless this process has one.
+/// The handle of the runtime in `slot`, which is started unless this process has one that works.
 ///
 /// # Errors
-/// The system refuses a thread.
+/// The system refuses a thread, or a descriptor.
 pub fn persistent_runtime(slot: &mut PersistentRuntime) -> io::Result<Handle> {
-    if let Some(runtime) = slot.as_ref().and_then(ProcessLocal::get) {
+    let working = slot.as_ref().and_then(ProcessLocal::get).filter(|runtime| runtime.works());
+    if let Some(runtime) = working {
         return Ok(runtime.handle().clone());
     }
-    let runtime = build(THREAD_NAME)?;
+    let runtime = BackgroundRuntime::start(THREAD_NAME)?;
     let handle = runtime.handle().clone();
     *slot = Some(ProcessLocal::new(runtime));
     Ok(handle)
@@ -52,7 +39,7 @@ pub fn persistent_runtime(slot: &mut PersistentRuntime) -> io::Result<Handle> {
 /// the middle of Rust code.
 pub fn shut_down(slot: PersistentRuntime, timeout: Duration) {
     if let Some(runtime) = slot.and_then(ProcessLocal::into_inner) {
-        runtime.shutdown_timeout(timeout);
+        runtime.end(timeout);
     }
 }
 
@@ -62,44 +49,38 @@ pub type SharedRuntime = Option<ProcessLocal<SharedRuntimeWatch>>;
 /// Knows a shared runtime without keeping it running.
 pub struct SharedRuntimeWatch {
     user: Weak<SharedRuntimeUser>,
-    /// Disconnected when the runtime ends.
-    ended: Receiver<Infallible>,
+    /// Disconnected when the runtime has no user any more.
+    unused: Receiver<()>,
 }
 
-/// Keeps a shared runtime running. Each user of the runtime holds one, and so does each task.
+/// Keeps a shared runtime running. Each user of the runtime holds one, and so does each task. The
+/// last one may be a task of this very runtime: dropping it waits for nothing.
 pub struct SharedRuntimeUser {
-    pub handle: Handle,
-    /// `Some` until this is dropped.
-    runtime: Option<Runtime>,
-    _until_ended: Sender<Infallible>,
+    runtime: BackgroundRuntime,
+    _in_use: flume::Sender<()>,
 }
 
-impl Drop for SharedRuntimeUser {
-    fn drop(&mut self) {
-        // The last user may be a task of this very runtime, which cannot wait for its own end.
-        if let Some(runtime) = self.runtime.take() {
-            runtime.shutdown_background();
-        }
+impl SharedRuntimeUser {
+    pub fn handle(&self) -> &Handle {
+        self.runtime.handle()
     }
 }
 
-/// A user of the runtime that `slot` watches, which is started unless this process has one.
+/// A user of the runtime that `slot` watches, which is started unless this process has one that
+/// works.
 ///
 /// # Errors
-/// The system refuses a thread.
+/// The system refuses a thread, or a descriptor.
 pub fn shared_runtime(slot: &mut SharedRuntime) -> io::Result<Arc<SharedRuntimeUser>> {
     let watch = slot.as_ref().and_then(ProcessLocal::get);
-    if let Some(running) = watch.and_then(|watch| watch.user.upgrade()) {
+    let running = watch.and_then(|watch| watch.user.upgrade());
+    if let Some(running) = running.filter(|user| user.runtime.works()) {
         return Ok(running);
     }
-    let (until_ended, ended) = channel();
-    let runtime = build(THREAD_NAME)?;
-    let user = Arc::new(SharedRuntimeUser {
-        handle: runtime.handle().clone(),
-        runtime: Some(runtime),
-        _until_ended: until_ended,
-    });
-    let watch = SharedRuntimeWatch { user: Arc::downgrade(&user), ended };
+    let (in_use, unused) = flume::bounded(0);
+    let runtime = BackgroundRuntime::start(THREAD_NAME)?;
+    let user = Arc::new(SharedRuntimeUser { runtime, _in_use: in_use });
+    let watch = SharedRuntimeWatch { user: Arc::downgrade(&user), unused };
     *slot = Some(ProcessLocal::new(watch));
     Ok(user)
 }
@@ -107,7 +88,7 @@ pub fn shared_runtime(slot: &mut SharedRuntime) -> io::Result<Arc<SharedRuntimeU
 /// Waits up to `timeout` until a shared runtime has no user any more.
 pub fn wait_for_shutdown(slot: SharedRuntime, timeout: Duration) {
     if let Some(watch) = slot.as_ref().and_then(ProcessLocal::get) {
-        // An error either way: the runtime has ended, or the time is up.
-        let _ = watch.ended.recv_timeout(timeout);
+        // An error either way: the last user is gone, or the time is up.
+        let _ = watch.unused.recv_timeout(timeout);
     }
 }

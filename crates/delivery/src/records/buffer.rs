@@ -31,12 +31,23 @@ pub(crate) struct Buffer {
 struct Queue {
     closed: VecDeque<Chunk>,
     open: Chunk,
-    /// Bytes of the closed chunks.
+    /// Bytes of the closed chunks, and of those among them that alone are above the limit.
     bytes: usize,
+    oversized_bytes: usize,
     records: u64,
     /// Records that ever left, taken or dropped.
     left: u64,
+    dropped: u64,
     holds_records: HoldsRecords,
+}
+
+/// Counts of records of one moment.
+pub(crate) struct BufferCounts {
+    pub(crate) waiting: u64,
+    /// That ever came.
+    pub(crate) came: u64,
+    /// That were dropped to make room.
+    pub(crate) dropped: u64,
 }
 
 impl Buffer {
@@ -54,9 +65,13 @@ impl Buffer {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Lets `fill` add records; returns how many old ones were dropped to make room.
-    pub(crate) fn push(&self, fill: impl FnOnce(&mut Chunk)) -> u64 {
+    /// Lets `fill` add records; true if old ones were dropped to make room.
+    ///
+    /// Records that come together stay together. If they alone take more than the limit, they wait
+    /// all the same, until others have filled the limit beside them or as many come again.
+    pub(crate) fn push(&self, fill: impl FnOnce(&mut Chunk)) -> bool {
         let mut dropped = Vec::new();
+        let is_urgent;
         {
             let mut queue = self.queue();
             let before = queue.open.len();
@@ -70,19 +85,24 @@ impl Buffer {
                 queue.holds_records.set(true);
             }
             if queue.open.bytes >= self.chunk_bytes {
-                queue.close();
+                let is_oversized = queue.open.bytes > self.limit_bytes;
+                while is_oversized && queue.oversized_bytes > 0 {
+                    queue.drop_oldest(self.limit_bytes, &mut dropped);
+                }
+                queue.close(self.limit_bytes);
             }
-            while queue.bytes > self.limit_bytes {
-                let Some(oldest) = queue.take() else { break };
-                dropped.push(oldest);
+            while queue.bytes - queue.oversized_bytes > self.limit_bytes {
+                queue.drop_oldest(self.limit_bytes, &mut dropped);
             }
+            is_urgent = queue.oversized_bytes > 0;
         }
-        // Chunks are freed at the end, outside the lock: thousands of records take some time.
-        let count = dropped.iter().map(|chunk| chunk.len() as u64).sum();
-        if self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel) {
+        if is_urgent
+            || (self.asleep.load(Ordering::Relaxed) && self.asleep.swap(false, Ordering::AcqRel))
+        {
             self.wake.notify_one();
         }
-        count
+        // Chunks are freed at the end, outside the lock: thousands of records take some time.
+        !dropped.is_empty()
     }
 
     /// The oldest records, and the number of records that left before them.
@@ -90,9 +110,9 @@ impl Buffer {
         let mut queue = self.queue();
         let before = queue.left;
         if queue.closed.is_empty() {
-            queue.close();
+            queue.close(self.limit_bytes);
         }
-        queue.take().map(|chunk| (chunk, before))
+        queue.take(self.limit_bytes).map(|chunk| (chunk, before))
     }
 
     /// If no records are left, lets the end of the process know. To be called when the records that
@@ -107,6 +127,15 @@ impl Buffer {
     /// How many records wait.
     pub(crate) fn records(&self) -> u64 {
         self.queue().records
+    }
+
+    pub(crate) fn counts(&self) -> BufferCounts {
+        let queue = self.queue();
+        BufferCounts {
+            waiting: queue.records,
+            came: queue.left + queue.records,
+            dropped: queue.dropped,
+        }
     }
 
     /// The number of the next record: how many came before it.
@@ -139,27 +168,41 @@ impl Buffer {
         true
     }
 
-    /// Returns when a caller wakes the network side.
+    /// Returns when a caller wakes the network side, or has put in more than the limit at once.
     pub(crate) async fn woken(&self) {
         self.wake.notified().await;
     }
 }
 
 impl Queue {
-    fn close(&mut self) {
+    fn close(&mut self, limit_bytes: usize) {
         if !self.open.is_empty() {
             let chunk = std::mem::take(&mut self.open);
             self.bytes += chunk.bytes;
+            self.oversized_bytes += oversized(&chunk, limit_bytes);
             self.closed.push_back(chunk);
         }
     }
 
-    fn take(&mut self) -> Option<Chunk> {
+    fn take(&mut self, limit_bytes: usize) -> Option<Chunk> {
         let chunk = self.closed.pop_front()?;
         self.bytes -= chunk.bytes;
+        self.oversized_bytes -= oversized(&chunk, limit_bytes);
         let count = chunk.len() as u64;
         self.records -= count;
         self.left += count;
         Some(chunk)
     }
+
+    fn drop_oldest(&mut self, limit_bytes: usize, dropped: &mut Vec<Chunk>) {
+        if let Some(oldest) = self.take(limit_bytes) {
+            self.dropped += oldest.len() as u64;
+            dropped.push(oldest);
+        }
+    }
+}
+
+/// The bytes of a chunk that alone is above the limit.
+fn oversized(chunk: &Chunk, limit_bytes: usize) -> usize {
+    if chunk.bytes > limit_bytes { chunk.bytes } else { 0 }
 }

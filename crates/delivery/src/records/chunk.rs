@@ -12,8 +12,13 @@ use phanos_core::path::TextSlot;
 use phanos_core::record::{Labels, Metric, Operation};
 use phanos_core::value::Value;
 
+use crate::records::metric_index::MetricIndex;
+
 /// The serial number of the next chunk: a slot of a text names the chunk by it.
 static NEXT_SERIAL: AtomicU64 = AtomicU64::new(1);
+
+/// What finding a metric again takes, roughly.
+const INDEXED_BYTES: usize = 80;
 
 /// What a record measured.
 #[derive(Debug)]
@@ -49,6 +54,7 @@ pub(crate) struct Entry {
 pub struct Chunk {
     serial: u64,
     pub(crate) metrics: Vec<Arc<Metric>>,
+    index: MetricIndex,
     pub(crate) texts: Vec<Box<str>>,
     pub(crate) entries: Vec<Entry>,
     /// Memory in use, roughly.
@@ -62,6 +68,7 @@ impl Default for Chunk {
         Self {
             serial: NEXT_SERIAL.fetch_add(1, Ordering::Relaxed),
             metrics: Vec::new(),
+            index: MetricIndex::default(),
             texts: Vec::new(),
             entries: Vec::new(),
             bytes: 0,
@@ -81,24 +88,23 @@ impl Chunk {
 
     /// The index of `metric` in this chunk, for [`Self::push`].
     pub fn metric(&mut self, metric: &Arc<Metric>) -> u32 {
-        // There are few metrics, and most often it is the last one again.
-        let known = self.metrics.iter().rposition(|known| Arc::ptr_eq(known, metric));
-        let index = known.unwrap_or_else(|| {
-            self.metrics.push(Arc::clone(metric));
-            self.metrics.len() - 1
-        });
-        u32::try_from(index).unwrap_or(u32::MAX)
+        let metrics = &self.metrics;
+        let known = self.index.by_address(metrics, metric);
+        known.unwrap_or_else(|| self.add_metric(Arc::clone(metric)))
     }
 
     /// The same for records that are JSON as a whole: of the metric `name`, routed by `job`.
     pub fn metric_of_json(&mut self, name: &str, job: &str) -> u32 {
-        let known = |metric: &Arc<Metric>| metric.name() == name && metric.job() == job;
-        let known = self.metrics.iter().rposition(known);
-        match known {
-            Some(index) => u32::try_from(index).unwrap_or(u32::MAX),
-            // Units and type are in the records.
-            None => self.metric(&Arc::new(Metric::new(name, "", "", job))),
-        }
+        let known = self.index.by_name(&self.metrics, name, job);
+        // Units and type are in the records.
+        known.unwrap_or_else(|| self.add_metric(Arc::new(Metric::new(name, "", "", job))))
+    }
+
+    fn add_metric(&mut self, metric: Arc<Metric>) -> u32 {
+        // This may be the last chunk that holds it.
+        self.bytes += size_of::<Arc<Metric>>() + metric.memory_bytes() + INDEXED_BYTES;
+        self.metrics.push(metric);
+        u32::try_from(self.metrics.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// The slot of a context's text: `known`, if that is a slot of this chunk, else a new slot with

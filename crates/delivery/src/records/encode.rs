@@ -27,16 +27,20 @@ pub fn encode(chunk: &Chunk, mut emit: impl FnMut(Encoded)) {
     for entry in &chunk.entries {
         by_metric[entry.metric as usize].push(entry);
     }
-    for (metric, entries) in chunk.metrics.iter().zip(by_metric) {
-        let mut heads: Vec<Option<Box<[u8]>>> = vec![None; chunk.texts.len()];
+    // The heads of one metric at a time, with that metric's place: there may be as many metrics as
+    // texts, and a list for each of them would take their product.
+    let mut heads: Vec<Option<(usize, Box<[u8]>)>> = vec![None; chunk.texts.len()];
+    for (place, (metric, entries)) in chunk.metrics.iter().zip(by_metric).enumerate() {
         let mut body = Vec::new();
         let mut records = 0;
         for entry in entries {
             body.push(if records == 0 { b'[' } else { b',' });
             if !entry.content.is_whole() {
                 let slot = entry.text as usize;
-                let head = heads[slot].get_or_insert_with(|| head(metric, &chunk.texts[slot]));
-                body.extend_from_slice(head);
+                let known = heads[slot].take_if(|(of, _)| *of == place);
+                let head = known.unwrap_or_else(|| (place, head(metric, &chunk.texts[slot])));
+                body.extend_from_slice(&head.1);
+                heads[slot] = Some(head);
             }
             write_rest(&mut body, &entry.content);
             records += 1;

@@ -7,6 +7,8 @@ use std::time::Instant;
 
 use phanos_core::rate_limiter::RateLimiter;
 
+use crate::report::one_line::one_line;
+
 /// How many lines wait at most. A line that comes when the queue is full is lost.
 const MAX_LINES: usize = 64;
 
@@ -47,8 +49,9 @@ impl LogQueue {
             return;
         }
         let Some(left_out) = inner.limiter.admit(kind, Instant::now()) else { return };
+        let text = one_line(text);
         let text = match left_out {
-            0 => text.to_owned(),
+            0 => text.into_owned(),
             count => format!("{text} ({count} more since the last line)"),
         };
         inner.lines.push(LogLine { level, text });

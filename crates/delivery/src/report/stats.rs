@@ -1,8 +1,11 @@
 //! Counts of what became of the records of one handler.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use crate::records::buffer::BufferCounts;
+use crate::report::one_line::one_line;
 
 /// Why records were dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +78,17 @@ impl ConnectionState {
 }
 
 /// Counts of records; `messages` and `reconnects` count what they say.
+///
+/// A record that is handed over or adopted is confirmed, dropped, queued, in flight or left on
+/// disk, and never two of these. Counts are changed by one task while it holds [`Self::moment`], and
+/// read while that is held: so the counts of one moment add up.
 #[derive(Default)]
 pub(crate) struct Counters {
+    moment: Mutex<()>,
+    /// Records handed over as messages of their own, beside the buffer.
+    pub(crate) published: AtomicU64,
+    /// Records on disk that were left there for another process.
+    pub(crate) left: AtomicU64,
     pub(crate) confirmed: AtomicU64,
     pub(crate) messages: AtomicU64,
     pub(crate) returned: AtomicU64,
@@ -99,6 +111,8 @@ pub(crate) struct Counters {
 #[derive(Clone, Debug)]
 pub struct Stats {
     pub state: ConnectionState,
+    /// Records that callers handed over.
+    pub handed_over: u64,
     /// Records that wait to be sent, in the buffer or the outbox.
     pub queued: u64,
     /// Records sent and not confirmed yet.
@@ -116,6 +130,8 @@ pub struct Stats {
     pub adopted: u64,
     /// Records on disk.
     pub spooled: u64,
+    /// Records that were left on disk when the handler was closed.
+    pub left: u64,
     pub dropped: [(DropReason, u64); DropReason::ALL.len()],
     pub reconnects: u64,
     pub last_error: Option<String>,
@@ -124,11 +140,16 @@ pub struct Stats {
 }
 
 impl Counters {
+    /// To be held while counts are changed, and while they are read.
+    pub(crate) fn moment(&self) -> MutexGuard<'_, ()> {
+        self.moment.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn add_dropped(&self, reason: DropReason, records: u64) {
         add(&self.dropped[reason as usize], records);
     }
 
-    /// Records dropped so far for that reason.
+    /// Records dropped so far for that reason; for [`DropReason::Full`] the buffer knows.
     pub(crate) fn dropped(&self, reason: DropReason) -> u64 {
         get(&self.dropped[reason as usize])
     }
@@ -151,14 +172,21 @@ impl Counters {
 
     pub(crate) fn set_last_error(&self, text: &str) {
         let mut held = self.last_error.lock().unwrap_or_else(PoisonError::into_inner);
-        *held = Some(text.to_owned());
+        *held = Some(one_line(text).into_owned());
     }
 
-    pub(crate) fn snapshot(&self, buffered: u64, queue_age: Duration) -> Stats {
-        let in_flight = get(&self.in_flight);
+    /// To be called while the moment is held.
+    pub(crate) fn snapshot(&self, buffer: &BufferCounts, queue_age: Duration) -> Stats {
+        let outstanding = get(&self.outstanding);
+        let in_flight = get(&self.in_flight).min(outstanding);
+        let dropped = |reason| match reason {
+            DropReason::Full => buffer.dropped,
+            other => self.dropped(other),
+        };
         Stats {
+            handed_over: buffer.came + get(&self.published),
             state: self.state(),
-            queued: buffered + get(&self.outstanding).saturating_sub(in_flight),
+            queued: buffer.waiting + outstanding - in_flight,
             in_flight,
             confirmed: get(&self.confirmed),
             messages: get(&self.messages),
@@ -167,7 +195,8 @@ impl Counters {
             rejected: get(&self.rejected),
             adopted: get(&self.adopted),
             spooled: get(&self.spooled),
-            dropped: DropReason::ALL.map(|reason| (reason, get(&self.dropped[reason as usize]))),
+            left: get(&self.left),
+            dropped: DropReason::ALL.map(|reason| (reason, dropped(reason))),
             reconnects: get(&self.reconnects),
             last_error: self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             queue_age,

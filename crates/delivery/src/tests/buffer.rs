@@ -1,6 +1,7 @@
 //! The bounded buffer: what it holds, drops and counts.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -8,10 +9,13 @@ use futures_util::FutureExt;
 use super::fixtures::{metric, put};
 use crate::records::buffer::Buffer;
 use crate::records::chunk::{Chunk, Content};
+use phanos_core::record::Metric;
 
-fn push(buffer: &Buffer, value: f64) -> u64 {
-    let metric = metric("time_profiler");
-    buffer.push(|chunk| put(chunk, &metric, value))
+static METRIC: LazyLock<Arc<Metric>> = LazyLock::new(|| metric("time_profiler"));
+
+/// True if others were dropped.
+fn push(buffer: &Buffer, value: f64) -> bool {
+    buffer.push(|chunk| put(chunk, &METRIC, value))
 }
 
 fn numbers(chunk: &Chunk) -> Vec<f64> {
@@ -26,7 +30,7 @@ fn numbers(chunk: &Chunk) -> Vec<f64> {
 fn what_goes_in_comes_out_in_order_and_numbered() {
     let buffer = Buffer::new(1024 * 1024);
     for value in 0..5 {
-        assert_eq!(push(&buffer, f64::from(value)), 0);
+        assert!(!push(&buffer, f64::from(value)));
     }
     assert_eq!((buffer.records(), buffer.oldest_number(), buffer.next_number()), (5, Some(0), 5));
     let (chunk, number) = buffer.take().expect("records");
@@ -40,11 +44,12 @@ fn what_goes_in_comes_out_in_order_and_numbered() {
 
 #[test]
 fn a_full_buffer_lets_the_oldest_go() {
-    const LIMIT: usize = 4096;
+    const LIMIT: usize = 40_000;
     let buffer = Buffer::new(LIMIT);
-    let pushed: u32 = 1000;
-    let dropped: u64 = (0..pushed).map(|value| push(&buffer, f64::from(value))).sum();
-    let held = buffer.records();
+    let pushed: u32 = 5000;
+    let dropping = (0..pushed).filter(|value| push(&buffer, f64::from(*value))).count();
+    let (dropped, held) = (buffer.counts().dropped, buffer.records());
+    assert!(0 < dropping && dropping < usize::try_from(dropped).unwrap(), "chunk by chunk");
     assert!(dropped > 0 && held > 0);
     assert_eq!(dropped + held, u64::from(pushed));
     assert_eq!(buffer.oldest_number(), Some(dropped));
@@ -59,15 +64,40 @@ fn a_full_buffer_lets_the_oldest_go() {
         (0..pushed).map(f64::from).skip(usize::try_from(dropped).unwrap()).collect();
     assert_eq!(left, newest);
     // The one that is being filled comes on top.
-    assert!(bytes <= LIMIT + LIMIT / 8 + 100, "{bytes}");
+    assert!(bytes <= LIMIT + LIMIT / 8 + 1000, "{bytes}");
+}
+
+fn push_batch(buffer: &Buffer, records: u32) -> bool {
+    buffer.push(|chunk| (0..records).for_each(|n| put(chunk, &METRIC, f64::from(n))))
 }
 
 #[test]
-fn a_batch_larger_than_the_buffer_is_counted_record_by_record() {
+fn a_batch_larger_than_the_buffer_waits_until_as_much_comes_beside_it() {
+    const LIMIT: usize = 20_000;
+    let buffer = Buffer::new(LIMIT);
+    push(&buffer, 0.0);
+    assert!(!push_batch(&buffer, 2000), "it is not dropped for its own size");
+    assert_eq!(buffer.woken().now_or_never(), Some(()), "it is to be taken at once");
+    assert_eq!((buffer.records(), buffer.counts().dropped), (2001, 0));
+    let mut beside = 0_u64;
+    while !push(&buffer, 1.0) {
+        beside += 1;
+    }
+    assert!(beside > 200, "{beside} records beside it");
+    let counts = buffer.counts();
+    // With the oldest of those beside it, which are above the limit by now.
+    assert!((2001..2101).contains(&counts.dropped), "{} dropped", counts.dropped);
+    assert_eq!((counts.came, counts.waiting), (2002 + beside, 2002 + beside - counts.dropped));
+}
+
+#[test]
+fn of_two_batches_larger_than_the_buffer_the_newer_one_stays() {
     let buffer = Buffer::new(1000);
-    let metric = metric("time_profiler");
-    let dropped = buffer.push(|chunk| (0..500).for_each(|n| put(chunk, &metric, f64::from(n))));
-    assert_eq!((dropped, buffer.records(), buffer.next_number()), (500, 0, 500));
+    assert!(!push_batch(&buffer, 500));
+    assert!(push_batch(&buffer, 600));
+    assert_eq!((buffer.records(), buffer.counts().dropped), (600, 500));
+    assert_eq!(buffer.take().map(|(chunk, number)| (chunk.len(), number)), Some((600, 500)));
+    assert!(buffer.take().is_none());
 }
 
 #[test]
@@ -104,7 +134,6 @@ fn nothing_is_lost_or_counted_twice_among_threads() {
     const PRODUCERS: u32 = 4;
     const EACH: u32 = 20_000;
     let buffer = Buffer::new(64 * 1024);
-    let dropped = AtomicU64::new(0);
     let done = AtomicBool::new(false);
     let taken = std::thread::scope(|scope| {
         let consumer = scope.spawn(|| {
@@ -125,11 +154,10 @@ fn nothing_is_lost_or_counted_twice_among_threads() {
         });
         let producers: Vec<_> = (0..PRODUCERS)
             .map(|producer| {
-                let (buffer, dropped) = (&buffer, &dropped);
+                let buffer = &buffer;
                 scope.spawn(move || {
                     for value in 0..EACH {
-                        let gone = push(buffer, f64::from(producer * EACH + value));
-                        dropped.fetch_add(gone, Ordering::Relaxed);
+                        push(buffer, f64::from(producer * EACH + value));
                     }
                 })
             })
@@ -141,7 +169,7 @@ fn nothing_is_lost_or_counted_twice_among_threads() {
         consumer.join().expect("the consumer")
     });
     let total = u64::from(PRODUCERS * EACH);
-    assert_eq!(taken.len() as u64 + dropped.load(Ordering::Relaxed), total);
+    assert_eq!(taken.len() as u64 + buffer.counts().dropped, total);
     assert_eq!(buffer.next_number(), total);
     for producer in 0..PRODUCERS {
         let range = f64::from(producer * EACH)..f64::from((producer + 1) * EACH);

@@ -1,13 +1,18 @@
 //! The memory that waiting records take.
 
 use std::fs;
+use std::sync::{Mutex, PoisonError};
 
 use super::fixtures::{metric, number};
 use crate::records::buffer::Buffer;
+use crate::records::chunk::{Content, Converted};
 use phanos_core::path::{Path, TextSlot};
 
 const RECORDS: usize = 1_000_000;
 const LIMIT: usize = 40_000_000;
+
+/// Held by the test that measures: the memory is that of the process.
+static MEASURING: Mutex<()> = Mutex::new(());
 
 /// Bytes that the allocator took from the system.
 fn resident() -> usize {
@@ -16,9 +21,32 @@ fn resident() -> usize {
     resident * 4096
 }
 
+/// As a program may do that makes a name for each user or file.
+#[test]
+fn a_metric_name_per_record_is_counted() {
+    let _measuring = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
+    let buffer = Buffer::new(usize::MAX / 2);
+    let before = resident();
+    for record in 0..100_000 {
+        buffer.push(|chunk| {
+            let metric = chunk.metric_of_json(&format!("metric of record {record}"), "JOB");
+            let json = Converted::Json { record: vec![b'1'; 150].into(), error_raised: false };
+            let content = Content::Converted(Box::new(json));
+            chunk.push(metric, TextSlot::default(), content);
+        });
+    }
+    let taken = resident().saturating_sub(before);
+    let mut counted = 0;
+    while let Some((chunk, _)) = buffer.take() {
+        counted += chunk.bytes;
+    }
+    assert!(taken < counted * 3 / 2, "{taken} bytes taken, {counted} counted");
+}
+
 /// Records as a profiler adds them: 24 bytes each, and the context's text once per chunk.
 #[test]
 fn a_million_records_take_less_than_40_megabytes() {
+    let _measuring = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
     let buffer = Buffer::new(usize::MAX / 2);
     let metric = metric("time_profiler");
     let paths: Vec<_> = (0..100).map(|i| Path::literal(&format!("Owner:root.leaf{i}"))).collect();

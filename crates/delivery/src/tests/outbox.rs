@@ -115,6 +115,34 @@ fn records_join_the_newest_message_of_their_metric() {
 }
 
 #[test]
+fn records_of_hundreds_of_metrics_join_their_messages() {
+    const METRICS: u64 = 3000;
+    let named = |number: u64| format!("metric {}", number % METRICS);
+    let mut outbox = Outbox::default();
+    for sequence in 1..=METRICS {
+        let mut new = message(sequence);
+        Arc::make_mut(&mut new.envelope).metric = named(sequence).into();
+        outbox.add(new);
+    }
+    for sequence in 1..=METRICS {
+        assert_eq!(outbox.extend(&named(sequence), "JOB", b"[9]", 1), Some(sequence));
+    }
+}
+
+#[test]
+fn what_may_grow_is_forgotten_when_it_is_too_much() {
+    let mut outbox = Outbox::default();
+    for sequence in 1..=10_000 {
+        let mut new = message(sequence);
+        Arc::make_mut(&mut new.envelope).metric = format!("metric {sequence}").into();
+        outbox.add(new);
+    }
+    assert_eq!(outbox.extend("metric 1", "JOB", b"[9]", 1), None);
+    assert_eq!(outbox.extend("metric 10000", "JOB", b"[9]", 1), Some(10_000));
+    assert!(outbox.messages().filter(|message| message.open).count() <= 4096);
+}
+
+#[test]
 fn nothing_joins_what_was_sent_before_or_is_waited_for() {
     let mut outbox = filled(1);
     send_next(&mut outbox);
