@@ -39,7 +39,7 @@ pub(crate) fn is_scalar(value: &Bound<'_, PyAny>) -> bool {
         || value.is_none()
 }
 
-/// Settles the values of a dict that nobody else has, in place.
+/// Settles the values of a dict that only the caller has, in place.
 ///
 /// Errors: `MemoryError`.
 pub(crate) fn settle_values(dict: &Bound<'_, PyDict>) -> PyResult<()> {

@@ -2,7 +2,7 @@
 //! profiled program goes on as if it were not profiled, and the log says so.
 //!
 //! What is not contained here, a method that PyO3 makes, raises PyO3's exception for a panic. That is
-//! made an ordinary `RuntimeError`, so that whoever deals with failures deals with this one too.
+//! made an ordinary `RuntimeError`, so that code that deals with failures deals with this one too.
 
 #![allow(unsafe_code)]
 
@@ -56,7 +56,7 @@ fn report(py: Python<'_>, what: &'static str, panic: &(dyn Any + Send)) {
     }
     let text = format!("phanos itself failed, please report it: {what}: {}", panic_text(panic));
     // The end of the interpreter may have taken logging away, and a logger may fail: there is
-    // nobody else to tell.
+    // nothing else to tell.
     let logged = catch_unwind(AssertUnwindSafe(|| {
         let logger = py.import(intern!(py, "logging"))?;
         let logger = user_code::call_method(

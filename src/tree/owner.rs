@@ -122,7 +122,7 @@ impl RootPath {
     }
 
     /// The module's dict, as a borrowed pointer, for the collector: functions of the module are in
-    /// there, so whoever holds it may be in a circle.
+    /// there, so what holds it may be in a circle.
     pub(crate) fn namespace(&self) -> Option<*mut ffi::PyObject> {
         match self {
             Self::Provisional { class, .. } => Some(class.namespace.as_ptr()),

@@ -39,7 +39,7 @@ fn wrapped<'py>(
 pub(super) fn follow(object: &Bound<'_, PyAny>) -> PyResult<()> {
     let py = object.py();
     let (wrapper, kind) = wrapped(ProfiledFunction::info_of(object).function.bind(py))?;
-    // SAFETY: an object of this layout. Nobody borrows the old wrapper across a call into Python
+    // SAFETY: an object of this layout. Nothing borrows the old wrapper across a call into Python
     // (see `native_call`), and it is dropped once both fields belong together.
     unsafe {
         let layout = object.as_ptr().cast::<Layout>();

@@ -96,9 +96,9 @@ impl Changes {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Presence {
     Present,
-    /// Somebody had removed it; it was made again, with everything that was in it.
+    /// It had been removed from outside; it was made again, with everything that was in it.
     Restored,
-    /// Somebody has removed it, and it cannot be made again.
+    /// It was removed from outside, and cannot be made again.
     Missing(String),
 }
 
@@ -145,7 +145,7 @@ impl SpoolFile {
         Ok(Self { path: path.to_owned(), state: Mutex::new(state) })
     }
 
-    /// Makes a file that has its name only when it is filled: nobody adopts half a file.
+    /// Makes a file that has its name only when it is filled: no process adopts half a file.
     fn make(
         path: &Path,
         contents: impl Fn(&fs::File) -> io::Result<()>,
@@ -273,7 +273,7 @@ impl SpoolFile {
     }
 
     /// Removes the file, with everything in it sent or dropped. A damaged one gets another name
-    /// instead: it may be of use to somebody.
+    /// instead: it may be of use.
     pub(crate) fn delete(&self) {
         // While it is still locked, so no other process is reading it.
         let mut state = self.state();

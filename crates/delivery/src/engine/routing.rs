@@ -24,7 +24,7 @@ pub(crate) enum Routing {
     /// The same, and there was an outage.
     AfterOutage,
     /// There is no consumer, and none is waited for.
-    Nobody,
+    NoConsumer,
     /// The last message reached a consumer.
     Routed,
     /// Messages wait for a consumer.
@@ -49,13 +49,13 @@ impl Routing {
     pub(crate) fn returned(&mut self, now: Instant, has_spool: bool) -> bool {
         let (since, pause) = match *self {
             Self::AfterOutage | Self::Routed => (now, PROBE_INTERVAL),
-            Self::Unknown | Self::Nobody if has_spool => (now, PROBE_INTERVAL),
+            Self::Unknown | Self::NoConsumer if has_spool => (now, PROBE_INTERVAL),
             Self::Lost { since, .. } if now.duration_since(since) < MAX_WAIT => {
                 (since, PROBE_INTERVAL)
             }
             Self::Lost { since, .. } if has_spool => (since, LATE_PROBE_INTERVAL),
-            Self::Unknown | Self::Nobody | Self::Lost { .. } => {
-                *self = Self::Nobody;
+            Self::Unknown | Self::NoConsumer | Self::Lost { .. } => {
+                *self = Self::NoConsumer;
                 return false;
             }
         };
@@ -101,7 +101,7 @@ mod tests {
         assert_eq!(routing.next_probe(), Some(start + PROBE_INTERVAL));
         assert!(routing.returned(start + MAX_WAIT / 2, false));
         assert!(!routing.returned(start + MAX_WAIT, false));
-        assert_eq!(routing, Routing::Nobody);
+        assert_eq!(routing, Routing::NoConsumer);
     }
 
     #[test]
