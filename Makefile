@@ -131,7 +131,7 @@ test-python: versions test-python-$(DEFAULT) ## run the Python tests on the defa
 # What a broker does is the same for every Python, and so is most of what pages, benchmarks and
 # servers do: these tests run on the default version, on the others those marked `every_version`.
 # RABBITMQ_TESTS=all runs all of those with a broker everywhere.
-selection = not wheels and not memcheck and $(if $(filter $(DEFAULT),$(1)),not counts,(not \
+selection = not wheels and not memcheck and not daemon_matrix and $(if $(filter $(DEFAULT),$(1)),not counts,(not \
 	one_version$(if $(filter all,$(RABBITMQ_TESTS)), or rabbitmq)))
 
 .PHONY: $(SUPPORTED:%=test-python-%)
@@ -168,7 +168,8 @@ test-release: versions .venvs/release-$(DEFAULT)/.test .venvs/release-$(DEFAULT)
 .PHONY: test-no-reference-pool
 test-no-reference-pool: versions .venvs/unpooled-$(DEFAULT)/.test .venvs/unpooled-$(DEFAULT)/.package ## the same and more without PyO3's reference pool
 	$(call say,"without a reference pool on Python $(DEFAULT)")
-	.venvs/unpooled-$(DEFAULT)/bin/python $(PYTEST) -m 'not memcheck' $(CORE) $(MEMORY) tests/python/lifetime
+	.venvs/unpooled-$(DEFAULT)/bin/python $(PYTEST) -m 'not memcheck and not daemon_matrix' \
+		$(CORE) $(MEMORY) tests/python/lifetime
 
 # It counts all references, and checks what it is given.
 .PHONY: test-debug-python

@@ -7,10 +7,10 @@
 
 use std::ptr;
 
-use pyo3::exceptions::PyException;
-use pyo3::ffi;
+use pyo3::exceptions::{PyException, PyGeneratorExit};
+use pyo3::{ffi, intern};
 use pyo3::prelude::*;
-use pyo3::types::PyTuple;
+use pyo3::types::{PyDict, PyTuple};
 
 use crate::interp::user_code;
 
@@ -169,9 +169,9 @@ pub(crate) fn is_handling(_py: Python<'_>) -> bool {
     }
 }
 
-/// True if what is being handled is an `Exception`: not the cancellation of a task, and not the end
-/// of a coroutine or of the program.
-pub(crate) fn is_handling_exception(py: Python<'_>) -> bool {
+/// True if a coroutine whose exception is being handled may await more: it was not closed, and its
+/// task not cancelled.
+pub(crate) fn may_await_more(py: Python<'_>) -> bool {
     let mut handled = [ptr::null_mut(); 3];
     // SAFETY: the interpreter lock is held; the references handed out are owned or null.
     let handled = unsafe {
@@ -179,10 +179,23 @@ pub(crate) fn is_handling_exception(py: Python<'_>) -> bool {
         ffi::PyErr_GetExcInfo(class, value, traceback);
         handled.map(|reference| Bound::from_owned_ptr_or_opt(py, reference))
     };
-    match &handled[1] {
-        Some(value) => value.is_instance_of::<PyException>(),
-        None => false,
+    let Some(value) = &handled[1] else { return false };
+    if value.is_instance_of::<PyException>() {
+        return true;
     }
+    !value.is_instance_of::<PyGeneratorExit>() && !is_cancellation(value)
+}
+
+/// True for the exception that asyncio cancels tasks with; false if a program has no asyncio.
+fn is_cancellation(error: &Bound<'_, PyAny>) -> bool {
+    let py = error.py();
+    let cancelled = || {
+        let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
+        let module = modules.cast_into::<PyDict>()?.get_item(intern!(py, "asyncio.exceptions"))?;
+        let Some(module) = module else { return Ok(false) };
+        error.is_instance(&module.getattr(intern!(py, "CancelledError"))?)
+    };
+    cancelled().unwrap_or(false)
 }
 
 /// Turns an `Exception` into `Ok(None)`.

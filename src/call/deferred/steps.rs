@@ -14,7 +14,7 @@ use super::{DeferredCall, Running};
 use crate::call::function::ProfiledFunction;
 use crate::call::lifecycle::{self, Call, Ending};
 use crate::interp::entry::registered;
-use crate::interp::exceptions::{is_handling_exception, swallow};
+use crate::interp::exceptions::{may_await_more, swallow};
 use crate::interp::panics::point;
 use crate::interp::user_code;
 use crate::profiler::core::ProfilerCore;
@@ -114,12 +114,12 @@ pub(super) fn end<'py>(this: This<'_, 'py>, result: Option<&Bound<'py, PyAny>>) 
 }
 
 /// Ends a call that raised the exception that is being handled. Returns as [`end`], but a call that
-/// was closed, cancelled or interrupted awaits nothing more: its dispatches are queued.
+/// was closed or cancelled awaits nothing more: its dispatches are queued.
 pub(super) fn end_failed(this: This<'_, '_>) -> PyResult<bool> {
     if !end(this, None)? {
         return Ok(false);
     }
-    if is_handling_exception(this.py()) {
+    if registered(this.py(), || may_await_more(this.py())) {
         return Ok(true);
     }
     queue_dispatches(this).map(|()| false)

@@ -53,7 +53,7 @@ def test_nothing_stays_of_generators_that_the_collector_closes() -> None:
             cycle.append(cycle)
             del cycle
         gc.collect()
-        return sum(isinstance(one, MethodTreeNode) for one in gc.get_objects())
+        return sum(type(one) is MethodTreeNode for one in gc.get_objects())
 
     before = abandon(100)
     assert abandon(100) <= before

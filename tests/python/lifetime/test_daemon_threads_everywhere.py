@@ -11,6 +11,8 @@ from __future__ import annotations
 import pytest
 from support import output_of
 
+pytestmark = pytest.mark.daemon_matrix
+
 PRELUDE = """
 import asyncio, contextvars, gc, io, logging, sys, threading, weakref
 from fractions import Fraction
