@@ -10,8 +10,10 @@
 //! | `tune`          | the broker's proposal of heartbeats |
 //! | `lapin_runtime` | the runtime that lapin works on |
 //! | `link`          | one connection with one channel |
+//! | `connection`    | a connection for whatever else is done over it |
 
 mod dial;
+pub(crate) mod connection;
 mod failure;
 mod lapin_runtime;
 mod link;
