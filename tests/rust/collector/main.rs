@@ -1,0 +1,5 @@
+//! Tests of the collector.
+
+mod bodies;
+mod reading;
+mod same_reading;
