@@ -5,9 +5,22 @@
 //! | module      | concept |
 //! |-------------|---------|
 //! | `intake`    | messages, and the records in their bodies |
+//! | `aggregate` | from records to series |
 
+mod aggregate;
 mod intake;
 
+pub use aggregate::changes::{Changes, NamedRows, Stored};
+pub use aggregate::exponential::{Buckets, Exponential, SCHEMA, ZERO_THRESHOLD, index_of};
+pub use aggregate::histogram::Histogram;
+pub use aggregate::labels::{read_labels, write_label};
+pub use aggregate::name::{FamilyName, family_name};
+pub use aggregate::numbers::Numbers;
+pub use aggregate::options::{MetricOptions, Options, Policy};
+pub use aggregate::tally::{Taken, Tally};
+pub use aggregate::unit::{Scale, Unit, base_unit};
+pub use aggregate::view::{FamilyView, Point, PointValue};
+pub use aggregate::whole::Aggregate;
 pub use intake::body::{Body, Element};
 pub use intake::kind::Kind;
 pub use intake::labels::Labels;
