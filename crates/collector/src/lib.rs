@@ -6,8 +6,10 @@
 //! |-------------|---------|
 //! | `intake`    | messages, and the records in their bodies |
 //! | `aggregate` | from records to series |
+//! | `expose`    | series as Prometheus reads them |
 
 mod aggregate;
+mod expose;
 mod intake;
 
 pub use aggregate::changes::{Changes, NamedRows, Stored};
@@ -21,6 +23,9 @@ pub use aggregate::tally::{Taken, Tally};
 pub use aggregate::unit::{Scale, Unit, base_unit};
 pub use aggregate::view::{FamilyView, Point, PointValue};
 pub use aggregate::whole::Aggregate;
+pub use expose::negotiate::{Format, accepts_gzip};
+pub use expose::own::OwnFamily;
+pub use expose::page::{gzip, page};
 pub use intake::body::{Body, Element};
 pub use intake::kind::Kind;
 pub use intake::labels::Labels;

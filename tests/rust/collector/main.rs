@@ -3,10 +3,12 @@
 mod bodies;
 mod buckets;
 mod counting;
+mod exposition;
 mod gauges;
 mod limits;
 mod names;
 mod once;
+mod protobuf_reader;
 mod reading;
 mod same_reading;
 mod shown;
