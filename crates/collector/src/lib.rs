@@ -7,10 +7,14 @@
 //! | `intake`    | messages, and the records in their bodies |
 //! | `aggregate` | from records to series |
 //! | `expose`    | series as Prometheus reads them |
+//! | `state`     | what was counted, on disk |
+//! | `hub`       | where everything meets: counted, stored, acknowledged |
 
 mod aggregate;
 mod expose;
+mod hub;
 mod intake;
+mod state;
 
 pub use aggregate::changes::{Changes, NamedRows, Stored};
 pub use aggregate::exponential::{Buckets, Exponential, SCHEMA, ZERO_THRESHOLD, index_of};
@@ -26,6 +30,10 @@ pub use aggregate::whole::Aggregate;
 pub use expose::negotiate::{Format, accepts_gzip};
 pub use expose::own::OwnFamily;
 pub use expose::page::{gzip, page};
+pub use hub::committer::commit_until;
+pub use hub::condition::{BrokerState, Condition};
+pub use hub::log::Log;
+pub use hub::shared::Hub;
 pub use intake::body::{Body, Element};
 pub use intake::kind::Kind;
 pub use intake::labels::Labels;
@@ -35,3 +43,4 @@ pub use intake::reason::Reason;
 pub use intake::record::Record;
 pub use intake::split::Split;
 pub use intake::value::Value;
+pub use state::store::Store;

@@ -2,9 +2,11 @@
 
 mod bodies;
 mod buckets;
+mod committing;
 mod counting;
 mod exposition;
 mod gauges;
+mod hubs;
 mod limits;
 mod names;
 mod once;
@@ -12,3 +14,4 @@ mod protobuf_reader;
 mod reading;
 mod same_reading;
 mod shown;
+mod stored;
