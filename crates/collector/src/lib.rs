@@ -9,11 +9,13 @@
 //! | `expose`    | series as Prometheus reads them |
 //! | `state`     | what was counted, on disk |
 //! | `hub`       | where everything meets: counted, stored, acknowledged |
+//! | `serve`     | the HTTP side |
 
 mod aggregate;
 mod expose;
 mod hub;
 mod intake;
+mod serve;
 mod state;
 
 pub use aggregate::changes::{Changes, NamedRows, Stored};
@@ -43,4 +45,6 @@ pub use intake::reason::Reason;
 pub use intake::record::Record;
 pub use intake::split::Split;
 pub use intake::value::Value;
+pub use serve::server::serve;
+pub use serve::token::Token;
 pub use state::store::Store;

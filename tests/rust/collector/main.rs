@@ -13,5 +13,6 @@ mod once;
 mod protobuf_reader;
 mod reading;
 mod same_reading;
+mod serving;
 mod shown;
 mod stored;
