@@ -10,12 +10,14 @@
 //! | `state`     | what was counted, on disk |
 //! | `hub`       | where everything meets: counted, stored, acknowledged |
 //! | `serve`     | the HTTP side |
+//! | `socket`    | messages of processes on this machine |
 
 mod aggregate;
 mod expose;
 mod hub;
 mod intake;
 mod serve;
+mod socket;
 mod state;
 
 pub use aggregate::changes::{Changes, NamedRows, Stored};
@@ -47,4 +49,5 @@ pub use intake::split::Split;
 pub use intake::value::Value;
 pub use serve::server::serve;
 pub use serve::token::Token;
+pub use socket::listener::LocalListener;
 pub use state::store::Store;
