@@ -11,8 +11,12 @@
 //! | `hub`       | where everything meets: counted, stored, acknowledged |
 //! | `serve`     | the HTTP side |
 //! | `socket`    | messages of processes on this machine |
+//! | `amqp`      | messages from RabbitMQ; knows lapin, and no other folder does |
+//! | `command`   | the command `phanos` |
 
 mod aggregate;
+mod amqp;
+mod command;
 mod expose;
 mod hub;
 mod intake;
@@ -31,6 +35,11 @@ pub use aggregate::tally::{Taken, Tally};
 pub use aggregate::unit::{Scale, Unit, base_unit};
 pub use aggregate::view::{FamilyView, Point, PointValue};
 pub use aggregate::whole::Aggregate;
+pub use amqp::consumer::consume;
+pub use amqp::settings::{ConsumerSettings, Overflow, QueueSettings, broker};
+pub use command::collect::Collector;
+pub use command::run::run;
+pub use command::settings::CollectSettings;
 pub use expose::negotiate::{Format, accepts_gzip};
 pub use expose::own::OwnFamily;
 pub use expose::page::{gzip, page};
