@@ -369,6 +369,15 @@ fn what_no_engine_could_be_started_for_is_counted_at_the_end() {
     let stats = sender.stats();
     let closed = stats.dropped.iter().find(|(reason, _)| *reason == DropReason::Closed);
     assert_eq!((stats.queued, closed), (0, Some(&(DropReason::Closed, 1))));
+fn a_message_says_below_which_number_none_will_follow() {
+    let connector = FakeConnector::new(&[], Reaction::Confirm);
+    let started = Started::new(&connector);
+    for value in [1.0, 2.0, 3.0] {
+        started.push("time_profiler", value);
+        assert!(started.flush());
+    }
+    // The confirmation of a message may tell that the one before it was returned.
+    assert_eq!(*connector.settled.lock().unwrap(), [Some(1), Some(1), Some(2)]);
 }
 
 #[test]

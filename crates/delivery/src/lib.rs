@@ -14,7 +14,7 @@
 //! | `link`     | how messages get to a receiver that confirms them: traits and failures |
 //! | `settings` | how a handler delivers, whatever its link |
 //! | `amqp`     | the link to RabbitMQ; knows lapin, and no other folder does |
-//! | `local`    | how messages look on a socket of this machine |
+//! | `local`    | the link to a collector on this machine |
 //! | `messages` | messages until they are confirmed: waiter, message, outbox |
 //! | `disk`     | messages on disk |
 //! | `shared`   | what callers and the engine share |
@@ -49,6 +49,7 @@ pub use link::envelope::{Envelope, number_of_id};
 pub use link::failure::Failure;
 pub use link::{Answer, Connector, Link, LinkEvent, LinkFuture, Outcome, ReturnedMessage, Wording};
 pub use local::frame;
+pub use local::settings::LocalSettings;
 pub use probe::Probe;
 pub use process::{exit, fork, runtime, waking};
 pub use records::chunk::{Chunk, Content, Converted};

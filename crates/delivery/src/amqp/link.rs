@@ -103,11 +103,16 @@ impl AmqpLink {
 }
 
 impl Link for AmqpLink {
-    fn publish(&self, envelope: &Envelope, body: Arc<Vec<u8>>) -> LinkFuture<'static, Answer> {
+    fn publish(
+        &self,
+        envelope: &Envelope,
+        settled: Option<u64>,
+        body: Arc<Vec<u8>>,
+    ) -> LinkFuture<'static, Answer> {
         let channel = self.channel.clone();
         let exchange = self.exchange.clone();
         let routing_key = routing_key(envelope);
-        let properties = properties(envelope);
+        let properties = properties(envelope, settled);
         // The broker returns a message that no queue gets, instead of losing it in silence.
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
         Box::pin(async move {

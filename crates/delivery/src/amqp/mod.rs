@@ -12,8 +12,8 @@
 //! | `link`          | one connection with one channel |
 //! | `connection`    | a connection for whatever else is done over it |
 
-mod dial;
 pub(crate) mod connection;
+mod dial;
 mod failure;
 mod lapin_runtime;
 mod link;

@@ -1,7 +1,11 @@
-//! Messages on a socket of this machine.
+//! The link to a collector on this machine, over a Unix socket.
 //!
-//! | module  | concept |
-//! |---------|---------|
-//! | `frame` | how they look |
+//! | module     | concept |
+//! |------------|---------|
+//! | `frame`    | what the two say to each other |
+//! | `settings` | where the collector is |
+//! | `link`     | one connection |
 
 pub mod frame;
+mod link;
+pub(crate) mod settings;
