@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use phanos_collector::{Aggregate, Hub, Log, Store, commit_until};
+use phanos_collector::{Aggregate, Format, Hub, Log, Store, Stored, commit_until};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -25,7 +25,16 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn new(store: Option<Store>) -> Self {
-        let hub = Hub::new(Aggregate::new(options()), store.is_some(), Log::new(|_, _| {}));
+        Self::with(Aggregate::new(options()), store)
+    }
+
+    /// With what was stored.
+    pub(crate) fn load(store: Store, stored: &Stored) -> Self {
+        Self::with(Aggregate::load(options(), stored).expect("read"), Some(store))
+    }
+
+    fn with(aggregate: Aggregate, store: Option<Store>) -> Self {
+        let hub = Hub::new(aggregate, store.is_some(), Log::new(|_, _| {}));
         let hub = Arc::new(hub);
         let (end, committer_end) = oneshot::channel();
         let committer = tokio::spawn(commit_until(Arc::clone(&hub), store, committer_end));
@@ -36,6 +45,15 @@ impl Running {
     pub(crate) async fn stop(self) -> Option<Store> {
         let _ = self.end.send(());
         in_time(self.committer).await.expect("no panic")
+    }
+
+    /// How many observations all histograms have, those before the start included.
+    pub(crate) fn observations(&self) -> u64 {
+        let text = String::from_utf8(self.hub.page(Format::Text)).expect("UTF-8");
+        let counts = text.lines().filter(|line| line.contains("_seconds_count{"));
+        counts
+            .map(|line| line.rsplit(' ').next().expect("a count").parse::<u64>().expect("a count"))
+            .sum()
     }
 
     /// How many records were counted.

@@ -9,6 +9,7 @@ mod frames;
 mod gauges;
 mod hubs;
 mod limits;
+mod local_links;
 mod names;
 mod once;
 mod protobuf_reader;

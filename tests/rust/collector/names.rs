@@ -1,6 +1,6 @@
 //! Names of families and labels, by Prometheus' conventions.
 
-use phanos_collector::{Aggregate, Kind, family_name, read_labels, write_label};
+use phanos_collector::{Aggregate, Kind, Reason, family_name, read_labels, write_label};
 use proptest::prelude::*;
 
 use crate::bodies::record;
@@ -96,7 +96,7 @@ fn too_many_labels_or_one_that_is_too_long_cost_the_record() {
     for json in [format!("{{{}}}", many.join(",")), long] {
         let records = [record("counter", "", "m", &json, r#"["inc",1]"#)];
         let taken = take(&mut aggregate, "c", &records);
-        assert_eq!((taken.records, taken.reason.map(|reason| reason.name())), (0, Some("labels")));
+        assert_eq!((taken.records, taken.reason.map(Reason::name)), (0, Some("labels")));
     }
     assert_eq!(samples(&aggregate), [""; 0]);
 }

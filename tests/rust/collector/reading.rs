@@ -95,7 +95,7 @@ fn what_is_no_record_has_a_reason_of_its_own() {
         (with("value", r#"["observe","1"]"#), Reason::NotANumber),
         ("{}".into(), Reason::NotAnArray),
         ("1".into(), Reason::NotAnArray),
-        ("".into(), Reason::NotJson),
+        (String::new(), Reason::NotJson),
         ("[".into(), Reason::NotJson),
         ("[ ".into(), Reason::NotJson),
         ("nul".into(), Reason::NotJson),

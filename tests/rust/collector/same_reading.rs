@@ -215,7 +215,7 @@ proptest! {
         for mut body in bodies {
             assert_same(&body, &mut heads);
             for change in &mutations {
-                mutate(&mut body, change.clone());
+                mutate(&mut body, *change);
                 assert_same(&body, &mut heads);
             }
         }

@@ -19,7 +19,9 @@ const READ_BYTES: usize = 64 * 1024;
 /// With this many bytes not stored, storing does not wait for its time: a sender has no more than
 /// twice as much under way.
 const EARLY_BYTES: usize = 2 * 1024 * 1024;
-/// With this many, no more are read.
+/// The same for messages.
+const EARLY_MESSAGES: usize = 128;
+/// With this many bytes, no more are read.
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 /// The first frame, and any frame that has begun, must be there by then.
 const FRAME_TIMEOUT: Duration = Duration::from_secs(30);
@@ -48,15 +50,15 @@ impl Waiting {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the bytes of all that wait.
-    fn add(&self, sequence: u64, bytes: usize) -> usize {
+    /// True if many are waiting.
+    fn add(&self, sequence: u64, bytes: usize) -> bool {
         let mut inner = self.inner();
         inner.messages.push_back((sequence, bytes));
         inner.bytes += bytes;
-        let all = inner.bytes;
+        let are_many = inner.bytes >= EARLY_BYTES || inner.messages.len() >= EARLY_MESSAGES;
         drop(inner);
         self.added.notify_one();
-        all
+        are_many
     }
 
     /// Removes messages up to a sequence number; returns how many.
@@ -139,8 +141,7 @@ async fn read(reader: OwnedReadHalf, hub: &Hub, waiting: &Waiting) -> io::Result
                     job: message.job,
                     body: message.body,
                 });
-                let bytes = waiting.add(sequence, buffer.len());
-                if bytes >= EARLY_BYTES {
+                if waiting.add(sequence, buffer.len()) {
                     hub.store_soon();
                     waiting.wait_for_room().await;
                 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::net::UnixListener;
 use tokio::sync::watch;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use crate::hub::shared::Hub;
 use crate::socket::connection::receive;
@@ -16,6 +16,9 @@ use crate::socket::place::{bind, own_user};
 
 /// After an error of accepting: there may be no file descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a connection waits at the end for its messages to be stored.
+const END_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A socket that processes of this user can connect to.
 #[derive(Debug)]
@@ -77,7 +80,8 @@ impl Drop for LocalListener {
 async fn stored_after_end(hub: &Hub, end: &mut watch::Receiver<bool>) {
     let _ = end.changed().await;
     hub.store_soon();
-    let _ = hub.stored().changed().await;
+    // Nothing may be left to store, or nobody who stores.
+    let _ = timeout(END_TIMEOUT, hub.stored().changed()).await;
     // Time for the frame that tells it.
     sleep(ACCEPT_PAUSE).await;
 }
