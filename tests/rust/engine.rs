@@ -369,6 +369,9 @@ fn what_no_engine_could_be_started_for_is_counted_at_the_end() {
     let stats = sender.stats();
     let closed = stats.dropped.iter().find(|(reason, _)| *reason == DropReason::Closed);
     assert_eq!((stats.queued, closed), (0, Some(&(DropReason::Closed, 1))));
+}
+
+#[test]
 fn a_message_says_below_which_number_none_will_follow() {
     let connector = FakeConnector::new(&[], Reaction::Confirm);
     let started = Started::new(&connector);

@@ -102,7 +102,7 @@ pub fn broker(
     }
     let has_files = [&files.ca, &files.certificate, &files.key].iter().any(|file| file.is_some());
     let tls = match uri.scheme {
-        AMQPScheme::AMQPS => Some(Tls::new(files, None)?),
+        AMQPScheme::AMQPS => Some(Tls::new(files.clone(), None)?),
         AMQPScheme::AMQP if has_files => {
             return Err("certificates are given, and amqp-url does not begin with amqps://".into());
         }
@@ -116,7 +116,7 @@ pub fn broker(
         virtual_host: uri.vhost,
         exchange: exchange.into(),
         exchange_type: exchange_type.into(),
-        heartbeat_s: uri.query.heartbeat.unwrap_or(DEFAULT_HEARTBEAT_S),
+        heartbeat_s: Some(uri.query.heartbeat.unwrap_or(DEFAULT_HEARTBEAT_S)),
         socket_timeout: SOCKET_TIMEOUT,
         stack_timeout: STACK_TIMEOUT,
         channel_max: None,
