@@ -80,8 +80,8 @@ async fn a_collector_that_goes_and_comes_back_counts_each_record_once() {
     tokio::spawn(listener.listen(Arc::clone(&running.hub), ending));
     flush(&sender).await;
     assert_eq!(running.observations(), recorded);
-    let stats = sender.stats();
-    assert_eq!((stats.confirmed, stats.queued), (recorded, 0));
+    let counts = sender.stats();
+    assert_eq!((counts.confirmed, counts.queued), (recorded, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

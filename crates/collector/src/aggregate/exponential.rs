@@ -22,6 +22,7 @@ const FRACTION: u64 = (1 << FRACTION_BITS) - 1;
 
 /// The bucket of a number above [`ZERO_THRESHOLD`]: that whose upper bound, 2^(index/8), is the
 /// first not below it.
+#[inline]
 pub fn index_of(number: f64) -> i16 {
     let bits = number.to_bits();
     let fraction = bits & FRACTION;
@@ -64,6 +65,7 @@ fn index(word: u64) -> i16 {
 }
 
 impl Buckets {
+    #[inline]
     pub fn add(&mut self, bucket: i16, count: u64) {
         let key = key(bucket);
         let place = self.0.partition_point(|word| *word < key);
@@ -108,6 +110,7 @@ pub struct Exponential {
 }
 
 impl Exponential {
+    #[inline]
     pub fn observe(&mut self, number: f64) {
         if number > ZERO_THRESHOLD {
             self.positive.add(index_of(number), 1);

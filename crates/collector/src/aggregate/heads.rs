@@ -39,6 +39,7 @@ impl Heads {
         self.metrics.len() - 1
     }
 
+    #[inline]
     pub(crate) fn get(&self, metric: usize, head: &[u8]) -> Option<Head> {
         self.metrics.get(metric)?.get(head).copied()
     }

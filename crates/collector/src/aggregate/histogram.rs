@@ -24,6 +24,7 @@ impl Histogram {
         }
     }
 
+    #[inline]
     pub fn observe(&mut self, number: f64) {
         self.sum += number;
         self.exponential.observe(number);

@@ -67,6 +67,7 @@ impl Table {
         self.slots.get(place as usize)?.as_ref()
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, place: u32) -> Option<&mut Series> {
         self.slots.get_mut(place as usize)?.as_mut()
     }

@@ -18,6 +18,7 @@ pub struct Scale {
 impl Scale {
     pub const ONE: Self = Self { multiply: 1.0, divide: 1.0 };
 
+    #[inline]
     pub fn apply(self, number: f64) -> f64 {
         number * self.multiply / self.divide
     }

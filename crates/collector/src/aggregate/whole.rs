@@ -452,6 +452,12 @@ impl Aggregate {
         (self.table.len(), self.workers.len())
     }
 
+    /// Lines that all series take in the text format, roughly.
+    pub(crate) fn lines(&self) -> usize {
+        let lines = |family: &Family| family.series.len() * (family.zero.bounds.len() + 4);
+        self.families.list.iter().map(lines).sum()
+    }
+
     /// Jobs, and the number of series of each, without overflow series.
     pub fn jobs(&self) -> impl Iterator<Item = (&str, usize)> {
         self.jobs.iter().map(|job| (&*job.name, job.series))

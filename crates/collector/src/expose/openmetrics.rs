@@ -7,8 +7,14 @@ use crate::expose::encoder::Encoder;
 use crate::expose::text::Samples;
 use crate::intake::kind::Kind;
 
-#[derive(Default)]
 pub(crate) struct OpenMetricsEncoder(Samples);
+
+impl OpenMetricsEncoder {
+    /// With room for so many bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Samples::new(bytes))
+    }
+}
 
 impl Encoder for OpenMetricsEncoder {
     fn begin(&mut self, family: &FamilyView<'_>) {

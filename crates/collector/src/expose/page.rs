@@ -13,6 +13,11 @@ use crate::expose::own::OwnFamily;
 use crate::expose::protobuf::ProtobufEncoder;
 use crate::expose::text::TextEncoder;
 
+/// Room for a line of text, and for what it is in protobuf. A page that outgrows its memory is
+/// copied; memory that is asked for and not used costs nothing.
+const LINE_BYTES: usize = 192;
+const BUCKET_BYTES: usize = 64;
+
 /// The page: what was counted, then the collector's own metrics, which began at `started_ms`.
 pub fn page(
     format: Format,
@@ -22,10 +27,13 @@ pub fn page(
     now_ms: u64,
 ) -> Vec<u8> {
     let all = (aggregate, own, started_ms, now_ms);
+    let lines = aggregate.lines();
     match format {
-        Format::Text | Format::Text1 => written(TextEncoder::new(), all),
-        Format::OpenMetrics | Format::OpenMetrics0 => written(OpenMetricsEncoder::default(), all),
-        Format::Protobuf => written(ProtobufEncoder::default(), all),
+        Format::Text | Format::Text1 => written(TextEncoder::new(lines * LINE_BYTES), all),
+        Format::OpenMetrics | Format::OpenMetrics0 => {
+            written(OpenMetricsEncoder::new(lines * LINE_BYTES), all)
+        }
+        Format::Protobuf => written(ProtobufEncoder::new(lines * BUCKET_BYTES), all),
     }
 }
 

@@ -7,7 +7,7 @@ use crate::aggregate::histogram::Histogram;
 use crate::aggregate::labels::{read_labels, write_label};
 use crate::aggregate::view::{FamilyView, Point, PointValue};
 use crate::expose::encoder::Encoder;
-use crate::expose::wire::{self, Open};
+use crate::expose::wire::{self, Open, Short};
 use crate::intake::kind::Kind;
 
 /// Numbers of fields, as `metrics.proto` has them.
@@ -26,26 +26,26 @@ mod field {
     pub(super) const LABEL_VALUE: u32 = 2;
     /// Of gauges and counters.
     pub(super) const VALUE: u32 = 1;
-    pub(super) const COUNTER_CREATED: u32 = 3;
+    pub(super) const COUNTER_CREATED: u8 = 3;
     /// Of summaries and histograms.
     pub(super) const SAMPLE_COUNT: u32 = 1;
     pub(super) const SAMPLE_SUM: u32 = 2;
-    pub(super) const SUMMARY_CREATED: u32 = 4;
-    pub(super) const BUCKET: u32 = 3;
-    pub(super) const BUCKET_COUNT: u32 = 1;
-    pub(super) const BUCKET_BOUND: u32 = 2;
+    pub(super) const SUMMARY_CREATED: u8 = 4;
+    pub(super) const BUCKET: u8 = 3;
+    pub(super) const BUCKET_COUNT: u8 = 1;
+    pub(super) const BUCKET_BOUND: u8 = 2;
     pub(super) const SCHEMA: u32 = 5;
     pub(super) const ZERO_THRESHOLD: u32 = 6;
     pub(super) const ZERO_COUNT: u32 = 7;
-    pub(super) const NEGATIVE_SPAN: u32 = 9;
+    pub(super) const NEGATIVE_SPAN: u8 = 9;
     pub(super) const NEGATIVE_DELTA: u32 = 10;
-    pub(super) const POSITIVE_SPAN: u32 = 12;
+    pub(super) const POSITIVE_SPAN: u8 = 12;
     pub(super) const POSITIVE_DELTA: u32 = 13;
-    pub(super) const HISTOGRAM_CREATED: u32 = 15;
-    pub(super) const SPAN_OFFSET: u32 = 1;
-    pub(super) const SPAN_LENGTH: u32 = 2;
-    pub(super) const SECONDS: u32 = 1;
-    pub(super) const NANOSECONDS: u32 = 2;
+    pub(super) const HISTOGRAM_CREATED: u8 = 15;
+    pub(super) const SPAN_OFFSET: u8 = 1;
+    pub(super) const SPAN_LENGTH: u8 = 2;
+    pub(super) const SECONDS: u8 = 1;
+    pub(super) const NANOSECONDS: u8 = 2;
 }
 
 /// Empty buckets between two others that take less room than another span.
@@ -63,6 +63,11 @@ pub(crate) struct ProtobufEncoder {
 }
 
 impl ProtobufEncoder {
+    /// With room for so many bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self { out: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
     fn end_family(&mut self) {
         if let Some(open) = self.family.take() {
             wire::close(open, &mut self.out);
@@ -73,10 +78,9 @@ impl ProtobufEncoder {
     fn metric(&mut self, labels: &str, more: &str, write: impl FnOnce(&mut Self)) {
         let metric = wire::open(field::FAMILY_METRIC, &mut self.out);
         for (name, value) in read_labels(labels).chain(read_labels(more)) {
-            let label = wire::open(field::METRIC_LABEL, &mut self.out);
-            wire::bytes(field::LABEL_NAME, name.as_bytes(), &mut self.out);
-            wire::bytes(field::LABEL_VALUE, value.as_bytes(), &mut self.out);
-            wire::close(label, &mut self.out);
+            let name = (field::LABEL_NAME, name.as_bytes());
+            let value = (field::LABEL_VALUE, value.as_bytes());
+            wire::pair(field::METRIC_LABEL, [name, value], &mut self.out);
         }
         write(self);
         wire::close(metric, &mut self.out);
@@ -88,11 +92,11 @@ impl ProtobufEncoder {
         wire::close(gauge, &mut self.out);
     }
 
-    fn created(&mut self, field: u32, created_ms: u64) {
-        let created = wire::open(field, &mut self.out);
-        wire::integer(field::SECONDS, created_ms / 1000, &mut self.out);
-        wire::integer(field::NANOSECONDS, created_ms % 1000 * 1_000_000, &mut self.out);
-        wire::close(created, &mut self.out);
+    fn created(&mut self, field: u8, created_ms: u64) {
+        Short::new()
+            .integer(field::SECONDS, created_ms / 1000)
+            .integer(field::NANOSECONDS, created_ms % 1000 * 1_000_000)
+            .append(field, &mut self.out);
     }
 
     fn histogram(&mut self, histogram: &Histogram, created_ms: u64) {
@@ -101,10 +105,10 @@ impl ProtobufEncoder {
         wire::integer(field::SAMPLE_COUNT, histogram.count(), out);
         wire::double(field::SAMPLE_SUM, histogram.sum, out);
         for (bound, count) in histogram.cumulative() {
-            let bucket = wire::open(field::BUCKET, out);
-            wire::integer(field::BUCKET_COUNT, count, out);
-            wire::double(field::BUCKET_BOUND, bound, out);
-            wire::close(bucket, out);
+            Short::new()
+                .integer(field::BUCKET_COUNT, count)
+                .double(field::BUCKET_BOUND, bound)
+                .append(field::BUCKET, out);
         }
         let exponential = &histogram.exponential;
         wire::integer(field::SCHEMA, wire::zigzag(i64::from(SCHEMA)), out);
@@ -117,7 +121,7 @@ impl ProtobufEncoder {
     }
 
     /// Buckets as spans, and for each bucket the difference to the one before.
-    fn buckets(&mut self, span_field: u32, delta_field: u32, buckets: &Buckets) {
+    fn buckets(&mut self, span_field: u8, delta_field: u32, buckets: &Buckets) {
         self.spans.clear();
         self.deltas.clear();
         let (mut next, mut last) = (0, 0);
@@ -140,10 +144,10 @@ impl ProtobufEncoder {
         }
         let out = &mut self.out;
         for (offset, length) in &self.spans {
-            let span = wire::open(span_field, out);
-            wire::integer(field::SPAN_OFFSET, wire::zigzag(i64::from(*offset)), out);
-            wire::integer(field::SPAN_LENGTH, u64::from(*length), out);
-            wire::close(span, out);
+            Short::new()
+                .integer(field::SPAN_OFFSET, wire::zigzag(i64::from(*offset)))
+                .integer(field::SPAN_LENGTH, u64::from(*length))
+                .append(span_field, out);
         }
         if !self.deltas.is_empty() {
             wire::bytes(delta_field, &self.deltas, out);

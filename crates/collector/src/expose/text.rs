@@ -27,6 +27,11 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
+    /// With room for so many bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self { out: Vec::with_capacity(bytes), ..Self::default() }
+    }
+
     pub(crate) fn begin(&mut self, family: &FamilyView<'_>) {
         family.name.clone_into(&mut self.name);
         self.kind = Some(family.kind);
@@ -127,8 +132,9 @@ impl Samples {
 pub(crate) struct TextEncoder(Samples);
 
 impl TextEncoder {
-    pub(crate) fn new() -> Self {
-        Self(Samples { sum_of_negative: true, ..Samples::default() })
+    /// With room for so many bytes.
+    pub(crate) fn new(bytes: usize) -> Self {
+        Self(Samples { sum_of_negative: true, ..Samples::new(bytes) })
     }
 }
 

@@ -13,6 +13,7 @@ const EXACT_DIGITS: usize = 15;
 ///
 /// A quotient of two exact numbers is rounded once, so it is the nearest float: most numbers are
 /// read like that, others by the standard library.
+#[inline]
 pub fn read(bytes: &[u8]) -> Option<(f64, usize)> {
     let negative = bytes.first() == Some(&b'-');
     let start = usize::from(negative);
@@ -62,6 +63,7 @@ pub fn read(bytes: &[u8]) -> Option<(f64, usize)> {
     number.is_finite().then_some((number, at))
 }
 
+#[inline]
 fn digit(bytes: &[u8], at: usize) -> Option<u64> {
     let digit = bytes.get(at)?.wrapping_sub(b'0');
     (digit < 10).then_some(u64::from(digit))

@@ -37,6 +37,7 @@ pub struct Split<'a> {
 
 impl<'a> Split<'a> {
     /// Cuts the record that `bytes` begin with; `None` if it does not look like one of ours.
+    #[inline]
     pub fn cut(bytes: &'a [u8]) -> Option<Self> {
         if bytes.first() != Some(&b'{') {
             return None;
