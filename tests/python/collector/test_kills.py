@@ -78,8 +78,7 @@ def test_a_broker_that_is_killed_costs_no_record_and_counts_none_twice(
     for _ in range(1000):
         root()
     node.restart()
-    running.wait_for("phanos_collector_broker_up", 1)
-    assert profiler.flush(PATIENCE_S)
+    # A flush may say that nobody reads yet: the queue is bound again when the collector is back.
     running.wait_for("phanos_time_profiler_seconds_count", 2000)
     handler.close()
 
