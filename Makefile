@@ -1,9 +1,9 @@
 # One verb per task; `make help` lists them. Continuous integration calls the same verbs.
 #
 # Everything made here stays in .venvs/ (one environment per Python version), .oracle/ (the
-# environment of phanos 0.3.2), .rabbitmq/, .brokers/, .pythons/, .debug-python/ and .valgrind/
-# (Debian's packages, unpacked) and target/ (compiled Rust). A step runs again only when what it was
-# made from has changed.
+# environment of phanos 0.3.2), .rabbitmq/, .brokers/, .prometheus/, .pythons/, .debug-python/ and
+# .valgrind/ (Debian's packages, unpacked) and target/ (compiled Rust). A step runs again only when
+# what it was made from has changed.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -57,7 +57,8 @@ PYTHON_LIBRARY = $(shell $(call interpreter,$(DEFAULT)) -c 'import os, sysconfig
 	path = os.path.join(*s.get_config_vars("LIBDIR", "LDLIBRARY")); \
 	print(path if os.path.exists(path) else "")')
 # Packages that need no Python.
-CRATES := --package phanos-core --package phanos-delivery --package phanos-tests
+CRATES := --package phanos-core --package phanos-delivery --package phanos-collector \
+	--package phanos-tests
 # What shows whether the package works when it was compiled in another way.
 CORE := $(addprefix tests/python/,calls generators asyncio metrics handlers)
 # A program that makes every kind of call, and what watches it.
@@ -137,7 +138,7 @@ selection = not wheels and not memcheck and not daemon_matrix and $(if $(filter 
 .PHONY: $(SUPPORTED:%=test-python-%)
 test-python-$(DEFAULT): .venvs/$(DEFAULT)/.servers
 $(SUPPORTED:%=test-python-%): test-python-%: .venvs/%/.test .venvs/%/.package .oracle/.oracle \
-		.rabbitmq/.installed
+		.rabbitmq/.installed .prometheus/.installed
 	$(call say,"pytest on Python $*")
 	.venvs/$*/bin/python $(PYTEST) -m '$(call selection,$*)'
 
@@ -219,7 +220,8 @@ rust:
 .PHONY: environments
 environments:
 	@+$(ONE_BY_ONE) .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint \
-		.venvs/$(DEFAULT)/.servers .oracle/.oracle .rabbitmq/.installed
+		.venvs/$(DEFAULT)/.servers .oracle/.oracle .rabbitmq/.installed \
+		.prometheus/.installed
 
 # zig links for an old C library on any Linux, and brings the compiler for what is written in C.
 WHEEL_BIN := .venvs/wheel/bin
@@ -337,7 +339,7 @@ format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
 
 .PHONY: clean
 clean: ## remove everything these verbs made
-	rm -rf .venvs .oracle .rabbitmq .brokers .pythons .debug-python .valgrind target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venvs .oracle .rabbitmq .brokers .pythons .debug-python .valgrind .prometheus target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- Environments ------------------------------------------------------------------------
 
@@ -453,6 +455,10 @@ copy_compiled = for compiled in target/$(DEFAULT)/debug target/debug; do \
 	$(install_requirements)
 
 # Valgrind, unless the machine has it installed.
+.prometheus/.installed: tools/prometheus.py tools/packages.py
+	@printf '==> Prometheus into %s\n' $(@D)
+	@$(call interpreter,$(DEFAULT)) -m tools.prometheus
+
 .valgrind/.installed: tools/valgrind.py tools/packages.py
 	@printf '==> valgrind into %s\n' $(@D)
 	@$(call interpreter,$(DEFAULT)) -m tools.valgrind

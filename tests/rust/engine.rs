@@ -372,6 +372,18 @@ fn what_no_engine_could_be_started_for_is_counted_at_the_end() {
 }
 
 #[test]
+fn a_message_says_below_which_number_none_will_follow() {
+    let connector = FakeConnector::new(&[], Reaction::Confirm);
+    let started = Started::new(&connector);
+    for value in [1.0, 2.0, 3.0] {
+        started.push("time_profiler", value);
+        assert!(started.flush());
+    }
+    // The confirmation of a message may tell that the one before it was returned.
+    assert_eq!(*connector.settled.lock().unwrap(), [Some(1), Some(1), Some(2)]);
+}
+
+#[test]
 fn a_caller_gets_false_when_its_message_is_not_confirmed_in_time() {
     let connector = FakeConnector::new(&[], Reaction::Ignore);
     let started = Started::new(&connector);

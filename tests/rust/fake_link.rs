@@ -56,6 +56,8 @@ pub(crate) struct FakeConnector {
     /// How many links were opened, and how many were closed in good order.
     pub(crate) opened: Arc<AtomicUsize>,
     pub(crate) closed: Arc<AtomicUsize>,
+    /// What was said with each message of numbers that will not follow.
+    pub(crate) settled: Arc<Mutex<Vec<Option<u64>>>>,
     /// Every message, each time it was sent, and a channel that a test can wait for.
     sent: flume::Sender<(Envelope, Vec<u8>)>,
     pub(crate) received: flume::Receiver<(Envelope, Vec<u8>)>,
@@ -74,6 +76,7 @@ impl FakeConnector {
             waker: None,
         };
         Arc::new(Self {
+            settled: Arc::default(),
             inner: Arc::new(Mutex::new(inner)),
             opened: Arc::default(),
             closed: Arc::default(),
@@ -105,6 +108,7 @@ impl Connector for FakeConnector {
             }
             self.opened.fetch_add(1, Ordering::SeqCst);
             let link = FakeLink {
+                settled: Arc::clone(&self.settled),
                 inner: Arc::clone(&self.inner),
                 closed: Arc::clone(&self.closed),
                 sent: self.sent.clone(),
@@ -134,13 +138,20 @@ impl Connector for FakeConnector {
 }
 
 struct FakeLink {
+    settled: Arc<Mutex<Vec<Option<u64>>>>,
     inner: Arc<Mutex<Inner>>,
     closed: Arc<AtomicUsize>,
     sent: flume::Sender<(Envelope, Vec<u8>)>,
 }
 
 impl Link for FakeLink {
-    fn publish(&self, envelope: &Envelope, body: Arc<Vec<u8>>) -> LinkFuture<'static, Answer> {
+    fn publish(
+        &self,
+        envelope: &Envelope,
+        settled: Option<u64>,
+        body: Arc<Vec<u8>>,
+    ) -> LinkFuture<'static, Answer> {
+        self.settled.lock().unwrap().push(settled);
         let reaction = {
             let mut inner = self.inner.lock().unwrap();
             inner.reactions.pop_front().unwrap_or(inner.otherwise)

@@ -30,7 +30,7 @@ fn module_of(path: &Path) -> Option<String> {
     }
     let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
     let is_test = parts.first().is_some_and(|first| first == "tests");
-    (!is_test && parts != ["lib"]).then(|| parts.join("::"))
+    (!is_test && parts != ["lib"] && parts != ["main"]).then(|| parts.join("::"))
 }
 
 /// The modules that the source of `module` names, by `use` or by a path from the crate's root.
@@ -93,20 +93,22 @@ fn circles(crate_name: &str, level: impl Fn(&str) -> String) -> Vec<String> {
 
 #[test]
 fn modules_use_each_other_in_one_direction() {
-    for name in ["core", "delivery"] {
+    for name in ["core", "delivery", "collector"] {
         assert_eq!(circles(name, str::to_owned), Vec::<String>::new(), "{name}");
     }
 }
 
 #[test]
 fn folders_use_each_other_in_one_direction() {
-    assert_eq!(circles("delivery", |module| folder(module).to_owned()), Vec::<String>::new());
+    for name in ["delivery", "collector"] {
+        assert_eq!(circles(name, |module| folder(module).to_owned()), Vec::<String>::new());
+    }
 }
 
 /// The documentation of each crate lists its modules and folders, lowest first.
 #[test]
 fn tables_of_modules_tell_the_direction() {
-    for name in ["core", "delivery"] {
+    for name in ["core", "delivery", "collector"] {
         let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates").join(name);
         let library = fs::read_to_string(library.join("src/lib.rs")).expect("text");
         let rows = library.lines().filter_map(|line| line.strip_prefix("//! | `"));
@@ -126,12 +128,30 @@ fn tables_of_modules_tell_the_direction() {
 
 #[test]
 fn one_folder_knows_lapin() {
-    let knowing = modules("delivery").into_iter().filter(|(_, source)| {
-        ["lapin::", "use lapin", "async_rs"].iter().any(|name| source.contains(name))
-    });
-    let outside: Vec<_> = knowing.map(|(module, _)| module).collect();
-    assert!(outside.iter().any(|module| module == "amqp::link"), "{outside:?}");
-    assert!(outside.iter().all(|module| module.starts_with("amqp::")), "{outside:?}");
+    for (name, one) in [("delivery", "amqp::link"), ("collector", "amqp::session")] {
+        let knowing = modules(name).into_iter().filter(|(_, source)| {
+            ["lapin::", "use lapin", "async_rs"].iter().any(|name| source.contains(name))
+        });
+        let knowing: Vec<_> = knowing.map(|(module, _)| module).collect();
+        assert!(knowing.iter().any(|module| module == one), "{knowing:?}");
+        assert!(knowing.iter().all(|module| module.starts_with("amqp::")), "{knowing:?}");
+    }
+}
+
+/// Aggregating knows neither sources nor formats, and HTTP is in one folder.
+#[test]
+fn one_folder_of_the_collector_knows_http() {
+    for (module, source) in modules("collector") {
+        if ["hyper::", "http_body_util"].iter().any(|name| source.contains(name)) {
+            assert!(module.starts_with("serve::"), "{module}");
+        }
+        if source.contains("redb") {
+            assert!(module.starts_with("state::"), "{module}");
+        }
+        if source.contains("tokio::") {
+            assert!(!["aggregate", "expose", "intake"].contains(&folder(&module)), "{module}");
+        }
+    }
 }
 
 #[test]
@@ -141,4 +161,11 @@ fn core_depends_on_no_network_and_no_interpreter() {
     for name in ["pyo3", "tokio", "lapin", "phanos-delivery"] {
         assert!(!manifest.lines().any(|line| line.starts_with(name)), "{name}");
     }
+}
+
+#[test]
+fn the_collector_knows_no_interpreter() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../crates/collector/Cargo.toml");
+    let manifest = fs::read_to_string(manifest).expect("text");
+    assert!(!manifest.contains("pyo3"));
 }

@@ -14,6 +14,7 @@
 //! | `link`     | how messages get to a receiver that confirms them: traits and failures |
 //! | `settings` | how a handler delivers, whatever its link |
 //! | `amqp`     | the link to RabbitMQ; knows lapin, and no other folder does |
+//! | `local`    | the link to a collector on this machine |
 //! | `messages` | messages until they are confirmed: waiter, message, outbox |
 //! | `disk`     | messages on disk |
 //! | `shared`   | what callers and the engine share |
@@ -25,6 +26,7 @@ mod amqp;
 mod disk;
 mod engine;
 mod link;
+mod local;
 mod messages;
 mod probe;
 mod process;
@@ -37,14 +39,17 @@ mod shared;
 #[cfg(test)]
 mod tests;
 
+pub use amqp::connection::AmqpConnection;
 pub use amqp::settings::{AmqpSettings, Secret, TcpOptions};
 pub use amqp::tls::{Tls, TlsFiles};
 pub use disk::directory::check_spool;
 /// The channels of replies.
 pub use flume;
-pub use link::envelope::Envelope;
+pub use link::envelope::{Envelope, number_of_id};
 pub use link::failure::Failure;
 pub use link::{Answer, Connector, Link, LinkEvent, LinkFuture, Outcome, ReturnedMessage, Wording};
+pub use local::frame;
+pub use local::settings::LocalSettings;
 pub use probe::Probe;
 pub use process::{exit, fork, runtime, waking};
 pub use records::chunk::{Chunk, Content, Converted};

@@ -4,6 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use crate::link::envelope::{Envelope, number_of_id};
 use crate::messages::outbox::Outbox;
 use crate::records::buffer::Buffer;
 use crate::report::log_queue::{LogLevel, LogQueue};
@@ -42,6 +43,11 @@ impl Shared {
     pub(crate) fn unique_id(&self) -> Box<str> {
         let number = self.last_id.fetch_add(1, Ordering::Relaxed) + 1;
         format!("{}-{number}", self.worker).into()
+    }
+
+    /// The number of a message of this worker.
+    pub(crate) fn number_of(&self, envelope: &Envelope) -> Option<u64> {
+        number_of_id(&self.worker, &envelope.id)
     }
 
     /// Counts and logs records that are dropped.

@@ -195,8 +195,10 @@ def test_properties_are_what_the_contract_allows(broker: Node, receiver: Receive
         given = {name: value for name, value in vars(message.properties).items() if value}
         assert given.pop("content_type") == "application/json"
         assert given.pop("message_id")
+        assert given.pop("delivery_mode") == 2
         headers = given.pop("headers")
         assert headers.pop("x-phanos-metric") == "a metric"
+        assert headers.pop("x-phanos-settled") >= 1
         workers.add(headers.pop("x-phanos-worker"))
         assert not headers
         assert not given

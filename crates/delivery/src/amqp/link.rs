@@ -85,17 +85,7 @@ impl AmqpLink {
         shutdown: ShutdownOnDrop,
     ) -> Result<Self, Failure> {
         let failed = |error: lapin::Error| of_opening(&error, settings);
-        let mut stream = encrypted(settings, stream).await?;
-        if settings.heartbeat_s == Some(0) {
-            stream = AsyncTcpStream::Plain(Socket::without_heartbeats(stream));
-        }
-        let connection = Connection::connector(
-            uri(settings),
-            LapinRuntime::current(),
-            hand_out_once(stream),
-            connection_properties(settings),
-        );
-        let connection = connection.await.map_err(failed)?;
+        let connection = introduce(settings, stream).await?;
         let events = Box::pin(connection.events_listener());
         let channel = connection.create_channel().await.map_err(failed)?;
         let declared = channel.exchange_declare(
@@ -113,11 +103,16 @@ impl AmqpLink {
 }
 
 impl Link for AmqpLink {
-    fn publish(&self, envelope: &Envelope, body: Arc<Vec<u8>>) -> LinkFuture<'static, Answer> {
+    fn publish(
+        &self,
+        envelope: &Envelope,
+        settled: Option<u64>,
+        body: Arc<Vec<u8>>,
+    ) -> LinkFuture<'static, Answer> {
         let channel = self.channel.clone();
         let exchange = self.exchange.clone();
         let routing_key = routing_key(envelope);
-        let properties = properties(envelope);
+        let properties = properties(envelope, settled);
         // The broker returns a message that no queue gets, instead of losing it in silence.
         let options = BasicPublishOptions { mandatory: true, ..Default::default() };
         Box::pin(async move {
@@ -181,7 +176,7 @@ fn answer(result: lapin::Result<Confirmation>) -> Answer {
 
 /// The connection's socket once more. lapin's thread reads and writes it for as long as it
 /// lives; shutting it down here is what ends that thread when the broker is silent.
-struct ShutdownOnDrop(StdStream);
+pub(super) struct ShutdownOnDrop(StdStream);
 
 impl Drop for ShutdownOnDrop {
     fn drop(&mut self) {
@@ -189,7 +184,9 @@ impl Drop for ShutdownOnDrop {
     }
 }
 
-async fn connect(settings: &AmqpSettings) -> Result<(TcpStream, ShutdownOnDrop), Failure> {
+pub(super) async fn connect(
+    settings: &AmqpSettings,
+) -> Result<(TcpStream, ShutdownOnDrop), Failure> {
     let failed = |error: io::Error| Failure::Unreachable(format!("{}: {error}", settings.broker()));
     let stream = dial(&settings.host, settings.port, settings.socket_timeout).await;
     let stream = stream.map_err(failed)?;
@@ -218,6 +215,24 @@ fn keep_alive(settings: &AmqpSettings, stream: &TcpStream) -> io::Result<()> {
         socket.set_tcp_user_timeout(options.user_timeout)?;
     }
     Ok(())
+}
+
+/// Makes an AMQP connection of a TCP connection.
+pub(super) async fn introduce(
+    settings: &AmqpSettings,
+    stream: TcpStream,
+) -> Result<Connection, Failure> {
+    let mut stream = encrypted(settings, stream).await?;
+    if settings.heartbeat_s == Some(0) {
+        stream = AsyncTcpStream::Plain(Socket::without_heartbeats(stream));
+    }
+    let connection = Connection::connector(
+        uri(settings),
+        LapinRuntime::current(),
+        hand_out_once(stream),
+        connection_properties(settings),
+    );
+    connection.await.map_err(|error| of_opening(&error, settings))
 }
 
 type Transport = AsyncTcpStream<Socket>;
@@ -282,7 +297,7 @@ fn connection_properties(settings: &AmqpSettings) -> ConnectionProperties {
     properties
 }
 
-fn exchange_kind(name: &str) -> ExchangeKind {
+pub(super) fn exchange_kind(name: &str) -> ExchangeKind {
     match name {
         "direct" => ExchangeKind::Direct,
         "fanout" => ExchangeKind::Fanout,

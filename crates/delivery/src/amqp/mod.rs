@@ -10,7 +10,9 @@
 //! | `tune`          | the broker's proposal of heartbeats |
 //! | `lapin_runtime` | the runtime that lapin works on |
 //! | `link`          | one connection with one channel |
+//! | `connection`    | a connection for whatever else is done over it |
 
+pub(crate) mod connection;
 mod dial;
 mod failure;
 mod lapin_runtime;

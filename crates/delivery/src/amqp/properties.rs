@@ -13,17 +13,29 @@ const METRIC_HEADER: &str = "x-phanos-metric";
 /// The header that names the process and handler that recorded.
 const WORKER_HEADER: &str = "x-phanos-worker";
 
+/// A durable queue keeps the message when the broker is killed, and confirms it when it is on disk.
+/// Other queues make no difference.
+const PERSISTENT: u8 = 2;
+
+/// The header that says below which number no message of the worker will follow, so that consumers
+/// that drop what comes twice need not wait for numbers that never come.
+const SETTLED_HEADER: &str = "x-phanos-settled";
+
 /// The limit of AMQP short strings, which routing keys are.
 const SHORT_STRING_BYTES: usize = 255;
 
-pub(super) fn properties(envelope: &Envelope) -> BasicProperties {
+pub(super) fn properties(envelope: &Envelope, settled: Option<u64>) -> BasicProperties {
     let mut headers = FieldTable::default();
     for (name, value) in [(METRIC_HEADER, &envelope.metric), (WORKER_HEADER, &envelope.worker)] {
         let value = LongString::from(value.as_bytes());
         headers.insert(ShortString::from(name), AMQPValue::LongString(value));
     }
+    if let Some(settled) = settled.and_then(|settled| i64::try_from(settled).ok()) {
+        headers.insert(ShortString::from(SETTLED_HEADER), AMQPValue::LongLongInt(settled));
+    }
     BasicProperties::default()
         .with_content_type(ShortString::from("application/json"))
+        .with_delivery_mode(PERSISTENT)
         .with_message_id(ShortString::from(&*envelope.id))
         .with_headers(headers)
 }

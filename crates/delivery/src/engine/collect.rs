@@ -99,6 +99,9 @@ impl Engine {
         if envelope.id.is_empty() {
             envelope.id = self.shared.unique_id();
         }
+        if let Some(number) = self.shared.number_of(&envelope) {
+            self.unsettled.add(number);
+        }
         add(&self.shared.counters.outstanding, u64::from(envelope.records));
         if waiter.is_some() {
             self.confirm_waiters += 1;

@@ -15,6 +15,9 @@ impl Engine {
     /// Ends a message whose records are counted as confirmed or dropped.
     pub(super) fn end_message(&mut self, message: Message, confirmed: bool) {
         subtract(&self.shared.counters.outstanding, message.records());
+        if let Some(number) = self.shared.number_of(&message.envelope) {
+            self.unsettled.end(number);
+        }
         self.remove_from_spool(&message);
         if let Some(waiter) = message.waiter {
             self.confirm_waiters -= 1;

@@ -7,6 +7,7 @@
 //! | `routing`        | whether messages reach a consumer |
 //! | `command`        | what callers ask of the engine |
 //! | `connection`     | the link: none, being opened, or open |
+//! | `unsettled`      | which messages may still be sent |
 //! | `state`          | the engine's fields |
 //! | `end_message`    | a message is confirmed or dropped |
 //! | `collect`        | records of the buffer become messages |
@@ -34,6 +35,7 @@ mod send;
 mod settle;
 mod state;
 mod stop;
+mod unsettled;
 
 pub(crate) use crate::engine::command::Command;
 pub(crate) use crate::engine::state::Engine;

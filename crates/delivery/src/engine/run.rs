@@ -85,6 +85,7 @@ impl Engine {
             engine.drive_spool(now);
             engine.connect(now);
             engine.send(now);
+            engine.ask_for_answers();
             // Before replies: a caller that has flushed may read the statistics at once.
             engine.update_stats();
         });

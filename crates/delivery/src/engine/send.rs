@@ -24,7 +24,10 @@ impl Engine {
                 self.load_next();
                 return;
             };
-            let mut answer = link.publish(envelope, Arc::clone(body));
+            let number = self.shared.number_of(envelope);
+            // Nothing is known of the others of a dead worker, whose messages were on disk.
+            let settled = number.and_then(|_| self.unsettled.lowest());
+            let mut answer = link.publish(envelope, settled, Arc::clone(body));
             let Some(mut message) = self.outbox.take_next() else { return };
             if message.attempts > 0 {
                 add(&self.shared.counters.retried, message.records());
@@ -41,6 +44,17 @@ impl Engine {
                 Poll::Ready(answer) => Box::pin(ready((sequence, answer))),
                 Poll::Pending => Box::pin(async move { (sequence, answer.await) }),
             });
+        }
+    }
+
+    /// Asks for answers, if a caller waits for them.
+    pub(super) fn ask_for_answers(&self) {
+        let is_awaited = !self.flush_waiters.is_empty() || self.confirm_waiters > 0;
+        if is_awaited
+            && self.outbox.in_flight() > 0
+            && let Connection::Up(link) = &self.connection
+        {
+            link.flush();
         }
     }
 

@@ -34,6 +34,7 @@ impl Engine {
                 self.note_returned(*returned);
             }
         }
+        self.unsettled.settle();
         for (sequence, answer) in answered {
             match answer.outcome {
                 Outcome::Confirmed => self.confirmed(sequence),

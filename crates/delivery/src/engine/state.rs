@@ -16,6 +16,7 @@ use crate::engine::backoff::Backoff;
 use crate::engine::command::{Command, FlushWaiter};
 use crate::engine::connection::Connection;
 use crate::engine::routing::Routing;
+use crate::engine::unsettled::Unsettled;
 use crate::link::Answer;
 use crate::link::envelope::Envelope;
 use crate::messages::outbox::Outbox;
@@ -32,6 +33,7 @@ pub(crate) struct Engine {
     pub(super) connection: Connection,
     pub(super) backoff: Backoff,
     pub(super) outbox: Outbox,
+    pub(super) unsettled: Unsettled,
     /// Whether the outbox holds messages for which the end of the process should wait.
     pub(super) holds_records: HoldsRecords,
     pub(super) answers: Answers,
@@ -71,6 +73,9 @@ impl Engine {
         let settings = &shared.settings;
         let outbox = shared.orphans.lock().unwrap_or_else(PoisonError::into_inner).take();
         let outbox = outbox.unwrap_or_default();
+        let mut unsettled = Unsettled::default();
+        let numbers = outbox.messages().filter_map(|message| shared.number_of(&message.envelope));
+        numbers.for_each(|number| unsettled.add(number));
         let unspooled = match settings.spool {
             Some(_) => outbox.messages().map(|message| (now, message.sequence)).collect(),
             None => VecDeque::new(),
@@ -85,6 +90,7 @@ impl Engine {
             connection: Connection::Down { until: now },
             confirm_waiters: outbox.confirm_waiters(),
             unspooled,
+            unsettled,
             outbox,
             holds_records: HoldsRecords::default(),
             answers: Answers::new(),

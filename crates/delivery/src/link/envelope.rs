@@ -14,3 +14,12 @@ pub struct Envelope {
     /// Records in the body.
     pub records: u32,
 }
+
+/// The number in a message's id, which is its worker's name, `-` and the number. The numbers of a
+/// worker grow from message to message; `None` if the id is of another form.
+pub fn number_of_id(worker: &str, id: &str) -> Option<u64> {
+    let digits = id.strip_prefix(worker)?.strip_prefix('-')?;
+    // `parse` would take a sign as well.
+    let is_number = !worker.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number { digits.parse().ok() } else { None }
+}

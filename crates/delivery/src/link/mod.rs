@@ -46,8 +46,17 @@ pub trait Link: Send {
     /// Sends a message. The future's first poll decides its place in the order of messages; the
     /// future ends when the receiver has answered for the message, or the link has broken.
     ///
-    /// `body` is a JSON array of records.
-    fn publish(&self, envelope: &Envelope, body: Arc<Vec<u8>>) -> LinkFuture<'static, Answer>;
+    /// `settled`: of the envelope's worker no message with a lower number will follow; `None` if that
+    /// is not known. `body` is a JSON array of records.
+    fn publish(
+        &self,
+        envelope: &Envelope,
+        settled: Option<u64>,
+        body: Arc<Vec<u8>>,
+    ) -> LinkFuture<'static, Answer>;
+
+    /// Asks the receiver for answers as soon as it can, since a caller waits for them.
+    fn flush(&self) {}
 
     /// The next event. After [`LinkEvent::Lost`] this is not called again.
     fn poll_event(&mut self, context: &mut Context<'_>) -> Poll<LinkEvent>;

@@ -1,0 +1,59 @@
+//! Exchange, queue and binding, declared again and again: an exchange that was deleted and made
+//! anew has lost its bindings, and nobody is told.
+
+use std::time::Duration;
+
+use lapin::options::{QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use phanos_delivery::AmqpConnection;
+
+use crate::amqp::settings::{ConsumerSettings, QueueSettings};
+
+/// Declares and binds on a channel of its own, which an error closes.
+///
+/// # Errors
+/// What the broker says.
+pub(crate) async fn declare(
+    connection: &AmqpConnection,
+    settings: &ConsumerSettings,
+) -> Result<(), String> {
+    let QueueSettings { name, routing_key, .. } = &settings.queue;
+    let channel =
+        connection.channel(&settings.broker).await.map_err(|failure| failure.to_string())?;
+    let failed = |error: lapin::Error| format!("queue {name:?}: {error}");
+    let options = QueueDeclareOptions { durable: true, ..Default::default() };
+    let declared =
+        channel.queue_declare(name.as_str().into(), options, arguments(&settings.queue)).await;
+    declared.map_err(failed)?;
+    let bound = channel.queue_bind(
+        name.as_str().into(),
+        settings.broker.exchange.as_str().into(),
+        routing_key.as_str().into(),
+        QueueBindOptions::default(),
+        FieldTable::default(),
+    );
+    bound.await.map_err(failed)?;
+    channel.close(200, "OK".into()).await.map_err(failed)
+}
+
+fn arguments(queue: &QueueSettings) -> FieldTable {
+    let text = |text: &str| AMQPValue::LongString(LongString::from(text.as_bytes()));
+    let number = |number: u64| AMQPValue::LongLongInt(i64::try_from(number).unwrap_or(i64::MAX));
+    let expires = u64::try_from(queue.expires.as_millis()).unwrap_or(u64::MAX);
+    let mut arguments = FieldTable::default();
+    let mut add = |name: &str, value| {
+        arguments.insert(ShortString::from(name), value);
+    };
+    add("x-queue-type", text(&queue.kind));
+    if queue.expires > Duration::ZERO {
+        add("x-expires", number(expires));
+    }
+    if queue.max_bytes > 0 {
+        add("x-max-length-bytes", number(queue.max_bytes));
+        add("x-overflow", text(queue.overflow.name()));
+    }
+    if queue.single_active {
+        add("x-single-active-consumer", AMQPValue::Boolean(true));
+    }
+    arguments
+}

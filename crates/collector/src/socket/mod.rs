@@ -1,0 +1,11 @@
+//! Messages of processes on this machine, over a Unix socket.
+//!
+//! | module       | concept |
+//! |--------------|---------|
+//! | `place`      | where the socket is, and whom it belongs to |
+//! | `connection` | one sender |
+//! | `listener`   | all of them |
+
+pub(crate) mod connection;
+pub(crate) mod listener;
+pub(crate) mod place;

@@ -1,0 +1,3 @@
+//! What was counted, on disk: the embedded store of one collector.
+
+pub(crate) mod store;
