@@ -8,9 +8,9 @@
 use std::ptr;
 
 use pyo3::exceptions::{PyException, PyGeneratorExit};
-use pyo3::{ffi, intern};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use pyo3::{ffi, intern};
 
 use crate::interp::user_code;
 
@@ -186,14 +186,24 @@ pub(crate) fn may_await_more(py: Python<'_>) -> bool {
     !value.is_instance_of::<PyGeneratorExit>() && !is_cancellation(value)
 }
 
-/// True for the exception that asyncio cancels tasks with; false if a program has no asyncio.
+/// What event loops cancel tasks with, by module: none of them is an `Exception`.
+const CANCELLATIONS: [(&str, &str); 2] =
+    [("asyncio.exceptions", "CancelledError"), ("trio", "Cancelled")];
+
+/// True for an exception of [`CANCELLATIONS`]; a module that is not loaded has raised none.
 fn is_cancellation(error: &Bound<'_, PyAny>) -> bool {
     let py = error.py();
     let cancelled = || {
         let modules = py.import(intern!(py, "sys"))?.getattr(intern!(py, "modules"))?;
-        let module = modules.cast_into::<PyDict>()?.get_item(intern!(py, "asyncio.exceptions"))?;
-        let Some(module) = module else { return Ok(false) };
-        error.is_instance(&module.getattr(intern!(py, "CancelledError"))?)
+        let modules = modules.cast_into::<PyDict>()?;
+        for (module, name) in CANCELLATIONS {
+            if let Some(module) = modules.get_item(module)?
+                && error.is_instance(&module.getattr(name)?)?
+            {
+                return PyResult::Ok(true);
+            }
+        }
+        Ok(false)
     };
     cancelled().unwrap_or(false)
 }
