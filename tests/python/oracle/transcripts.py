@@ -20,13 +20,7 @@ from typing import Any
 
 Transcript = dict[str, Any]
 DELIVERED = ("batch", "log", "count")
-INTERRUPTIONS = (
-    "CancelledError",
-    "GeneratorExit",
-    "KeyboardInterrupt",
-    "OwnBaseError",
-    "SystemExit",
-)
+ENDS_FROM_OUTSIDE = ("CancelledError", "GeneratorExit")
 """Exceptions in flight of calls that may not await anything more."""
 
 

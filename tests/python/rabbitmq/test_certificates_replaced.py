@@ -86,8 +86,6 @@ def test_a_certificate_that_expires_is_noticed_when_it_is_shown_again(tmp_path: 
         delivery.push("name", [record], handler.logger)
         assert handler.stats()["queued"] == 1
         clients.replace(authority, authority, "client.example")
-        assert delivery.flush().wait(60)
-        stats = handler.stats()
-        assert stats["queued"] == 0
-        assert stats["confirmed"] + stats["dropped"]["unroutable"] == 1
+        # There is no consumer: the broker has taken the record, and sends it back.
+        wait_until(lambda: handler.stats()["returned"] >= 1, "it gets through", timeout_s=60)
         assert delivery.stop().wait(20)
