@@ -6,6 +6,7 @@ from __future__ import annotations
 import encodings.idna
 import os
 import resource
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -63,6 +64,7 @@ class System:
         end = time.monotonic() + DEADLINE_S
         while not (found := os.waitpid(pids[0], os.WNOHANG))[0]:
             if time.monotonic() > end:
+                os.kill(pids[0], signal.SIGKILL)
                 raise TimeoutError(f"the child runs after {DEADLINE_S} s")
             time.sleep(POLL_INTERVAL_S)
         return os.waitstatus_to_exitcode(found[1])
