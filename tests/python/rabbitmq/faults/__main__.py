@@ -46,6 +46,9 @@ def run_all(node: Node, folder: Path, names: list[str]) -> list[Outcome]:
     print(head(), flush=True)
     outcomes = []
     for scenario in chosen:
+        if lacking := scenario.lacks():
+            print(f"{scenario.fault:<62} not here: {lacking}", flush=True)
+            continue
         outcomes.append(scenario.run(node, folder, PATIENCE))
         print(line(outcomes[-1]), flush=True)
     return outcomes

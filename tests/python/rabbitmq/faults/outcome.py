@@ -98,6 +98,20 @@ class Outcome:
         return self.recorded - self.received - sum(self.dropped.values())
 
 
+NOTHING: dict[str, Any] = {"calls": {}, "records": 0, "slowest_s": 0.0, "lag_s": 0.0}
+"""What a process measured that recorded nothing."""
+
+
+def together(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    """What two processes measured, with jobs of their own."""
+    return {
+        "calls": one["calls"] | other["calls"],
+        "records": one["records"] + other["records"],
+        "slowest_s": max(one["slowest_s"], other["slowest_s"]),
+        "lag_s": max(one["lag_s"], other["lag_s"]),
+    }
+
+
 def dropped(stats: list[dict[str, Any]]) -> dict[str, int]:
     """The records that handlers gave up, by reason."""
     total: Counter[str] = Counter()

@@ -17,22 +17,28 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from phanos import _connection
 from phanos.handlers import AsyncImpProfHandler, ImpProfHandler
 from phanos.metrics import Gauge
 from phanos.publisher import Profiler
+
+from faults.system import System
 
 ROUND_S = 0.005
 """Calls are made in rounds, as often as this."""
 RECORDS_PER_CALL = 2
 """The call's serial number and its duration."""
+SPOOL_ADOPT_S = 0.5
+"""How often handlers look for spool files of dead processes, for tests to be short."""
 DEADLINE_S = 30.0
 
 
 class Recorder(ABC):
     """Calls a profiled function steadily; every call has a serial number, also recorded."""
 
-    def __init__(self, job: str, calls_per_s: float) -> None:
+    def __init__(self, job: str, calls_per_s: float, connects: bool) -> None:
         self.job = job
+        self.connects = connects
         self.calls = 0
         self.slowest_s = 0.0
         self.lag_s = 0.0
@@ -79,11 +85,15 @@ class Recorder(ABC):
 
 
 class ThreadRecorder(Recorder):
-    """Records in a thread, by `ImpProfHandler`."""
+    """Records in a thread, by `ImpProfHandler` if it connects, otherwise by the other one."""
 
     def _run(self) -> None:
-        self.handler = ImpProfHandler(f"{self.job} handler", **self._arguments)
-        self.profiler.config(job=self.job)
+        if self.connects:
+            self.handler = ImpProfHandler(f"{self.job} handler", **self._arguments)
+            self.profiler.config(job=self.job)
+        else:
+            self.handler = AsyncImpProfHandler(f"{self.job} handler", **self._arguments)
+            self.profiler.async_config(job=self.job)
         self.profiler.add_metric(self.serial)
         self.profiler.add_handler(self.handler)
 
@@ -101,7 +111,8 @@ class ThreadRecorder(Recorder):
         self._ended.set()
 
     def on_its_thread(self, method: str, timeout: float) -> bool:
-        return bool(getattr(self.handler, method)(timeout))
+        outcome = getattr(self.handler, method)(timeout)
+        return bool(outcome if self.connects else asyncio.run(outcome))
 
 
 class LoopRecorder(Recorder):
@@ -114,7 +125,9 @@ class LoopRecorder(Recorder):
         self._loop.run_forever()
 
     async def _record(self) -> None:
-        self.handler = await AsyncImpProfHandler.create(f"{self.job} handler", **self._arguments)
+        make: Any = AsyncImpProfHandler.create if self.connects else AsyncImpProfHandler
+        handler = make(f"{self.job} handler", **self._arguments)
+        self.handler = await handler if self.connects else handler
         self.profiler.async_config(job=self.job)
         self.profiler.add_metric(self.serial)
         self.profiler.add_handler(self.handler)
@@ -141,14 +154,16 @@ class LoopRecorder(Recorder):
         return bool(asyncio.run_coroutine_threadsafe(step, self._loop).result(timeout + DEADLINE_S))
 
 
-class Recording:
+class Recording(System):
     """What the process can be told; every public method is one command."""
 
-    def __init__(self, arguments: dict[str, Any], calls_per_s: float) -> None:
+    def __init__(
+        self, arguments: dict[str, Any], calls_per_s: float, connects: bool, suffix: str
+    ) -> None:
         self._by_hand = 0
         self._recorders: list[Recorder] = [
-            ThreadRecorder("thread", calls_per_s),
-            LoopRecorder("loop", calls_per_s / 4),
+            ThreadRecorder(f"thread{suffix}", calls_per_s, connects),
+            LoopRecorder(f"loop{suffix}", calls_per_s / 4, connects),
         ]
         for recorder in self._recorders:
             recorder.start(arguments)
@@ -199,11 +214,23 @@ class Recording:
         self._recorders[0].handler.handle([record], "oversize")
         self._by_hand += 1
 
+    def fork_in_thread(self, calls: int) -> int:
+        """Have a child, forked in a thread whose function returns, make calls; its exit code."""
+        call = self._recorders[0].profiler.profile(lambda: None)
+
+        def body() -> None:
+            for _ in range(calls):
+                call()
+
+        self._by_hand += calls
+        return self.forked_in_thread(body)
+
 
 def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     told = json.loads(sys.argv[1])
-    recording = Recording(told["arguments"], told["calls_per_s"])
+    _connection.SPOOL_ADOPT_S = SPOOL_ADOPT_S
+    recording = Recording(**told)
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:
         command, *arguments = json.loads(line)

@@ -52,6 +52,21 @@ def consumer_away(scene: Scene) -> None:
     scene.record()
 
 
+@scenario(
+    "started in an outage, broker back before its consumers",
+    before=Scene.broker_is_away,
+    consumer=False,
+)
+def started_in_an_outage(scene: Scene) -> None:
+    scene.record()
+    scene.proxy.forward()
+    scene.worker.wait_for_stats("returned", 1, COUNT_S)
+    scene.record()
+    assert scene.worker.ask("flush", COUNT_S) == [False, False]
+    scene.consumer_comes()
+    scene.record()
+
+
 @scenario("no consumer, ever", consumer=False, drops="unroutable")
 def nobody_there(scene: Scene) -> Outcome:
     scene.record(2.0)

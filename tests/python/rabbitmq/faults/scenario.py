@@ -24,6 +24,9 @@ class Scenario:
         queue: properties of the consumer's queue; by default it is a quorum queue.
         consumer: whether a consumer is there from the beginning.
         drops: the reason for which records may be given up; without one, none may.
+        before: what happens before the worker begins.
+        spool: whether the handlers have a spool.
+        lacks: says what this machine lacks for it, if anything.
     """
 
     fault: str
@@ -32,6 +35,9 @@ class Scenario:
     queue: dict[str, Any] | None = None
     consumer: bool = True
     drops: str | None = None
+    before: Callable[[Scene], None] | None = None
+    spool: bool = False
+    lacks: Callable[[], str | None] = lambda: None
 
     @property
     def name(self) -> str:
@@ -47,6 +53,8 @@ class Scenario:
             handler=self.handler,
             queue=self.queue,
             consumer=self.consumer,
+            before=self.before,
+            spool=self.spool,
             patience=patience,
         )
         try:

@@ -6,7 +6,7 @@ import contextlib
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from pika.exceptions import ChannelClosedByBroker
 from proxy import Proxy
 from receiver import Receiver
 
-from faults.outcome import Outcome, Tally, dropped
+from faults.outcome import NOTHING, Outcome, Tally, dropped, together
 from faults.worker import Worker
 from tools.rabbitmq import Node
 
@@ -42,6 +42,9 @@ class Scene:
 
     Attributes:
         patience: how many times as long as in tests a fault should last, where it can.
+        directory: of the spool, if handlers have one.
+        under: the command that runs workers.
+        connects: whether workers begin by connecting.
     """
 
     def __init__(
@@ -54,11 +57,21 @@ class Scene:
         queue: dict[str, Any] | None = None,
         consumer: bool = True,
         tls: bool = False,
+        before: Callable[[Scene], None] | None = None,
+        spool: bool = False,
         patience: float = 1.0,
     ) -> None:
         self.node = node
         self.patience = patience
         self.exchange = f"profiling.{name}"
+        self.folder = folder
+        self.directory = folder / f"{name}.spool"
+        self.under: Sequence[str] = ()
+        self.connects = True
+        self._name = name
+        self._before = before
+        self._workers = 0
+        self._earlier = NOTHING
         self._receiver: Receiver | None = None
         self._queue = QUORUM if queue is None else queue
         self._consumer = consumer
@@ -66,8 +79,10 @@ class Scene:
         self._waiting = threading.Event()
         self._began = time.monotonic()
         self._proxy = Proxy(node.tls_port if tls else node.port)
-        arguments = QUICK | {"exchange_name": self.exchange} | (handler or {})
-        self._worker_arguments = (folder / f"{name}.log", CALLS_PER_S, arguments)
+        self.arguments = QUICK | {"exchange_name": self.exchange} | (handler or {})
+        self.arguments["port"] = self._proxy.port
+        if spool:
+            self.arguments["spool_directory"] = str(self.directory)
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> Scene:
@@ -76,15 +91,32 @@ class Scene:
             stack.callback(self.consumer_leaves)
             if self._consumer:
                 self.consumer_comes()
-            log, rate, arguments = self._worker_arguments
-            self.worker = stack.enter_context(
-                Worker(log, rate, arguments | {"port": self.proxy.port})
-            )
+            if self._before is not None:
+                self._before(self)
+            self.worker = self._next_worker()
             self._stack = stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    def keep(self, context: contextlib.AbstractContextManager[Any]) -> None:
+        """Have something end with the scene."""
+        self._stack.enter_context(context)
+
+    def _next_worker(self) -> Worker:
+        """Start a worker, with jobs and a log of its own."""
+        suffix = f" {self._workers}" if self._workers else ""
+        self._workers += 1
+        worker = Worker(
+            self.folder / f"{self._name}{suffix}.log",
+            CALLS_PER_S,
+            self.arguments,
+            connects=self.connects,
+            suffix=suffix,
+            under=self.under,
+        )
+        return self._stack.enter_context(worker)
 
     # --- Consumer and administrator ---
 
@@ -111,6 +143,11 @@ class Scene:
         parameters = pika.ConnectionParameters(self.node.host, self.node.port)
         with pika.BlockingConnection(parameters) as connection:
             yield connection.channel()
+
+    def broker_is_away(self) -> None:
+        """Refuse connections, and have workers begin without one."""
+        self.proxy.refuse()
+        self.connects = False
 
     def kill_broker(self) -> None:
         """
@@ -182,9 +219,38 @@ class Scene:
         """How many lines the worker has logged that contain the pattern."""
         return len(re.findall(pattern, self.worker.log))
 
+    def wait_until(self, condition: Callable[[], object], what: str) -> None:
+        """Wait until something is so."""
+        end = time.monotonic() + SETTLE_S
+        while not condition():
+            assert time.monotonic() < end, f"not {what}\n{self._state()}"
+            self.wait(POLL_INTERVAL_S)
+
+    # --- What processes leave on disk that are gone ---
+
+    def left(self, records: int) -> None:
+        """Count records that others than the worker have left for it."""
+        self._earlier = together(self._earlier, NOTHING | {"records": records})
+
+    def kill_with_everything_on_disk(self) -> None:
+        """Stop recording, and kill the worker once its spool has all that it recorded."""
+        measured = self.worker.ask("stop")
+
+        def is_on_disk() -> bool:
+            on_disk = sum(stats["spooled"] for stats in self.worker.ask("stats"))
+            return bool(on_disk == measured["records"])
+
+        self.wait_until(is_on_disk, f"{measured['records']} records on disk")
+        self.worker.kill()
+        self._earlier = together(self._earlier, measured)
+
+    def another_worker(self) -> None:
+        """Start another worker."""
+        self.worker = self._next_worker()
+
     def settle(self, fault: str) -> Outcome:
         """Stop recording, wait until every record is received or counted, and end the worker."""
-        measured = self.worker.ask("stop")
+        measured = together(self._earlier, self.worker.ask("stop"))
         end = time.monotonic() + SETTLE_S
         lost = dropped(self.worker.ask("stats"))
         while self._tally.read() + sum(lost.values()) < measured["records"]:

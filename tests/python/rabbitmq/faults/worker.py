@@ -9,9 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
+# From 3.12 on a fork beside threads is warned of, native threads included.
+OPTIONS = ("-W", "error", "-W", "ignore:This process:DeprecationWarning")
 PROGRAM = Path(__file__).with_name("recording.py")
 ANSWER_S = 30.0
 POLL_INTERVAL_S = 0.05
@@ -27,15 +30,28 @@ class Worker:
         log: where what it logs is kept.
         calls_per_s: of the thread; the event loop makes a quarter of that.
         arguments: of both handlers.
+        connects: whether it begins by connecting; if not, the broker may be away.
+        suffix: of the names of its jobs, which tell it from other workers.
+        under: the command that runs it, such as `nice`.
     """
 
-    def __init__(self, log: Path, calls_per_s: float, arguments: dict[str, Any]) -> None:
-        told = json.dumps({"arguments": arguments, "calls_per_s": calls_per_s})
+    def __init__(
+        self,
+        log: Path,
+        calls_per_s: float,
+        arguments: dict[str, Any],
+        *,
+        connects: bool = True,
+        suffix: str = "",
+        under: Sequence[str] = (),
+    ) -> None:
+        told = {"arguments": arguments, "connects": connects, "suffix": suffix}
+        text = json.dumps(told | {"calls_per_s": calls_per_s})
         self._log = log
         self._answers: queue.SimpleQueue[str] = queue.SimpleQueue()
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "error", str(PROGRAM), told],
+                [*under, sys.executable, *OPTIONS, str(PROGRAM), text],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
