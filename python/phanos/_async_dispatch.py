@@ -143,14 +143,32 @@ class AsyncDispatcher:
             callers.clear()
 
     def abandon(self) -> int:
-        """Forget all batches and return the number of records in them."""
+        """
+        Forget all batches and return the number of records in them.
+
+        Calls that wait for one go on: whatever ends this process may not end their loop first.
+        """
         count = self.waiting
         self._unassigned.clear()
         self._in_place.clear()
         for _, queue in self._all_queues():
+            batches = queue.waiting()
             queue.batches.clear()
+            for batch in batches:
+                self._give_up(batch)
         self._queues.clear()
         return count
+
+    def _give_up(self, batch: Batch) -> None:
+        """Finish a batch in the loop that its call waits in, which may run in another thread."""
+        caller = batch.caller
+        if caller is None or caller.done is None:
+            batch.is_finished = True
+            return
+        with contextlib.suppress(RuntimeError):  # The loop is closed.
+            caller.done.get_loop().call_soon_threadsafe(
+                self._finish, batch, context=contextvars.Context()
+            )
 
     def _add(self, batches: Sequence[Batch]) -> None:
         try:

@@ -544,10 +544,14 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         dispatcher = self._dispatcher()
         return 0 if dispatcher is None else dispatcher.abandon()
 
-    def _hand_over_at_exit(self) -> None:
-        """Hand over at the end of the process; count what no event loop can dispatch any more."""
+    def _hand_over_before_end(self) -> None:
+        """Hand over where the process may be about to end; event loops go on dispatching."""
         self._hand_over()
         self._log_drops()
+
+    def _hand_over_at_exit(self) -> None:
+        """Hand over at the end of the process; count what no event loop can dispatch any more."""
+        self._hand_over_before_end()
         abandoned = self._abandon_dispatches()
         if abandoned:
             self.error(

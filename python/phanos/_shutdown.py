@@ -63,6 +63,17 @@ def _deliver(end: float) -> None:
     """Hand over what is waiting, and let all publishers deliver at the same time."""
     for profiler in _registry.profilers():
         profiler._hand_over_at_exit()
+    _flush(end)
+
+
+def _deliver_and_go_on(end: float) -> None:
+    """Do so in a process that lives on, whose event loops dispatch to asynchronous handlers."""
+    for profiler in _registry.profilers():
+        profiler._hand_over_before_end()
+    _flush(end)
+
+
+def _flush(end: float) -> None:
     _wait_for_all([publisher._start_flush for publisher in _registry.publishers()], end)
 
 
@@ -143,6 +154,7 @@ def deliver_on_signal(signum: int | None = None) -> None:
 
     For programs that a signal ends without the interpreter's own end, as SIGTERM does by default:
     what they recorded last would be lost. It takes up to 2 s if the broker does not answer.
+    Asynchronous handlers go on where the program does, by a signal handler of its own.
     Servers that end in good order on SIGTERM do not need this.
 
     Args:
@@ -156,11 +168,15 @@ def deliver_on_signal(signum: int | None = None) -> None:
 
     def deliver(received: int, frame: FrameType | None) -> None:
         end = now() + DELIVER_S
-        _deliver(end)
+        # A handler of the program's own may end it much later, in good order, or not at all.
         if callable(before):
+            _deliver_and_go_on(end)
             _write_log_lines()
             before(received, frame)
-        elif before != signal.SIG_IGN:
+        elif before == signal.SIG_IGN:
+            _deliver_and_go_on(end)
+        else:
+            _deliver(end)
             _disconnect(end + _DISCONNECT_S)
             _write_log_lines()
             signal.signal(number, signal.SIG_DFL)
