@@ -132,6 +132,7 @@ class AsyncDispatcher:
             self._drop_excess(self._unassigned)
             await self._dispatch_in_place()
             return
+        self._release_closed_loops()
         callers = [Caller(None) for _ in dispatches]
         self._add(list(map(Batch, dispatches, callers)))
         queue = self._queues.get(weakref.ref(asyncio.get_running_loop()))
@@ -203,8 +204,15 @@ class AsyncDispatcher:
             queue = self._queues[weakref.ref(loop, self._release_loop)] = LoopQueue()
         return queue
 
+    def pass_on(self) -> None:
+        """Have a loop that runs take what waits for none, and what closed ones have left."""
+        self._release_closed_loops()
+        self._call_loop()
+
     def _call_loop(self) -> None:
         """Have a loop that runs in another thread take the batches without a loop."""
+        if not self._unassigned:
+            return
         # Always the first that runs, so that the batches of one metric stay in order.
         for reference, queue in self._all_queues():
             loop = reference()
@@ -233,7 +241,7 @@ class AsyncDispatcher:
                 continue
 
     def _release_closed_loops(self) -> None:
-        """Take back the batches of loops that were closed before their queue was empty."""
+        """Pass on the batches of loops that were closed before their queue was empty."""
         for reference, _ in self._all_queues():
             loop = reference()
             if loop is None or loop.is_closed():
@@ -243,6 +251,7 @@ class AsyncDispatcher:
         queue = self._queues.pop(loop, None)
         if queue is not None:
             self._unassigned.extend(queue.take_all())
+            self._call_loop()
 
     def _drop_excess(self, batches: deque[Batch]) -> None:
         if len(batches) < QUEUE_MAX_BATCHES:
@@ -253,7 +262,8 @@ class AsyncDispatcher:
             self._finish(batch)
             dropped += len(batch.dispatch[1])
         if dropped:
-            self._report_dropped(dropped)
+            with contextlib.suppress(Exception):
+                self._report_dropped(dropped)
 
     def _finish(self, batch: Batch, error: BaseException | None = None) -> None:
         batch.is_finished = True
@@ -278,7 +288,7 @@ class AsyncDispatcher:
             except Exception as error:
                 if not batch.is_finished:
                     raise  # The driver raised it in the coroutine, to end that.
-                self._report_failure(f"handler {batch.dispatch[0].handler_name!r}", error)
+                self._report(batch, error)
             finally:
                 self._in_place = [each for each in self._in_place if each is not batch]
                 if not batch.is_finished:  # Cancelled or closed: the next coroutine dispatches it.
@@ -302,7 +312,6 @@ class AsyncDispatcher:
 
     async def _dispatch_batch(self, batch: Batch, loop: asyncio.AbstractEventLoop) -> bool:
         """Return False if the loop is about to close and the handler does not end."""
-        handler = batch.dispatch[0]
         task, cancelled = await self._run_handler(batch, loop)
         if task.cancelled() and cancelled:
             # The loop is about to close and cancelled the handler's and the queue's task: once
@@ -316,11 +325,16 @@ class AsyncDispatcher:
         elif (raised := task.exception()) is None:
             self._finish(batch)
         elif isinstance(raised, Exception):
-            self._report_failure(f"handler {handler.handler_name!r}", raised)
             self._finish(batch)
+            self._report(batch, raised)
         else:
             self._finish(batch, raised)
         return True
+
+    def _report(self, batch: Batch, error: Exception) -> None:
+        # Batches after this one wait: nothing that goes wrong here may end their task.
+        with contextlib.suppress(Exception):
+            self._report_failure(f"handler {batch.dispatch[0].handler_name!r}", error)
 
     async def _run_handler(
         self, batch: Batch, loop: asyncio.AbstractEventLoop, timeout_s: float | None = None

@@ -3,6 +3,9 @@ Loggers: anything with a method `log`, such as those of the standard library, lo
 
 Loggers of the standard library are given a message and its arguments; what others do with
 arguments differs, so they get the finished text.
+
+What a logger raises goes no further: a line that cannot be written is no reason to end the call,
+or to leave undone the work, that it tells of.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 from .types import LoggerLike
@@ -53,16 +57,19 @@ def is_of_standard_library(logger: object) -> bool:
 def is_enabled(logger: Any, level: Any) -> bool:
     """Tell whether lines of `level` go anywhere: only a logger that says no has them left out."""
     ask = getattr(logger, "isEnabledFor", None)
-    return not callable(ask) or ask(level) is not False
+    with suppress(Exception):
+        return not callable(ask) or ask(level) is not False
+    return True
 
 
 def write(logger: Any, level: int, text: str) -> None:
     """Log a finished line by the method of its level, by `log` if the logger has no such method."""
-    method = getattr(logger, _LEVEL_METHODS.get(level, ""), None)
-    if callable(method):
-        method(text)
-    else:
-        logger.log(level, text)
+    with suppress(Exception):
+        method = getattr(logger, _LEVEL_METHODS.get(level, ""), None)
+        if callable(method):
+            method(text)
+        else:
+            logger.log(level, text)
 
 
 def write_message(
@@ -78,9 +85,16 @@ def write_message(
         args: its arguments.
         options: keyword arguments as `logging.Logger.log` takes them.
     """
-    if is_of_standard_library(logger):
-        logger.log(level, message, *args, **options)
-        return
+    with suppress(Exception):
+        if is_of_standard_library(logger):
+            logger.log(level, message, *args, **options)
+        else:
+            _write_text(logger, level, message, args, options)
+
+
+def _write_text(
+    logger: Any, level: int, message: str, args: tuple[Any, ...], options: dict[str, Any]
+) -> None:
     if not is_enabled(logger, level):
         return
     try:

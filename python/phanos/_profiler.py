@@ -472,6 +472,9 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         checked_timeout(timeout_s)
         end = now() + timeout_s
         self._hand_over()
+        dispatcher = self._dispatcher()
+        if dispatcher is not None:
+            dispatcher.pass_on()
         delivered = flush_all(connected_handlers(self.handlers.values()), end)
         return delivered and self._is_nothing_waiting()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 import warnings
 import weakref
 from collections import deque
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from phanos import _async_dispatch
 from phanos._phanos import monotonic_ns
-from support import AsyncCollectingHandler, make_profiler, run_in_threads, wait_until
+from support import DEADLINE_S, AsyncCollectingHandler, make_profiler, run_in_threads, wait_until
 
 ITEM = __name__.rpartition(".")[2]
 pytestmark = pytest.mark.usefixtures("no_complaints")
@@ -241,3 +242,41 @@ def test_a_loop_does_not_wait_for_ever_for_a_handler(monkeypatch: pytest.MonkeyP
     slow.released = None
     assert asyncio.run(profiler.aflush()) is True
     assert handler.counts() == {f"{ITEM}:step": 2}
+
+
+@pytest.mark.parametrize("pass_on", ["flush", "drop", "aflush"])
+def test_what_a_closed_loop_leaves_goes_to_one_that_runs(pass_on: str) -> None:
+    handler = AsyncCollectingHandler()
+    profiler = make_profiler(handler)
+
+    @profiler.profile
+    def leave() -> None:
+        pass
+
+    @profiler.profile
+    async def greet() -> None:
+        pass
+
+    async def main() -> None:
+        leave()
+
+    running = asyncio.new_event_loop()
+    thread = threading.Thread(target=running.run_forever)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(greet(), running).result(DEADLINE_S)
+        left = leave_loop(main(), "closed")
+        assert handler.methods() == [f"{ITEM}:greet"]
+        if pass_on == "flush":
+            profiler.flush()
+        elif pass_on == "drop":
+            collect(left)
+        else:
+            flushed = asyncio.run_coroutine_threadsafe(profiler.aflush(), running)
+            assert flushed.result(DEADLINE_S) is True
+        wait_until(lambda: len(handler.batches) == 2, "the batch that was left")
+        assert handler.methods() == [f"{ITEM}:greet", f"{ITEM}:leave"]
+    finally:
+        running.call_soon_threadsafe(running.stop)
+        thread.join(DEADLINE_S)
+        running.close()

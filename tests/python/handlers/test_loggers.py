@@ -13,7 +13,13 @@ import loguru
 import pytest
 import structlog
 from phanos import log, messaging, metrics, publisher, tree
-from support import make_profiler
+from support import (
+    DEADLINE_S,
+    AsyncCollectingHandler,
+    CollectingHandler,
+    drive,
+    make_profiler,
+)
 
 MODULE = __name__
 
@@ -211,6 +217,88 @@ def test_levels_are_the_loggers_own(written: Any) -> None:
         assert "method: A:root" in written.text()
     with pytest.raises(TypeError, match="expects an int as level"):
         publisher.LoggerHandler("log", logging.getLogger("a_logger"), "INFO")  # type: ignore[arg-type]
+
+
+class FullDisk:
+    """What a profiler has to say cannot be written."""
+
+    def __init__(self) -> None:
+        self.lines = 0
+
+    def log(self, *_: Any, **__: Any) -> None:
+        self.lines += 1
+        raise OSError("no space left on device")
+
+    def isEnabledFor(self, level: int) -> bool:
+        raise OSError("no space left on device")
+
+
+class FailingAsync(publisher.AsyncBaseHandler):
+    """Has an attribute to show that it was called; always raises."""
+
+    calls = 0
+
+    @classmethod
+    async def create(cls, handler_name: str, *_: Any, **__: Any) -> FailingAsync:
+        return cls(handler_name)
+
+    async def handle(self, records: Any, profiler_name: str = "profiler") -> None:
+        self.calls += 1
+        raise ValueError("handler")
+
+
+def run_in_time(main: Any) -> Any:
+    return asyncio.run(asyncio.wait_for(main, DEADLINE_S))
+
+
+@pytest.mark.parametrize("run", [run_in_time, drive])
+def test_a_logger_that_raises_keeps_no_coroutine_waiting(run: Callable[..., Any]) -> None:
+    logger: Any = FullDisk()
+    failing, after = FailingAsync("fails"), AsyncCollectingHandler()
+    profiler = make_profiler(failing, after, logger=logger)
+
+    @profiler.profile
+    async def call() -> int:
+        return 1
+
+    async def main() -> list[int]:
+        return [await call(), await call()]
+
+    logger.lines = 0
+    assert run(main()) == [1, 1]
+    assert (failing.calls, len(after.records)) == (2, 2)
+    assert logger.lines > 0
+
+
+def test_a_logger_that_raises_ends_nothing() -> None:
+    logger: Any = FullDisk()
+
+    def fail(*_: Any) -> None:
+        raise ValueError
+
+    class Failing(publisher.SyncBaseHandler):
+        def handle(self, records: Any, profiler_name: str = "profiler") -> None:
+            raise ValueError
+
+    collecting = CollectingHandler()
+    profiler = make_profiler(Failing("fails"), collecting, logger=logger)
+    count = counting(profiler)
+    profiler.before_func = profiler.after_func = fail
+    profiler.metrics["a_counter"].store_operation("unknown")
+    count()
+    profiler.delete_metric("unknown")
+    profiler.delete_handler("unknown")
+    assert collecting.counts() == {f"{MODULE}:count": 2}
+    handler = publisher.LoggerHandler("log", logger)
+    profiler.add_handler(handler)
+    count()
+    assert collecting.counts() == {f"{MODULE}:count": 4}
+    publisher.log_error_profiling(
+        "a_counter",
+        publisher.OutputFormatter(),
+        logger,
+        [{**record(), "labels": {"error_raised": True}}],
+    )
 
 
 def record() -> Any:
