@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Any
 
 from . import _registry
+from ._kinds import makes_awaitables
 from ._phanos import MethodTreeNode, first_step, resume_call, suspend_call
 from ._protocols import ProfilerProtocol
 from ._replaced import Originals, WatchedType
@@ -24,7 +25,6 @@ from ._wrappers import (
     async_generator_wrapper,
     generator_wrapper,
     maker_for,
-    makes_awaitables,
     named_after,
 )
 from .log import InstanceLoggerMixin

@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from ._kinds import is_coroutine_function
+
 Hook = Callable[..., Any]
 
 BEFORE = ("func", "args", "kwargs")
@@ -35,7 +37,7 @@ def adapted(attribute: str, hook: Hook | None) -> Hook | None:
         return None
     if not callable(hook):
         raise TypeError(f"{attribute} expects a callable or None, got {hook!r}")
-    if inspect.iscoroutinefunction(hook) or inspect.iscoroutinefunction(
+    if is_coroutine_function(hook) or is_coroutine_function(
         getattr(hook, "__call__", None)  # noqa: B004 - an object with an async __call__
     ):
         raise TypeError(

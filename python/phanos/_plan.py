@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from . import _registry
 from ._ext import runs_as_usual
 from ._hooks import HOOKS
+from ._kinds import is_coroutine_function
 from ._phanos import MethodTreeNode, Plan
 from ._protocols import ProfilerProtocol
 from ._rabbitmq import direct_delivery
@@ -167,7 +168,7 @@ def checked_handler(handler: Any, may_be_async: bool) -> Any:
 
 def is_async(handler: Any) -> bool:
     """Tell whether batches for `handler` are awaited."""
-    return isinstance(handler, AsyncBaseHandler) or inspect.iscoroutinefunction(
+    return isinstance(handler, AsyncBaseHandler) or is_coroutine_function(
         getattr(handler, "handle", None)
     )
 

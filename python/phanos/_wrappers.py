@@ -15,6 +15,12 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ._frames import skip, stand_in_for
+from ._kinds import (
+    is_async_generator_function,
+    is_coroutine_function,
+    is_generator_function,
+    makes_awaitables,
+)
 from ._phanos import decorate, first_step, support_functions
 
 if TYPE_CHECKING:
@@ -65,15 +71,12 @@ def _name_of(function: Callable[..., Any]) -> str:
 
 def maker_for(function: Callable[..., Any]) -> MakeWrapper | None:
     """Return what wraps `function`; None for functions whose body runs within the call."""
-    try:
-        if inspect.iscoroutinefunction(function):
-            return coroutine_wrapper
-        if inspect.isasyncgenfunction(function):
-            return async_generator_wrapper
-        if inspect.isgeneratorfunction(function):
-            return generator_wrapper
-    except TypeError:  # A mock that claims to be a function and has no proper code flags.
-        pass
+    if is_coroutine_function(function):
+        return coroutine_wrapper
+    if is_async_generator_function(function):
+        return async_generator_wrapper
+    if is_generator_function(function):
+        return generator_wrapper
     return None
 
 
@@ -96,12 +99,6 @@ def named_after(function: Callable[..., Any], made: R) -> R:
     named.__name__ = getattr(function, "__name__", named.__name__)
     named.__qualname__ = getattr(function, "__qualname__", named.__qualname__)
     return made
-
-
-def makes_awaitables(function: Callable[..., Any]) -> bool:
-    """Tell whether `types.coroutine` changed generator function `function`."""
-    code = getattr(_within_partials(function), "__code__", None)
-    return code is not None and bool(code.co_flags & inspect.CO_ITERABLE_COROUTINE)
 
 
 def _within_partials(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -35,6 +35,13 @@ def of_function(argument: int, *, key: str = "") -> None:
     """What a mock imitates."""
 
 
+class OfClass:
+    """What a mock imitates too."""
+
+    def method(self, argument: int, *, key: str = "") -> None:
+        """What the mock has one of."""
+
+
 MAKE_MOCKS = [
     pytest.param(mock.Mock, "Mock", id="Mock"),
     pytest.param(mock.MagicMock, "MagicMock", id="MagicMock"),
@@ -42,6 +49,9 @@ MAKE_MOCKS = [
     pytest.param(lambda: mock.Mock(__name__="known"), "known", id="with a __name__"),
     pytest.param(lambda: mock.Mock(spec=of_function), "Mock", id="that says it is a function"),
     pytest.param(lambda: mock.create_autospec(of_function), "of_function", id="autospec"),
+    pytest.param(
+        lambda: mock.create_autospec(OfClass, instance=True).method, "MagicMock", id="of a method"
+    ),
 ]
 
 
