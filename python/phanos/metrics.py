@@ -20,7 +20,7 @@ from ._column import Column, ColumnIndex
 from ._phanos import MethodTreeNode, MetricStore, monotonic_ns
 from ._replaced import WatchedType
 from .log import InstanceLoggerMixin
-from .types import LoggerLike, Record
+from .types import LoggerLike, Record, ValueTypes
 
 __all__ = [
     "Counter",
@@ -30,10 +30,12 @@ __all__ = [
     "Info",
     "InvalidValueError",
     "MetricWrapper",
+    "OperationCallable",
     "ResponseSize",
     "StoreOperationDecorator",
     "Summary",
     "TimeProfiler",
+    "ValueTypes",
 ]
 
 
@@ -233,6 +235,12 @@ _BUILTIN_OPERATIONS = {
     "state": "state",
 }
 """Methods of the built-in operations by wire name."""
+
+
+OperationCallable = Callable[
+    [MetricWrapper, ValueTypes, MethodTreeNode, dict[str, Any] | None], None
+]
+"""What `StoreOperationDecorator` makes an operation of."""
 
 
 class StoreOperationDecorator:

@@ -22,18 +22,20 @@ from .handlers import (
 from .messaging import NETWORK_ERRORS, AsyncioPublisher, BlockingPublisher
 from .metrics import MetricWrapper, ResponseSize, TimeProfiler
 from .tree import ContextTree, MethodTreeNode
-from .types import LoggerLike, Record
+from .types import AfterType, BeforeType, LoggerLike, Record
 
 __all__ = [
     "NETWORK_ERRORS",
     "RESPONSE_SIZE",
     "TIME_PROFILER",
     "AbstractExtProfiler",
+    "AfterType",
     "AsyncBaseHandler",
     "AsyncExtProfiler",
     "AsyncImpProfHandler",
     "AsyncioPublisher",
     "BaseHandler",
+    "BeforeType",
     "BlockingPublisher",
     "ContextTree",
     "ImpProfHandler",

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any, Protocol, TypedDict, Union
 
 # A union object and not `X | Y`: read at run time by users on 3.10.
 LoggerLike = Union[logging.Logger, "logging.LoggerAdapter[Any]"]
 """A logger or an adapter around one."""
+
+
+BeforeType = Callable[[Callable[..., Any], tuple[Any, ...], dict[str, Any]], object] | None
+"""A hook before calls, or none; it may also take its arguments by their names."""
+
+AfterType = Callable[[Any, tuple[Any, ...], dict[str, Any]], object] | None
+"""A hook after calls, or none; it may also take its arguments by their names."""
+
+ValueTypes = float | str | dict[str, Any] | tuple[str, float | str | dict[str, Any]]
+"""What operations of the built-in metrics record, alone or with the operation's name."""
 
 
 class Record(TypedDict):

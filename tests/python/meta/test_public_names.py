@@ -9,7 +9,7 @@ import inspect
 import json
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 import phanos
 import pytest
@@ -23,9 +23,10 @@ NAMES = {
         "publisher tree types __version__"
     ),
     "phanos.publisher": (
-        "AbstractExtProfiler AsyncBaseHandler AsyncExtProfiler AsyncImpProfHandler "
-        "AsyncioPublisher BaseHandler BlockingPublisher ContextTree ImpProfHandler LoggerHandler "
-        "LoggerLike MethodTreeNode MetricWrapper NETWORK_ERRORS NamedLoggerHandler OutputFormatter "
+        "AbstractExtProfiler AfterType AsyncBaseHandler AsyncExtProfiler AsyncImpProfHandler "
+        "AsyncioPublisher BaseHandler BeforeType BlockingPublisher ContextTree ImpProfHandler "
+        "LoggerHandler LoggerLike MethodTreeNode MetricWrapper NETWORK_ERRORS NamedLoggerHandler "
+        "OutputFormatter "
         "PhanosProfiler Profiler RESPONSE_SIZE Record ResponseSize StreamHandler SyncBaseHandler "
         "SyncExtProfiler TIME_PROFILER TimeProfiler curr_node log_error_profiling"
     ),
@@ -34,8 +35,8 @@ NAMES = {
         "NamedLoggerHandler OutputFormatter StreamHandler SyncBaseHandler"
     ),
     "phanos.metrics": (
-        "Counter Enum Gauge Histogram Info InvalidValueError MetricWrapper ResponseSize "
-        "StoreOperationDecorator Summary TimeProfiler"
+        "Counter Enum Gauge Histogram Info InvalidValueError MetricWrapper OperationCallable "
+        "ResponseSize StoreOperationDecorator Summary TimeProfiler ValueTypes"
     ),
     "phanos.tree": "Context ContextTree MethodTreeNode curr_node",
     "phanos.messaging": "AsyncioPublisher BasePublisher BlockingPublisher NETWORK_ERRORS",
@@ -43,7 +44,7 @@ NAMES = {
         "EXTERNAL_PREFIX create_async_handlers create_handlers import_external inherits_from "
         "parse_arguments"
     ),
-    "phanos.types": "LoggerLike Record",
+    "phanos.types": "AfterType BeforeType LoggerLike Record ValueTypes",
     "phanos.log": "InstanceLoggerMixin",
 }
 EVERY_NAME = [(module, name) for module, names in NAMES.items() for name in names.split()]
@@ -140,6 +141,19 @@ def test_names_of_the_built_in_metrics() -> None:
 @pytest.mark.parametrize("name", PROFILER_ATTRIBUTES.split())
 def test_profiler_has_attribute(name: str) -> None:
     assert hasattr(publisher.Profiler(), name)
+
+
+def test_types_of_hooks_and_operations_can_be_read_at_run_time() -> None:
+    def declared(before: publisher.BeforeType, after: publisher.AfterType) -> metrics.ValueTypes:
+        raise NotImplementedError
+
+    hints = get_type_hints(declared)
+    assert type(None) in get_args(hints["before"])
+    assert type(None) in get_args(hints["after"])
+    assert float in get_args(hints["return"])
+    arguments, result = get_args(metrics.OperationCallable)
+    assert arguments[0] is metrics.MetricWrapper
+    assert result in (None, type(None))
 
 
 def test_old_spellings_are_the_same_methods() -> None:

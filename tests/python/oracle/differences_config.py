@@ -268,3 +268,13 @@ def configuring_again_with_a_metric_switched_off() -> Any:
     profiler.config(job="OLD", response_size_profile=True)
     profiler.config(job="NEW", response_size_profile=False)
     return [[name, metric.job] for name, metric in profiler.metrics.items()]
+
+
+@difference("K14", upstream=[True] * 4, ours=[False] * 4)
+def names_of_modules_imported_by_modules() -> Any:
+    return [
+        hasattr(publisher, "datetime"),
+        hasattr(publisher, "log"),
+        hasattr(metrics, "dt"),
+        hasattr(config, "_to_callable"),
+    ]

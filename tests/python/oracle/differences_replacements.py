@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 from typing import Any
 from unittest import mock
 
@@ -87,3 +88,25 @@ def a_publisher_that_does_not_connect() -> Any:
         mock.patch.object(messaging.BlockingPublisher, "close"),
     ):
         return outcome(lambda: messaging.BlockingPublisher().publish([record]))
+
+
+@difference("T06", upstream=[1, 1], ours=[0, 0])
+def dicts_that_were_assigned() -> Any:
+    profiler, _ = _profiled()
+    handlers: dict[str, Any] = {}
+    profiler.handlers = handlers
+    handlers["late"] = publisher.StreamHandler("late", mock.Mock())
+    kept: dict[str, Any] = {}
+    profiler.metrics = kept
+    kept["late"] = metrics.Gauge("late", "JOB", "units")
+    return [len(profiler.handlers), len(profiler.metrics)]
+
+
+@difference("T07", upstream="returned", ours="AttributeError")
+def the_current_node_assigned() -> Any:
+    profiler, _ = _profiled()
+
+    def assign() -> None:
+        profiler.curr_node = contextvars.ContextVar("another")
+
+    return outcome(assign)
