@@ -4,8 +4,8 @@ Loggers: anything with a method `log`, such as those of the standard library, lo
 Loggers of the standard library are given a message and its arguments; what others do with
 arguments differs, so they get the finished text.
 
-What a logger raises goes no further: a line that cannot be written is no reason to end the call,
-or to leave undone the work, that it tells of.
+What a logger raises goes to users who log or configure by themselves. It goes no further where the
+package logs by itself: a line that cannot be written is no reason to end a call.
 """
 
 from __future__ import annotations
@@ -85,11 +85,10 @@ def write_message(
         args: its arguments.
         options: keyword arguments as `logging.Logger.log` takes them.
     """
-    with suppress(Exception):
-        if is_of_standard_library(logger):
-            logger.log(level, message, *args, **options)
-        else:
-            _write_text(logger, level, message, args, options)
+    if is_of_standard_library(logger):
+        logger.log(level, message, *args, **options)
+    else:
+        _write_text(logger, level, message, args, options)
 
 
 def _write_text(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import functools
 import itertools
@@ -557,11 +558,12 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         self._hand_over_before_end()
         abandoned = self._abandon_dispatches()
         if abandoned:
-            self.error(
-                "%d records for asynchronous handlers were never delivered: no event loop ran "
-                "after the calls that made them",
-                abandoned,
-            )
+            with contextlib.suppress(Exception):
+                self.error(
+                    "%d records for asynchronous handlers were never delivered: no event loop ran "
+                    "after the calls that made them",
+                    abandoned,
+                )
 
     def _forget_inherited(self) -> None:
         """Forget the records that a forked child inherited: the parent hands them over."""
@@ -587,13 +589,14 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
         if left_out is None:
             return
         more = f" ({left_out} more since the last line)" if left_out else ""
-        self.error(
-            "%s raised %s%s",
-            what,
-            type(error).__name__,
-            more,
-            exc_info=(type(error), error, error.__traceback__),
-        )
+        with contextlib.suppress(Exception):
+            self.error(
+                "%s raised %s%s",
+                what,
+                type(error).__name__,
+                more,
+                exc_info=(type(error), error, error.__traceback__),
+            )
 
     def _report_dropped(self, count: int) -> None:
         """Log how many records were dropped: at once, then once a minute."""
@@ -604,10 +607,12 @@ class Profiler(InstanceLoggerMixin, metaclass=ProfilerType):
     def _log_drops(self) -> None:
         count, self._unlogged_drops = self._unlogged_drops, 0
         if count:
-            self.error(
-                "%d records dropped, the oldest: no handler takes them and the limit is reached",
-                count,
-            )
+            with contextlib.suppress(Exception):
+                self.error(
+                    "%d records dropped, the oldest: no handler takes them and the limit is "
+                    "reached",
+                    count,
+                )
 
     # The plan.
 

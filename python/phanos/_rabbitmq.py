@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from ._base_handlers import (
@@ -128,7 +129,8 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
 
     def _write_log_lines(self) -> None:
         for level, text in self._delivery.take_log_lines():
-            write_message(self.logger, level, "%s - %s", (self.handler_name, text), {})
+            with suppress(Exception):
+                write_message(self.logger, level, "%s - %s", (self.handler_name, text), {})
 
     def _created(self) -> None:
         write(self.logger, logging.INFO, f"{type(self).__name__} created successfully")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from . import _registry
@@ -182,7 +183,8 @@ class BasePublisher(ABC, metaclass=WatchedType):
 
     def _write_log_lines(self) -> None:
         for level, text in self._delivery.take_log_lines():
-            write_message(self.logger, level, "%s - %s", (self._name, text), {})
+            with suppress(Exception):
+                write_message(self.logger, level, "%s - %s", (self._name, text), {})
 
     def _has_no_connection(self) -> bool:
         """Tell, and log, that a `connect` of users' own made no connection of this publisher."""

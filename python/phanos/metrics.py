@@ -9,6 +9,7 @@ most one line a minute), nothing is stored and nothing is raised.
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import functools
 import sys
@@ -296,7 +297,8 @@ class StoreOperationDecorator:
                 raise
             if instance._lengths()[ColumnIndex.VALUES] <= before[ColumnIndex.VALUES]:
                 instance._cut(before)
-                instance.warning("%r: metric %r did not store any value", name, instance.name)
+                with contextlib.suppress(Exception):
+                    instance.warning("%r: metric %r did not store any value", name, instance.name)
                 return
             instance._fill(labels, node)
         finally:
