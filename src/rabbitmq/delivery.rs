@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::{PyDict, PyString};
 
 use phanos_delivery::runtime::{SharedRuntime, shared_runtime, wait_for_shutdown};
 use phanos_delivery::{
@@ -16,6 +16,7 @@ use phanos_delivery::{
 };
 
 use crate::convert::settled;
+use crate::convert::text::string_of;
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::gil_cell::GilCell;
 use crate::interp::panics::{contained, point};
@@ -219,13 +220,13 @@ impl Delivery {
     fn push(
         &self,
         py: Python<'_>,
-        name: &str,
+        name: &Bound<'_, PyString>,
         records: &Bound<'_, PyAny>,
         logger: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let sender = self.sender(py);
         let mut unserializable = UnserializableKinds::default();
-        enqueue::push_dicts(&sender, name, records, &mut unserializable)?;
+        enqueue::push_dicts(&sender, &string_of(name), records, &mut unserializable)?;
         self.start_for_records(py, &sender);
         settled::take_kinds(py, &mut unserializable);
         unserializable.log(py, Some(logger))

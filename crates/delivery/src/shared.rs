@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::link::envelope::{Envelope, number_of_id};
 use crate::messages::outbox::Outbox;
+use crate::process::unique::unique_name;
 use crate::records::buffer::Buffer;
 use crate::report::log_queue::{LogLevel, LogQueue};
 use crate::report::stats::{Counters, DropReason};
@@ -28,7 +29,7 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn new(settings: Settings) -> Self {
         Self {
-            worker: worker_id(),
+            worker: unique_name(),
             buffer: Buffer::new(settings.buffer_bytes),
             settings,
             counters: Counters::default(),
@@ -88,16 +89,4 @@ impl Shared {
         let in_outbox = self.counters.oldest().map(|since| now.saturating_duration_since(since));
         in_buffer.max(in_outbox.unwrap_or_default())
     }
-}
-
-/// Different for every process and handler.
-fn worker_id() -> Box<str> {
-    use std::hash::{BuildHasher, RandomState};
-    use std::time::SystemTime;
-
-    let process = std::process::id();
-    // A forked child has its parent's random state, hence process and time.
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let random = RandomState::new().hash_one((process, now.as_nanos()));
-    format!("{process:x}-{:x}-{random:016x}", now.as_micros()).into()
 }

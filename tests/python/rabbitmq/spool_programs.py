@@ -111,6 +111,20 @@ def has_a_disk_that_hangs(port: int, directory: str) -> None:
     told(one.stats()["last_error"])
 
 
+def ends_with_a_full_disk(port: int, directory: str) -> None:
+    """Half of a message is on disk, for the other half there is no room."""
+    one = handler(port, directory)
+    hand_over(one, [record(number) for number in range(100)])
+    wait_until(lambda: one.stats()["spooled"] == 100)
+    (size,) = (entry.stat().st_size for entry in os.scandir(directory))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
+    hand_over(one, [record(number) for number in range(100, 150)])
+    wait_until(lambda: "spool" in (one.stats()["last_error"] or ""))
+    told(one.stats())
+    stopped = one.publisher._delivery.stop().wait(DEADLINE_S)
+    told({"stopped": stopped, **one.stats()})
+
+
 def has_no_locks(port: int, directory: str) -> None:
     seccomp.fail("flock", errno.ENOLCK)
     try:

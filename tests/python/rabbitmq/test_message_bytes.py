@@ -212,6 +212,19 @@ def test_properties_are_what_the_contract_allows(broker: Node, receiver: Receive
     handler.close()
 
 
+def test_names_with_lone_surrogates_are_sent_as_text(broker: Node, receiver: Receiver) -> None:
+    handler = publisher.ImpProfHandler("rabbit", port=broker.port)
+    handler.handle([{**RECORD, "job": "j\udc80", "metric": "m\udc80"}], "n\udc80")
+    assert handler.flush()
+    (message,) = receiver.wait_for_messages(1)
+    assert message.properties.headers["x-phanos-metric"] == "n\\udc80"
+    (sent,) = message.records
+    assert (sent["job"], sent["metric"]) == ("j\\udc80", "m\\udc80")
+    with pytest.raises(TypeError, match="name"):
+        handler.handle([RECORD], 5)  # type: ignore[arg-type]
+    handler.close()
+
+
 def test_records_that_wait_together_travel_together(broker: Node, receiver: Receiver) -> None:
     roots = 2000
     profiler = phanos.publisher.Profiler()

@@ -130,6 +130,29 @@ def test_a_file_of_another_user_is_told_and_not_sent(
     assert file.exists()
 
 
+def test_a_disk_that_is_full_at_the_end_keeps_what_is_on_it(
+    proxy: Proxy, receiver: Receiver, directory: Path
+) -> None:
+    proxy.refuse()
+    with SpoolProgram("ends_with_a_full_disk", proxy.port, directory) as program:
+        before = program.line()
+        program.go_on()
+        after = program.line()
+        program.go_on()
+        log = program.end()
+    assert (before["spooled"], before["queued"]) == (100, 150)
+    assert after["stopped"] is False
+    assert (after["spooled"], after["queued"], after["dropped"]["closed"]) == (100, 0, 50)
+    assert after["handed_over"] == after["dropped"]["closed"] + after["left"]
+    assert [int(count) for count in DROPPED.findall(log)] == [50], log
+    proxy.forward()
+    second = handler(proxy, directory)
+    hand_over(second, [record(150)])
+    records = receiver.wait_for_records(101, DEADLINE_S)
+    assert sorted(numbers(records)) == [*range(100), 150]
+    second.publisher._delivery.stop().wait(DEADLINE_S)
+
+
 def test_a_disk_that_hangs_is_told_and_what_it_costs_is_counted(
     proxy: Proxy, directory: Path
 ) -> None:

@@ -12,11 +12,14 @@ use std::path::Path;
 
 use crate::disk::spool_file::make_private;
 use crate::process::locked_file::LockedFile;
+use crate::process::unique::unique_name;
 use crate::process::user::effective_user;
 use crate::settings::SpoolSettings;
 
 const STICKY: u32 = 0o1000;
 const WRITABLE_BY_OTHERS: u32 = 0o022;
+/// How many names are tried, if files have them already.
+const TRIALS: u32 = 10;
 
 /// Makes the directory if there is none, and tries it out. Returns what the user should know,
 /// though it does.
@@ -49,18 +52,31 @@ pub fn check_spool(settings: &SpoolSettings) -> Result<Vec<String>, String> {
 
 /// Makes a file, locks and removes it.
 fn try_out(directory: &Path) -> Result<(), String> {
-    let path = directory.join(format!(".phanos-check-{}", std::process::id()));
-    // Of a process that had the same id.
-    let _ = fs::remove_file(&path);
-    let tried = LockedFile::create(&path);
-    let _ = fs::remove_file(&path);
-    match tried {
+    match make_trial_file(directory, unique_name) {
         Ok(_) => Ok(()),
         Err(error) if error.raw_os_error().is_some_and(cannot_lock) => {
             Err(format!("its file system locks no files: {error}"))
         }
         Err(error) => Err(format!("no file can be made in it: {error}")),
     }
+}
+
+/// Each file has a name of its own, and one that somebody else made is left alone: other threads
+/// and processes try the directory out at the same time.
+pub(crate) fn make_trial_file(
+    directory: &Path,
+    name: impl Fn() -> Box<str>,
+) -> io::Result<Option<LockedFile>> {
+    let mut tried = Ok(None);
+    for _ in 0..TRIALS {
+        let path = directory.join(format!(".phanos-check-{}", name()));
+        tried = LockedFile::create(&path);
+        if !matches!(&tried, Err(error) if error.kind() == io::ErrorKind::AlreadyExists) {
+            let _ = fs::remove_file(&path);
+            break;
+        }
+    }
+    tried
 }
 
 fn cannot_lock(error: i32) -> bool {

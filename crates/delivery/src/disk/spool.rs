@@ -95,8 +95,9 @@ type Seen = (Found, Vec<(u32, Presence)>);
 
 /// The end of one background task.
 pub(crate) enum SpoolEvent {
-    /// These pieces of this process's messages are on disk: sequence of the message, and piece.
-    Written(Vec<(u64, u32)>),
+    /// These pieces of this process's messages are on disk: sequence of the message, piece, and
+    /// its records.
+    Written(Vec<(u64, u32, u32)>),
     /// Bodies, by the sequence of their message.
     Loaded(Loaded),
     Adopted(Adopted),
@@ -390,8 +391,9 @@ impl Spool {
                     // Told when the files are looked at, which is at once.
                     self.next_adoption = Instant::now();
                 }
-                let pieces = if file.own { changes.put.keys().copied().collect() } else { vec![] };
-                SpoolEvent::Written(pieces)
+                let put = changes.put.iter().filter(|_| file.own);
+                let written = put.map(|((number, place), piece)| (*number, *place, piece.records));
+                SpoolEvent::Written(written.collect())
             }
             Err(error) => {
                 let later = std::mem::take(&mut file.changes);
@@ -423,6 +425,7 @@ impl Spool {
                     number,
                     pieces,
                     written: pieces,
+                    written_records: records,
                     bytes,
                     records,
                     counted: records,

@@ -107,8 +107,7 @@ impl Engine {
             else {
                 continue;
             };
-            let is_written = spooled.written == spooled.pieces;
-            let count = if is_present && is_written { spooled.records } else { 0 };
+            let count = if is_present { spooled.written_records } else { 0 };
             add(&counters.spooled, u64::from(count));
             subtract(&counters.spooled, u64::from(spooled.counted));
             spooled.counted = count;
@@ -136,16 +135,15 @@ impl Engine {
         });
     }
 
-    fn written(&mut self, pieces: Vec<(u64, u32)>) {
+    fn written(&mut self, pieces: Vec<(u64, u32, u32)>) {
         let counters = &self.shared.counters;
-        for (sequence, piece) in pieces {
+        for (sequence, piece, records) in pieces {
             self.outbox.change(sequence, |message| {
                 let Some(spooled) = &mut message.spooled else { return };
                 spooled.written = spooled.written.max(piece + 1);
-                if spooled.written == spooled.pieces {
-                    add(&counters.spooled, u64::from(spooled.records - spooled.counted));
-                    spooled.counted = spooled.records;
-                }
+                spooled.written_records += records;
+                add(&counters.spooled, u64::from(spooled.written_records - spooled.counted));
+                spooled.counted = spooled.written_records;
             });
         }
     }

@@ -39,14 +39,18 @@ impl Engine {
         records == 0
     }
 
-    /// Drops what is nowhere but in memory, and leaves the rest on disk; returns how many records
-    /// were dropped.
+    /// Drops what is nowhere but in memory, and leaves the rest on disk, though it be a part of a
+    /// message; returns how many records were dropped.
     fn give_up_what_is_left(&mut self) -> u64 {
         let spool = self.spool.as_ref();
         let is_missing = |spooled| spool.is_some_and(|spool| spool.is_missing(spooled));
-        let lost = self.outbox.remove_waiting(|message| {
-            !message.is_on_disk() || message.spooled.is_some_and(is_missing)
-        });
+        let kept = |message: &Message| {
+            let spooled = message.spooled.filter(|spooled| !is_missing(*spooled));
+            spooled.map_or(0, |spooled| u64::from(spooled.written_records))
+        };
+        let lost = self.outbox.remove_waiting(|message| kept(message) == 0);
+        let left = self.outbox.remove_waiting(|_| true);
+        let left: Vec<_> = left.iter().map(|message| (message.records(), kept(message))).collect();
         let mut records = lost.iter().map(Message::records).sum();
         for message in lost {
             self.end_message(message, false);
@@ -54,11 +58,13 @@ impl Engine {
         while let Some((chunk, _)) = self.shared.buffer.take() {
             records += chunk.len() as u64;
         }
+        // Their file is kept, and whoever adopts it finds the pieces that were written.
+        records += left.iter().map(|(outstanding, kept)| outstanding - kept).sum::<u64>();
         self.shared.count_dropped(DropReason::Closed, records);
         let counters = &self.shared.counters;
-        for message in self.outbox.remove_waiting(|_| true) {
-            subtract(&counters.outstanding, message.records());
-            add(&counters.left, message.records());
+        for (outstanding, kept) in left {
+            subtract(&counters.outstanding, outstanding);
+            add(&counters.left, kept);
         }
         records
     }

@@ -26,6 +26,8 @@ pub(crate) struct Spooled {
     /// Pieces that the spool was given, and how many of them are on disk.
     pub(crate) pieces: u32,
     pub(crate) written: u32,
+    /// Records in the pieces that are on disk.
+    pub(crate) written_records: u32,
     /// Bytes and records in all these pieces.
     pub(crate) bytes: usize,
     pub(crate) records: u32,

@@ -5,6 +5,7 @@
 //! | `exit`        | the end of a process whose interpreter is not ended |
 //! | `leader`      | the end of a process whose first thread has ended |
 //! | `user`        | whose process this is |
+//! | `unique`      | names that nothing else has |
 //! | `locked_file` | a file that one process holds locked |
 //! | `fork`        | values that a forked child must not touch |
 //! | `thread`      | blocking work on a thread of its own |
@@ -19,5 +20,6 @@ mod leader;
 pub(crate) mod locked_file;
 pub mod runtime;
 pub(crate) mod thread;
+pub(crate) mod unique;
 pub(crate) mod user;
 pub mod waking;

@@ -36,6 +36,7 @@ fn large(sequence: u64, bytes: usize, on_disk: bool) -> Message {
         number: sequence,
         pieces: 1,
         written: u32::from(on_disk),
+        written_records: u32::from(on_disk),
         bytes: bytes - 1,
         records: 1,
         counted: 0,

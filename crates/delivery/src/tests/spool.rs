@@ -35,7 +35,9 @@ async fn write(spool: &mut Spool) -> Vec<(u64, u32)> {
             return pieces;
         }
         match spool.event().await {
-            SpoolEvent::Written(written) => pieces.extend(written),
+            SpoolEvent::Written(written) => {
+                pieces.extend(written.into_iter().map(|(sequence, piece, _)| (sequence, piece)));
+            }
             SpoolEvent::Failed(error) => panic!("{error}"),
             SpoolEvent::Loaded(_) | SpoolEvent::Adopted(_) => {}
         }

@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::fs;
+use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::thread;
 
 use super::fixtures::{Directory, amqp_settings, envelope, spool_settings};
 use crate::amqp::settings::AmqpSettings;
 use crate::disk::adopt::{Found, Search};
-use crate::disk::directory::check_spool;
+use crate::disk::directory::{check_spool, make_trial_file};
 use crate::disk::entry::{Piece, split_records};
 use crate::disk::scan::Live;
 use crate::disk::spool_file::{Changes, SpoolFile, hash_of, path_of};
@@ -391,6 +393,33 @@ fn directories_that_will_not_do_are_told() {
     assert!(error.contains("it cannot be made"), "{error}");
     assert!(error.starts_with(&*directory.path().to_string_lossy()), "{error}");
     fs::remove_file(directory.path()).expect("removed");
+}
+
+#[test]
+fn a_directory_is_tried_out_by_many_at_once() {
+    let directory = Directory::new();
+    let settings = spool_settings(directory.path());
+    let check = || (0..50).map(|_| check_spool(&settings)).collect::<Vec<_>>();
+    let results = thread::scope(|scope| {
+        let threads: Vec<_> = (0..4).map(|_| scope.spawn(check)).collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("no panic")).collect::<Vec<_>>()
+    });
+    assert_eq!(results.iter().find(|result| **result != Ok(vec![])), None);
+    assert!(names(directory.path()).is_empty());
+}
+
+#[test]
+fn a_trial_file_of_another_is_left_alone() {
+    let directory = Directory::new();
+    fs::create_dir(directory.path()).expect("made");
+    fs::write(directory.path().join(".phanos-check-taken"), b"of another").expect("written");
+    let taken = || "taken".into();
+    let error = make_trial_file(directory.path(), taken).expect_err("it is there");
+    assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+    let left = Mutex::new(vec!["free", "taken"]);
+    let next = || left.lock().expect("no panic").pop().expect("a name").into();
+    assert!(make_trial_file(directory.path(), next).expect("another name").is_some());
+    assert_eq!(names(directory.path()), [".phanos-check-taken"]);
 }
 
 #[test]
