@@ -222,6 +222,8 @@ fn a_few_files_of_dead_processes_are_open_at_a_time_and_all_are_adopted() {
             dead.put(&mut message(1));
             write(&mut dead).await;
         }
+        // A file that is still open is still locked.
+        no_more_files_open(&directory, 0).await;
         let mut heir = spool(&directory, "heir");
         let mut adopted = 0;
         while adopted < DEAD {
@@ -231,12 +233,7 @@ fn a_few_files_of_dead_processes_are_open_at_a_time_and_all_are_adopted() {
             // While it has these it takes no others over; those before may just be closing.
             assert_eq!(heir.is_adopting(), adopted < DEAD);
             heir.advance(Instant::now());
-            // Those before are closed on other threads.
-            let deadline = Instant::now() + CLOSED_WITHIN;
-            while files_open(&directory) > 16 {
-                assert!(Instant::now() < deadline, "{} files are open", files_open(&directory));
-                tokio::task::yield_now().await;
-            }
+            no_more_files_open(&directory, 16).await;
             for (spooled, ..) in found.messages {
                 heir.remove(spooled);
             }
@@ -246,7 +243,15 @@ fn a_few_files_of_dead_processes_are_open_at_a_time_and_all_are_adopted() {
     });
 }
 
-const CLOSED_WITHIN: Duration = Duration::from_secs(20);
+/// Waits until this process has at most so many files of the directory open: they are closed on
+/// other threads.
+async fn no_more_files_open(directory: &Directory, at_most: usize) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while files_open(directory) > at_most {
+        assert!(Instant::now() < deadline, "{} files are open", files_open(directory));
+        tokio::task::yield_now().await;
+    }
+}
 
 /// How many files of the directory this process has open.
 fn files_open(directory: &Directory) -> usize {
