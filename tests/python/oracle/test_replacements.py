@@ -51,8 +51,10 @@ USED = {
 # Base classes, types and names of an older generation, which nothing looks up when it runs.
 NOT_USED = {
     "AbstractExtProfiler",
+    "AfterType",
     "AsyncBaseHandler",
     "BaseHandler",
+    "BeforeType",
     "LoggerLike",
     "MetricWrapper",
     "PhanosProfiler",
