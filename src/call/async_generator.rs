@@ -1,8 +1,9 @@
 //! The first step of an asynchronous generator that a profiled one runs.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+
+use crate::interp::once::intern;
 
 /// Returns `generator.__anext__()`, while the event loop does not get to know `generator`.
 ///

@@ -2,13 +2,13 @@
 //! [`record_and_hand_over`] and [`leave_tree`].
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 
 use phanos_core::number;
 
 use crate::call::arguments::PackedArgs;
 use crate::interp::entry::registered;
 use crate::interp::exceptions::swallow;
+use crate::interp::once::{GilOnce, intern};
 use crate::interp::panics::{contained, point};
 use crate::interp::user_code;
 use crate::metric::base::Metric;
@@ -289,8 +289,9 @@ fn record(
 }
 
 fn size_of(py: Python<'_>, result: Option<&Bound<'_, PyAny>>) -> PyResult<f64> {
-    static GETSIZEOF: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let getsizeof = GETSIZEOF.import(py, "sys", "getsizeof")?;
+    static GETSIZEOF: GilOnce<Py<PyAny>> = GilOnce::new();
+    let import = || py.import(intern!(py, "sys"))?.getattr(intern!(py, "getsizeof"));
+    let getsizeof = GETSIZEOF.get_or_make(py, || import().map(Bound::unbind))?.bind(py);
     let none = py.None().into_bound(py);
     getsizeof.call1((result.unwrap_or(&none),))?.extract::<u64>().map(|bytes| {
         #[allow(clippy::cast_precision_loss)] // Exact below 8 PiB.

@@ -7,7 +7,6 @@ use std::ptr;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -20,6 +19,7 @@ use crate::call::lifecycle::{self, Call, Ending, Nesting};
 use crate::call::recursion;
 use crate::interp::entry::{enter, enter_unregistered, registered};
 use crate::interp::exceptions::PendingException;
+use crate::interp::once::intern;
 use crate::interp::panics::{contained, point};
 use crate::interp::stack;
 use crate::interp::user_code;

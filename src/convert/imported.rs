@@ -1,7 +1,8 @@
 //! Attributes of modules that the program has imported.
 
-use pyo3::intern;
 use pyo3::prelude::*;
+
+use crate::interp::once::intern;
 
 /// Attribute `name` of `module`; `None` if the module is not imported.
 ///

@@ -1,12 +1,12 @@
 //! Dataclass instances as JSON objects: the entries of their `__dict__`, or their fields if the
 //! class has slots. Names that begin with `_` are left out, as orjson does.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
 use crate::convert::imported;
 use crate::convert::json_value::{Writer, entries};
+use crate::interp::once::intern;
 
 /// Appends `object` if its class is itself a dataclass (being derived from one is not enough);
 /// else false.

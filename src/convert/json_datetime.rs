@@ -2,11 +2,12 @@
 
 use std::io::Write as _;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{
     PyDate, PyDateAccess, PyDateTime, PyDelta, PyDeltaAccess, PyTime, PyTimeAccess, PyTzInfoAccess,
 };
+
+use crate::interp::once::intern;
 
 const DAY_S: i32 = 86_400;
 

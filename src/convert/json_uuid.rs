@@ -2,10 +2,10 @@
 
 use std::io::Write as _;
 
-use pyo3::intern;
 use pyo3::prelude::*;
 
 use crate::convert::imported;
+use crate::interp::once::intern;
 
 /// Appends `object` as a JSON string if its class is exactly `uuid.UUID`; else false.
 pub(crate) fn write(object: &Bound<'_, PyAny>, out: &mut Vec<u8>) -> bool {

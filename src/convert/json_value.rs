@@ -1,7 +1,6 @@
 //! Python objects as JSON, byte for byte as orjson writes them without options. Objects that
 //! orjson refuses are written as a string, the text of their `str()`, and their kind is noted.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
@@ -16,6 +15,7 @@ use crate::convert::json_uuid;
 use crate::convert::scalar::{integer_of, scalar_of};
 use crate::convert::text::{full_class_name, placeholder, string_of, text_of};
 use crate::convert::unserializable::UnserializableKinds;
+use crate::interp::once::intern;
 
 /// The number of nested containers up to which orjson writes.
 const MAX_DEPTH: usize = 254;

@@ -1,10 +1,10 @@
 //! Lines for the loggers of users, which need only have a method `log`.
 
 use pyo3::exceptions::PyAttributeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyInt, PyString};
 
+use crate::interp::once::intern;
 use crate::interp::user_code;
 
 /// Levels, as `logging` numbers them.

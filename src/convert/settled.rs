@@ -4,7 +4,6 @@
 //! proxy, such as Flask's `request`, stands for something else or for nothing. So what is no plain
 //! value becomes its text at the call.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple, PyType};
 
@@ -13,6 +12,7 @@ use crate::convert::json_value::entries;
 use crate::convert::text::{full_class_name, text_of};
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::gil_cell::GilCell;
+use crate::interp::once::intern;
 
 /// Kinds of objects that became text since JSON was last written.
 static KINDS: GilCell<Option<UnserializableKinds>> = GilCell::new(None);

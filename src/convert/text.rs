@@ -1,12 +1,12 @@
 //! Text of Python objects, also of those whose own methods raise.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use phanos_core::value::Value;
 
 use crate::convert::scalar::scalar_of;
+use crate::interp::once::intern;
 
 /// The text of a `str`; lone surrogates, which UTF-8 cannot hold, are escaped as in `\udc80`.
 pub(crate) fn string_of(text: &Bound<'_, PyString>) -> String {

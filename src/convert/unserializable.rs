@@ -1,12 +1,12 @@
 //! Kinds of values that JSON cannot hold, which are written as text and logged as warnings.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::convert::log_line::{Level, write_log_line};
 use crate::convert::rate_limit::admit_line;
 use crate::interp::exceptions;
+use crate::interp::once::intern;
 
 /// The largest number of kinds noted for one batch; values of further kinds are written as well.
 const MAX_KINDS: usize = 32;

@@ -4,18 +4,17 @@
 //! finalizer that changes a context variable there frees the mapping that is being changed, and
 //! the interpreter crashes. From 3.12 on the collector only runs between instructions.
 
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyList;
 
 use crate::interp::execution_id::current_thread;
 use crate::interp::gil_cell::GilValue;
+use crate::interp::once::{GilOnce, intern};
 
 /// The thread on which the collector runs.
 static COLLECTING: GilValue<Option<usize>> = GilValue::new(None);
 
-static CALLBACK: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static CALLBACK: GilOnce<Py<PyAny>> = GilOnce::new();
 
 /// Has the collector tell when it begins and when it ends.
 ///
@@ -24,7 +23,7 @@ pub(crate) fn watch(py: Python<'_>) -> PyResult<()> {
     if cfg!(Py_3_12) {
         return Ok(());
     }
-    let callback = CALLBACK.get_or_try_init(py, || {
+    let callback = CALLBACK.get_or_make(py, || {
         wrap_pyfunction!(note_collection, py).map(|callback| callback.into_any().unbind())
     })?;
     let callbacks = py.import(intern!(py, "gc"))?.getattr(intern!(py, "callbacks"))?;

@@ -8,10 +8,11 @@
 use std::ptr;
 
 use pyo3::exceptions::{PyException, PyGeneratorExit};
+use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
-use pyo3::{ffi, intern};
 
+use crate::interp::once::intern;
 use crate::interp::user_code;
 
 /// The pending exception, taken off the thread: raised, and not caught yet.

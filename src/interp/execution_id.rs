@@ -1,7 +1,8 @@
 //! Identity of the running flow of control: a thread, or one of the greenlets that share it.
 
-use pyo3::intern;
 use pyo3::prelude::*;
+
+use crate::interp::once::intern;
 
 thread_local! {
     /// Its address identifies the thread, at the price of one read; `thread::current` would

@@ -3,6 +3,7 @@
 //! | module         | concept |
 //! |----------------|---------|
 //! | `garbage`      | how native objects show the garbage collector what they hold |
+//! | `once`         | values and strings that are made once |
 //! | `gil_cell`     | cells whose content is guarded by the interpreter lock |
 //! | `interpreter`  | the check that this is the main interpreter |
 //! | `monotonic`    | the monotonic clock for Python code |
@@ -24,6 +25,7 @@ pub(crate) mod garbage;
 pub(crate) mod gil_cell;
 pub(crate) mod interpreter;
 pub(crate) mod monotonic;
+pub(crate) mod once;
 pub(crate) mod panics;
 pub(crate) mod pool;
 pub(crate) mod stack;

@@ -12,7 +12,6 @@ use std::time::Instant;
 
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::panic::PanicException;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
@@ -21,6 +20,7 @@ use phanos_core::rate_limiter::RateLimiter;
 
 use crate::interp::entry::registered;
 use crate::interp::gil_cell::GilCell;
+use crate::interp::once::intern;
 use crate::interp::user_code;
 
 static LINES: GilCell<Option<RateLimiter>> = GilCell::new(None);

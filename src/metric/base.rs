@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PySet};
 
@@ -13,6 +12,7 @@ use phanos_core::record::{ERROR_RAISED, Operation};
 use crate::interp::execution_id::{self, ExecutionId};
 use crate::interp::garbage::impl_traverse;
 use crate::interp::gil_cell::GilCell;
+use crate::interp::once::intern;
 use crate::metric::columns::Columns;
 use crate::metric::metadata::MetadataCell;
 use crate::metric::operation_defaults::ScopedDefaults;

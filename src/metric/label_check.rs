@@ -1,6 +1,5 @@
 //! The check of the labels that an operation is called with.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PySet};
 
@@ -10,6 +9,7 @@ use phanos_core::record::ERROR_RAISED;
 use crate::convert::settled;
 use crate::convert::text::text_of;
 use crate::interp::exceptions;
+use crate::interp::once::intern;
 use crate::metric::base::Metric;
 use crate::metric::log::log_rate_limited;
 use crate::metric::record_labels::RecordLabels;

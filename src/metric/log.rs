@@ -1,12 +1,12 @@
 //! Log lines of a metric, limited in rate.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use crate::convert::rate_limit::admit_line;
 use crate::convert::text::{class_name, text_of};
 use crate::interp::exceptions;
+use crate::interp::once::intern;
 use crate::interp::user_code;
 use crate::metric::base::Metric;
 

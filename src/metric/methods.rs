@@ -1,13 +1,13 @@
 //! The methods of `MetricStore` for Python: attributes, records, columns, operations.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PySet};
 
 use phanos_core::record::Operation;
 
 use crate::interp::garbage::Traverse;
+use crate::interp::once::intern;
 use crate::metric::base::Metric;
 use crate::metric::label_check::check_labels;
 use crate::metric::lists::{ColumnIndex, Lengths};

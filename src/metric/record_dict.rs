@@ -1,12 +1,12 @@
 //! Records as dicts, for handlers written in Python.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString};
 
 use phanos_core::path::item_of;
 
 use crate::convert::text::text_of;
+use crate::interp::once::intern;
 use crate::metric::columns::{Columns, rows};
 use crate::metric::record_labels::RecordLabels;
 use crate::metric::record_method::RecordMethod;

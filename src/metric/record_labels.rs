@@ -1,7 +1,6 @@
 //! The labels of a record.
 
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict};
 
@@ -11,6 +10,7 @@ use crate::convert::json_value::{self, FIELD_DEPTH, VALUE_DEPTH, entries};
 use crate::convert::text::{text_of, text_value_of};
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::garbage::Traverse;
+use crate::interp::once::intern;
 
 pub(crate) enum RecordLabels {
     None,

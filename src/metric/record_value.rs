@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyList, PySequence, PyString, PyTuple};
 
@@ -14,6 +13,7 @@ use crate::convert::json_value::{self, FIELD_DEPTH, VALUE_DEPTH};
 use crate::convert::text::text_value_of;
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::garbage::Traverse;
+use crate::interp::once::intern;
 
 pub(crate) enum RecordValue {
     Number(Operation, f64),

@@ -1,6 +1,5 @@
 //! The check of the value that an operation is called with.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString, PyTuple};
 
@@ -8,6 +7,7 @@ use phanos_core::record::Operation;
 
 use crate::convert::settled;
 use crate::convert::text::class_name;
+use crate::interp::once::intern;
 use crate::metric::base::Metric;
 use crate::metric::record_value::RecordValue;
 

@@ -1,6 +1,5 @@
 //! From a metric's columns to each handler: as text, as they are, or as dicts.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt, PyIterator, PyList, PyString};
 
@@ -11,6 +10,7 @@ use crate::convert::settled;
 use crate::convert::text::{class_name, text_of};
 use crate::convert::unserializable::UnserializableKinds;
 use crate::interp::exceptions::swallow;
+use crate::interp::once::intern;
 use crate::interp::panics::{contained, point};
 use crate::interp::user_code;
 use crate::metric::base::Metric;

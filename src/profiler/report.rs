@@ -1,11 +1,11 @@
 //! Calls from the native half of a profiler to its Python half: to log what hooks and handlers
 //! raised, and to queue batches for asynchronous handlers.
 
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
 use crate::interp::exceptions::swallow;
+use crate::interp::once::intern;
 use crate::interp::user_code;
 use crate::profiler::plan::Plan;
 

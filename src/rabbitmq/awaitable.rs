@@ -17,7 +17,6 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use pyo3::exceptions::{PyOSError, PyRuntimeError};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 use pyo3_async_runtimes::TaskLocals;
@@ -30,6 +29,7 @@ use phanos_delivery::runtime::{PersistentRuntime, persistent_runtime, shut_down}
 use phanos_delivery::waking::Quiet;
 
 use crate::interp::gil_cell::GilCell;
+use crate::interp::once::intern;
 use crate::interp::user_code;
 use crate::tree::call_tree::CallTree;
 use crate::tree::node::Node;

@@ -5,7 +5,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use pyo3::exceptions::PyTypeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
@@ -17,6 +16,7 @@ use phanos_delivery::{Chunk, Content, Converted, Sender, encode, join};
 use crate::convert::json_value::{self, FIELD_DEPTH, RECORD_DEPTH, Writer};
 use crate::convert::text::{string_of, text_of};
 use crate::convert::unserializable::UnserializableKinds;
+use crate::interp::once::intern;
 use crate::metric::columns::{Columns, Row, rows};
 use crate::metric::record_labels::RecordLabels;
 use crate::metric::record_method::RecordMethod;

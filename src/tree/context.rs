@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::gc::{PyTraverseError, PyVisit};
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyTuple};
 
@@ -12,6 +11,7 @@ use phanos_core::path::Path;
 
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::interp::gil_cell::GilCell;
+use crate::interp::once::intern;
 use crate::tree::attributes::{self, HasAttributes};
 use crate::tree::owner::owner_of;
 

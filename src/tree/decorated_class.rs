@@ -1,10 +1,11 @@
 //! The class of decorated functions. `call` makes it; the floors below need to recognise it.
 
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
-static CLASS: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+use crate::interp::once::GilOnce;
+
+static CLASS: GilOnce<Py<PyType>> = GilOnce::new();
 
 /// The class; `make` is called for the first decorated function.
 ///
@@ -13,7 +14,7 @@ pub(crate) fn get_or_make(
     py: Python<'_>,
     make: impl FnOnce() -> PyResult<Py<PyType>>,
 ) -> PyResult<&Bound<'_, PyType>> {
-    CLASS.get_or_try_init(py, make).map(|class| class.bind(py))
+    CLASS.get_or_make(py, make).map(|class| class.bind(py))
 }
 
 /// True if `object` is a decorated function.

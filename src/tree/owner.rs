@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
-use pyo3::{PyTypeInfo, ffi, intern};
+use pyo3::{PyTypeInfo, ffi};
 
 use phanos_core::path::{Path, PathCache};
 
 use crate::interp::entry::registered;
 use crate::interp::gil_cell::GilCell;
+use crate::interp::once::intern;
 use crate::tree::decorated_class::is_decorated;
 
 /// The owner that the context of a root call of `callable` names before its `:`.

@@ -4,7 +4,6 @@
 //! in `registered`.
 
 use pyo3::exceptions::PyTypeError;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
@@ -15,6 +14,7 @@ use crate::call::function::ProfiledFunction;
 use crate::call::lifecycle::{self, Call, Ending};
 use crate::interp::entry::registered;
 use crate::interp::exceptions::{may_await_more, swallow};
+use crate::interp::once::intern;
 use crate::interp::panics::point;
 use crate::interp::user_code;
 use crate::profiler::core::ProfilerCore;

@@ -9,19 +9,19 @@ use std::ptr;
 use pyo3::exceptions::PyAttributeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
 use super::{Layout, ProfiledFunction};
 use crate::interp::entry::enter;
+use crate::interp::once::GilOnce;
 
 /// A plain Python function: its attributes stand in for those that a wrapped builtin, class or
 /// object lacks.
-static TEMPLATE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static TEMPLATE: GilOnce<Py<PyAny>> = GilOnce::new();
 
 /// Sets the function whose attributes stand in, unless there is one.
 pub(super) fn set_template(template: &Bound<'_, PyAny>) {
-    TEMPLATE.get_or_init(template.py(), || template.clone().unbind());
+    TEMPLATE.set(template.py(), template.clone().unbind());
 }
 
 /// The type of functions: what `__class__` says.

@@ -5,22 +5,22 @@
 use std::ptr;
 
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
 use super::{FunctionKind, Layout, ProfiledFunction, attributes};
+
+use crate::interp::once::{GilOnce, intern};
 
 const CO_ITERABLE_COROUTINE: u32 = 0x100;
 
 /// Called with a function: returns what wraps it, or `None` if its body runs within the call, and
 /// whether it is a coroutine function.
-static WRAP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+static WRAP: GilOnce<Py<PyAny>> = GilOnce::new();
 
 /// Sets what wraps functions whose body runs after the call, unless that is set.
 pub(super) fn set_wrap(wrap: &Bound<'_, PyAny>) {
-    WRAP.get_or_init(wrap.py(), || wrap.clone().unbind());
+    WRAP.set(wrap.py(), wrap.clone().unbind());
 }
 
 /// What runs the body of `function`, if that runs after the call, and the kind of function.

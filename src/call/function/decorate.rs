@@ -6,12 +6,12 @@ use std::ptr;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use super::{FunctionKind, Layout, attributes, code, type_object};
 use crate::call::native_call::vectorcall;
+use crate::interp::once::intern;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::function_info::FunctionInfo;
 use crate::tree::decorated_class;

@@ -11,7 +11,6 @@ use std::ptr;
 
 use pyo3::exceptions::{PyAttributeError, PyTypeError};
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 #[cfg(Py_3_12)]
 use pyo3::types::PyTuple;
@@ -21,6 +20,7 @@ use super::attributes::{self, Place};
 use super::{Layout, ProfiledFunction, code};
 use crate::convert::text::class_name;
 use crate::interp::entry::enter;
+use crate::interp::once::intern;
 
 /// One attribute.
 pub(super) struct Special {

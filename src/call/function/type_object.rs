@@ -9,7 +9,6 @@ use std::mem::offset_of;
 use std::ptr;
 
 use pyo3::ffi;
-use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
 
@@ -17,6 +16,7 @@ use super::special_attributes::{ALL, Special};
 use super::{Layout, attributes, free};
 use crate::convert::text::text_of;
 use crate::interp::entry::enter;
+use crate::interp::once::intern;
 
 unsafe extern "C" {
     // Public C API that pyo3-ffi does not declare.

@@ -58,3 +58,58 @@ def test_records_of_parent_and_child_go_out_once(mode: str) -> None:
         "__main__:root.after",
         "__main__:root",
     ]
+
+
+WHILE_ANOTHER_THREAD_BEGINS = """
+import os, signal, sys, threading, time, warnings
+from support import CollectingHandler, drive, make_profiler
+
+profiler = make_profiler(CollectingHandler())
+profiler.add_handler(__import__("phanos").publisher.StreamHandler("stream", open(os.devnull, "w")))
+
+class Owner:
+    @profiler.profile
+    def method(self, fails=False):
+        if fails:
+            raise ValueError
+
+    @profiler.profile
+    async def coroutine(self):
+        return self.method()
+
+    @profiler.profile
+    def generator(self):
+        yield self.method()
+
+def call_everything():
+    Owner().method()
+    drive(Owner().coroutine())
+    list(Owner().generator())
+    try:
+        Owner().method(fails=True)
+    except ValueError:
+        pass
+
+warnings.simplefilter("ignore", DeprecationWarning)  # From 3.12 on, of forks beside threads.
+thread = threading.Thread(target=call_everything)
+# Threads take turns whenever one lets go of the interpreter lock, and hardly otherwise.
+sys.setswitchinterval(1)
+children = []
+thread.start()
+while thread.is_alive() or not children:
+    child = os.fork()
+    if child == 0:
+        signal.alarm(20)
+        call_everything()
+        os._exit(0)
+    children.append(child)
+    time.sleep(0)
+thread.join()
+for child in children:
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+"""
+
+
+def test_a_child_forked_while_another_thread_makes_its_first_call() -> None:
+    done = run_python(WHILE_ANOTHER_THREAD_BEGINS)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
