@@ -9,7 +9,7 @@ use crate::call::arguments::PackedArgs;
 use crate::interp::entry::registered;
 use crate::interp::exceptions::swallow;
 use crate::interp::once::{GilOnce, intern};
-use crate::interp::panics::{contained, point};
+use crate::interp::panics::{OnPanic, contained, point};
 use crate::interp::user_code;
 use crate::metric::base::Metric;
 use crate::metric::label_check::check_labels;
@@ -49,10 +49,8 @@ pub(crate) struct Ending<'a, 'py> {
 /// Begins a call: puts `node` into the tree, makes it current and runs the hooks before the call.
 /// `token`, which is empty, gets what [`leave_tree`] needs.
 ///
-/// Returns `None`, with the tree as it was before, if this panics: the call is not recorded then.
-///
 /// Errors: `MemoryError`, or what a hook raised that is not an `Exception`; the tree is then as it
-/// was before.
+/// was before, and so it is after a panic.
 #[inline]
 pub(crate) fn begin<'py>(
     node: &Bound<'py, Node>,
@@ -61,13 +59,11 @@ pub(crate) fn begin<'py>(
     plan: &Plan,
     info: &FunctionInfo,
     pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
-) -> Result<Option<Nesting>, Box<PyErr>> {
-    let enter = || enter_tree_and_run_hooks(node, token, core, plan, info, pack);
-    let begun = contained(node.py(), "a call that begins", enter);
-    if begun.is_none() {
-        leave_tree(core, node, token);
-    }
-    begun.transpose()
+) -> Result<Nesting, Box<PyErr>> {
+    let left = OnPanic::new(|| leave_after_panic(core, node, token));
+    let begun = enter_tree_and_run_hooks(node, token, core, plan, info, pack);
+    left.forget();
+    begun
 }
 
 #[inline]
@@ -125,19 +121,21 @@ fn run_hooks_before<'py>(
 /// Records a call that ends, runs the hooks after it, and hands over if it is time. The node is
 /// still current; the caller calls [`leave_tree`], whatever happened here.
 ///
-/// Returns what is left to the caller, usually nothing. If this panics, what was not done is left
-/// out.
+/// Returns what is left to the caller, usually nothing. If this panics, the node has left the tree.
 #[inline]
 pub(crate) fn record_and_hand_over<'py>(
     py: Python<'py>,
     core: &Py<ProfilerCore>,
     plan: &Plan,
     call: &Call<'py>,
+    token: &ContextToken,
     ending: &Ending<'_, 'py>,
     pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
 ) -> Option<Box<Outcome<'py>>> {
-    let record = || record_run_hooks_and_hand_over(py, core, plan, call, ending, pack);
-    contained(py, "a call that ends", record).flatten()
+    let left = OnPanic::new(|| leave_after_panic(core.get(), &call.node, token));
+    let outcome = record_run_hooks_and_hand_over(py, core, plan, call, ending, pack);
+    left.forget();
+    outcome
 }
 
 #[inline]
@@ -247,15 +245,12 @@ fn keep_first(outcome: &mut Option<Box<Outcome<'_>>>, error: PyErr) {
 #[inline]
 pub(crate) fn leave_tree(core: &ProfilerCore, node: &Bound<'_, Node>, token: &ContextToken) {
     let py = node.py();
-    let leave = || {
-        point("leave");
-        node.get().remove(py);
-        point("left");
-        core.tree.get().leave(node, token);
-    };
-    if contained(py, "a call that leaves the tree", leave).is_none() {
-        leave_after_panic(core, node, token);
-    }
+    let left = OnPanic::new(|| leave_after_panic(core, node, token));
+    point("leave");
+    node.get().remove(py);
+    point("left");
+    core.tree.get().leave(node, token);
+    left.forget();
 }
 
 /// Both steps are as good as nothing where they were taken already.

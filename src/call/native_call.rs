@@ -20,7 +20,7 @@ use crate::call::recursion;
 use crate::interp::entry::{enter, enter_unregistered, registered};
 use crate::interp::exceptions::PendingException;
 use crate::interp::once::intern;
-use crate::interp::panics::{contained, point};
+use crate::interp::panics::{contained, enter_contained, point};
 use crate::interp::stack;
 use crate::interp::user_code;
 use crate::profiler::function_info::FunctionInfo;
@@ -123,13 +123,11 @@ extern "C" fn prepare(
     if !recursion::enter() {
         return false;
     }
-    let result = enter_unregistered(|py| {
-        let choose = || choose_step(py, layout, info, arguments, step);
-        contained(py, "a call that begins", choose).unwrap_or_else(|| {
-            *step = Step::Forward(function);
-            ptr::null_mut()
-        })
-    });
+    let choose = |py: Python<'_>| choose_step(py, layout, info, arguments, step);
+    let Some(result) = enter_contained("a call that begins", choose) else {
+        *step = Step::Forward(function);
+        return true;
+    };
     match step {
         // The call could not begin: `result` is null, with the exception raised.
         Step::Record(recording) if recording.node.is_null() => *step = Step::Return(result),
@@ -194,27 +192,20 @@ fn make_coroutine(
         let layout = &*callable.cast::<Layout>();
         (layout, &*layout.info)
     };
-    let mut is_made = true;
-    let result = enter_unregistered(|py| {
+    let made = enter_contained("a coroutine that is made", |py| {
         let plan = info.core.get().plan(py);
         // There is no wrapper once the garbage collector cleared the function, which finalizers can
         // still call.
         if layout.wrapper.is_null() || plan.is_none_or(|plan| plan.get().overridden) {
-            is_made = false;
-            return ptr::null_mut();
+            return None;
         }
         // SAFETY: it lives for the call.
         let callable = unsafe { Bound::ref_from_ptr(py, &callable) };
-        let make = || call_wrapper(callable, None, arguments);
-        contained(py, "a coroutine that is made", make).unwrap_or_else(|| {
-            is_made = false;
-            ptr::null_mut()
-        })
+        Some(call_wrapper(callable, None, arguments))
     });
-    if is_made {
-        *step = Step::Coroutine(result);
-    }
-    is_made
+    let Some(coroutine) = made.flatten() else { return false };
+    *step = Step::Coroutine(coroutine);
+    true
 }
 
 /// Begins a call that is recorded, and sets `step` to it.
@@ -239,11 +230,7 @@ fn begin_recorded(
     let Step::Record(recording) = step else { unreachable!("set just now") };
     let (core, token) = (info.core.get(), &recording.token);
     let pack = || arguments.pack(py);
-    let Some(nesting) = lifecycle::begin(&node, token, core, plan.get(), info, pack)? else {
-        *step = Step::Forward(info.function.as_ptr());
-        return Ok(());
-    };
-    recording.nesting = nesting;
+    recording.nesting = lifecycle::begin(&node, token, core, plan.get(), info, pack)?;
     recording.plan = plan.into_ptr();
     recording.node = node.into_ptr();
     recording.started = Start::now();
@@ -331,16 +318,27 @@ extern "C" fn end_recorded(
             }
         })
     } else {
-        enter_unregistered(|py| {
-            // SAFETY: an owned reference.
-            let result = unsafe { Bound::from_owned_ptr(py, result) };
-            let ended = contained(py, WHAT, || end(py, arguments, recording, Some(&result)));
-            match ended.flatten() {
-                Some(error) => raise(py, *error),
-                None => result.into_ptr(),
-            }
-        })
+        let raised = enter_contained(WHAT, |py| {
+            // SAFETY: a valid object, which the caller owns.
+            let result = unsafe { Bound::ref_from_ptr(py, &result) };
+            end(py, arguments, recording, Some(result))
+        });
+        match raised.flatten() {
+            Some(error) => raise_in_place_of(result, *error),
+            None => result,
+        }
     }
+}
+
+/// Drops `result`, an owned reference, and raises `error`.
+#[cold]
+#[inline(never)]
+fn raise_in_place_of(result: *mut ffi::PyObject, error: PyErr) -> *mut ffi::PyObject {
+    enter(|py| {
+        // SAFETY: an owned reference, dropped once.
+        drop(unsafe { Bound::from_owned_ptr(py, result) });
+        raise(py, error)
+    })
 }
 
 /// Records a call that ends, and takes its node out of the tree. Returns what must be raised.
@@ -365,12 +363,14 @@ fn end<'py>(
     let call = Call { node, nesting: recording.nesting };
     let ending = Ending { elapsed_ns, result };
     let pack = || arguments.pack(py);
-    let outcome = lifecycle::record_and_hand_over(py, &info.core, plan, &call, &ending, pack);
+    let token = &recording.token;
+    let outcome =
+        lifecycle::record_and_hand_over(py, &info.core, plan, &call, token, &ending, pack);
     let to_raise = outcome.and_then(|outcome| {
         let queue = || registered(py, || queue(py, plan, *outcome));
         contained(py, "batches for asynchronous handlers", queue).flatten()
     });
-    lifecycle::leave_tree(info.core.get(), &call.node, &recording.token);
+    lifecycle::leave_tree(info.core.get(), &call.node, token);
     Node::recycle(call.node);
     to_raise
 }

@@ -42,6 +42,41 @@ pub(crate) fn contained<R>(
     }
 }
 
+/// Runs the body of a function that CPython calls, as `entry::enter_unregistered` does. What it
+/// returns; `None` if it panics, see [`contained`].
+#[inline]
+pub(crate) fn enter_contained<R>(
+    what: &'static str,
+    body: impl FnOnce(Python<'_>) -> R,
+) -> Option<R> {
+    // SAFETY: CPython calls this function with the interpreter lock held.
+    let py = unsafe { Python::assume_attached() };
+    contained(py, what, || body(py))
+}
+
+/// Runs `clean_up` if a panic unwinds the stack while this lives. [`Self::forget`] it otherwise.
+/// Costs nothing where nothing panics; `clean_up` itself must not panic.
+pub(crate) struct OnPanic<F: FnMut()>(F);
+
+impl<F: FnMut()> OnPanic<F> {
+    #[inline]
+    pub(crate) fn new(clean_up: F) -> Self {
+        Self(clean_up)
+    }
+
+    #[inline]
+    pub(crate) fn forget(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<F: FnMut()> Drop for OnPanic<F> {
+    #[cold]
+    fn drop(&mut self) {
+        (self.0)();
+    }
+}
+
 /// Logs a failure to the logger `phanos`, at most once a minute for each `what`.
 #[cold]
 #[inline(never)]

@@ -16,8 +16,8 @@ use super::DeferredCall;
 use super::steps::{self, This};
 use crate::call::arguments::RawArgs;
 use crate::call::function::ProfiledFunction;
-use crate::interp::entry::{StaticMethodDef, enter_unregistered, registered};
-use crate::interp::panics::contained;
+use crate::interp::entry::{StaticMethodDef, enter, registered};
+use crate::interp::panics::{contained, enter_contained};
 
 /// `_phanos.pyi` says what they do.
 static METHODS: [StaticMethodDef; 10] = [
@@ -160,21 +160,27 @@ fn step(
     otherwise: fn(Python<'_>) -> Object,
     body: impl FnOnce(This<'_, '_>) -> PyResult<Object>,
 ) -> Object {
-    enter_unregistered(|py| {
+    let taken = enter_contained(WHAT, |py| {
         // SAFETY: the descriptor has checked the type of the object, which lives for the call.
         let call = unsafe { Bound::ref_from_ptr(py, &call).cast_unchecked::<DeferredCall>() };
-        let taken = contained(py, WHAT, || {
-            body(call).unwrap_or_else(|error| {
-                registered(py, || {
-                    error.restore(py);
-                    ptr::null_mut()
-                })
+        body(call).unwrap_or_else(|error| {
+            registered(py, || {
+                error.restore(py);
+                ptr::null_mut()
             })
-        });
-        taken.unwrap_or_else(|| {
-            contained(py, WHAT, || registered(py, || steps::give_up(call)));
-            otherwise(py)
         })
+    });
+    taken.unwrap_or_else(|| give_up(call, otherwise))
+}
+
+#[cold]
+#[inline(never)]
+fn give_up(call: Object, otherwise: fn(Python<'_>) -> Object) -> Object {
+    enter(|py| {
+        // SAFETY: as in `step`.
+        let call = unsafe { Bound::ref_from_ptr(py, &call).cast_unchecked::<DeferredCall>() };
+        contained(py, WHAT, || steps::give_up(call));
+        otherwise(py)
     })
 }
 

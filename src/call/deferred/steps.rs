@@ -48,10 +48,8 @@ pub(super) fn begin<'py>(this: This<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         let pack = || call.arguments.pack(py);
         let nesting = lifecycle::begin(&node, &call.token, core, plan.get(), info, pack)
             .map_err(|error| *error)?;
-        if let Some(nesting) = nesting {
-            let (plan, node) = (plan.unbind(), node.unbind());
-            call.running.set(py, Some(Running { plan, node, started: Start::now(), nesting }));
-        }
+        let (plan, node) = (plan.unbind(), node.unbind());
+        call.running.set(py, Some(Running { plan, node, started: Start::now(), nesting }));
     }
     Ok(callable)
 }
@@ -91,7 +89,9 @@ pub(super) fn end<'py>(this: This<'_, 'py>, result: Option<&Bound<'py, PyAny>>) 
     }
     let ending = Ending { elapsed_ns, result };
     let pack = || state.arguments.pack(py);
-    let outcome = lifecycle::record_and_hand_over(py, core, plan.get(), &call, &ending, pack);
+    let token = &state.token;
+    let outcome =
+        lifecycle::record_and_hand_over(py, core, plan.get(), &call, token, &ending, pack);
     let Some(outcome) = outcome else {
         leave_tree(this, core.get(), call.node, result.is_none());
         return Ok(false);
