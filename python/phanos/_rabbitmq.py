@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from abc import abstractmethod
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
@@ -80,8 +81,9 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         self.formatter = in_force("OutputFormatter", OutputFormatter)()
         self._write_log_lines()
 
+    @abstractmethod
     def _make_publisher(self, arguments: dict[str, Any]) -> Publisher:
-        raise NotImplementedError
+        """Make the publisher that belongs to this class of handler."""
 
     def _probe(self) -> None:
         """Make a trial connection, if the constructor of this class does."""
