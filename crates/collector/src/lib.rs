@@ -24,6 +24,7 @@ mod serve;
 mod socket;
 mod state;
 
+pub use aggregate::aggregation::Aggregate;
 pub use aggregate::changes::{Changes, NamedRows, Stored};
 pub use aggregate::exponential::{Buckets, Exponential, SCHEMA, ZERO_THRESHOLD, index_of};
 pub use aggregate::histogram::Histogram;
@@ -34,7 +35,6 @@ pub use aggregate::options::{MetricOptions, Options, Policy};
 pub use aggregate::tally::{Taken, Tally};
 pub use aggregate::unit::{Scale, Unit, base_unit};
 pub use aggregate::view::{FamilyView, Point, PointValue};
-pub use aggregate::whole::Aggregate;
 pub use amqp::consumer::consume;
 pub use amqp::settings::{ConsumerSettings, Overflow, QueueSettings, broker};
 pub use command::collect::Collector;

@@ -20,8 +20,9 @@
 //! | `heads`       | beginnings of records that were read before |
 //! | `tally`       | what the collector counts of its own work |
 //! | `view`        | what there is to be shown |
-//! | `whole`       | all of it: takes messages, shows series, hands out changes |
+//! | `aggregation` | all of it: counts messages, shows series, hands out what is to be stored |
 
+pub(crate) mod aggregation;
 pub(crate) mod changes;
 pub(crate) mod exponential;
 pub(crate) mod family;
@@ -39,5 +40,4 @@ pub(crate) mod table;
 pub(crate) mod tally;
 pub(crate) mod unit;
 pub(crate) mod view;
-pub(crate) mod whole;
 pub(crate) mod worker;

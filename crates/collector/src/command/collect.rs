@@ -9,8 +9,8 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use crate::aggregate::aggregation::Aggregate;
 use crate::aggregate::changes::Stored;
-use crate::aggregate::whole::Aggregate;
 use crate::amqp::consumer::consume;
 use crate::command::settings::CollectSettings;
 use crate::hub::committer::commit_until;

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::aggregate::whole::Aggregate;
+use crate::aggregate::aggregation::Aggregate;
 use crate::expose::encoder::Encoder;
 use crate::expose::negotiate::Format;
 use crate::expose::openmetrics::OpenMetricsEncoder;

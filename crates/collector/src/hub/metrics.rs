@@ -4,8 +4,8 @@ use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use crate::aggregate::aggregation::Aggregate;
 use crate::aggregate::labels::write_label;
-use crate::aggregate::whole::Aggregate;
 use crate::expose::own::OwnFamily;
 use crate::hub::condition::{BrokerState, Condition};
 use crate::intake::kind::Kind;

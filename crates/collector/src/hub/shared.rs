@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, watch};
 
+use crate::aggregate::aggregation::Aggregate;
 use crate::aggregate::changes::Changes;
 use crate::aggregate::options::Options;
 use crate::aggregate::tally::Taken;
-use crate::aggregate::whole::Aggregate;
 use crate::expose::negotiate::Format;
 use crate::expose::page::page;
 use crate::hub::clock::now_ms;
