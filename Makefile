@@ -56,6 +56,8 @@ CARGO := PYO3_PYTHON=$(call interpreter,$(DEFAULT)) cargo
 PYTHON_LIBRARY = $(shell $(call interpreter,$(DEFAULT)) -c 'import os, sysconfig as s; \
 	path = os.path.join(*s.get_config_vars("LIBDIR", "LDLIBRARY")); \
 	print(path if os.path.exists(path) else "")')
+# Compiled before, no tests take minutes: one that hangs is ended, and was named after a minute.
+LIMITED := $(if $(shell command -v timeout),timeout 600 env)
 # Packages that need no Python.
 CRATES := --package phanos-core --package phanos-delivery --package phanos-collector \
 	--package phanos-tests
@@ -112,13 +114,16 @@ lint-python: .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint .venvs/$(DEFAULT)/.
 .PHONY: test-rust
 test-rust: versions ## test the crates without Python, then the extension with it
 	$(call say,"cargo test")
-	$(CARGO) test --locked --quiet $(CRATES)
+	$(CARGO) test --locked --quiet --no-run $(CRATES)
+	$(LIMITED) $(CARGO) test --locked --quiet $(CRATES)
 	@library="$(PYTHON_LIBRARY)"; \
 	if test -z "$$library"; then \
 		echo "not run with Python: $(call interpreter,$(DEFAULT)) has no library to link with"; \
 	else \
 		set -x; LD_LIBRARY_PATH="$${library%/*}$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}" \
-			$(CARGO) test --locked --quiet --package phanos --lib; \
+			$(CARGO) test --locked --quiet --no-run --package phanos --lib && \
+		LD_LIBRARY_PATH="$${library%/*}$${LD_LIBRARY_PATH:+:$$LD_LIBRARY_PATH}" \
+			$(LIMITED) $(CARGO) test --locked --quiet --package phanos --lib; \
 	fi
 
 # Tests wait more than they work: two processes for each processor.

@@ -39,6 +39,15 @@ impl Random {
     }
 }
 
+/// Sets a flag when it is dropped: a failing assertion is seen, and nothing waits for ever.
+struct SetOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for SetOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a thread")
 }
@@ -108,6 +117,7 @@ fn watched(seed: u64, spool: Option<SpoolSettings>) -> (u64, Stats) {
             }
             moments
         });
+        let ends_watching = SetOnDrop(&done);
         for batch in 0..BATCHES {
             let records = 1 + random.below(20);
             begun.fetch_add(records, Ordering::SeqCst);
@@ -128,7 +138,7 @@ fn watched(seed: u64, spool: Option<SpoolSettings>) -> (u64, Stats) {
             }
         }
         let stopped = sender.stop().expect("started").recv_timeout(DEADLINE);
-        done.store(true, Ordering::Release);
+        drop(ends_watching);
         stopped.expect("in time");
         watching.join().expect("every moment adds up")
     });

@@ -57,9 +57,9 @@ impl Sender {
         }
         let (handle, kept) = runtime()?;
         let (sender, receiver) = unbounded_channel();
+        let engine = Engine::new(Arc::clone(&self.shared), receiver);
         self.shared.abandoned.store(false, Ordering::Release);
         self.shared.counters.set_state(ConnectionState::Connecting);
-        let engine = Engine::new(Arc::clone(&self.shared), receiver);
         handle.spawn(Quiet::new(async move {
             engine.run().await;
             drop(kept);

@@ -26,12 +26,14 @@ impl Drop for Engine {
                 add(&counters.left, message.records());
             }
         });
-        self.shared.abandoned.store(true, Ordering::Release);
+        // The next engine takes what it is left under the same lock, and thereby waits for all of
+        // this: it is not started before the messages are there, nor called abandoned afterwards.
+        let mut orphans = self.shared.orphans.lock().unwrap_or_else(PoisonError::into_inner);
         if self.outbox.waiting() > 0 {
             self.shared.counters.set_state(ConnectionState::Connecting);
-            let outbox = std::mem::take(&mut self.outbox);
-            let mut orphans = self.shared.orphans.lock().unwrap_or_else(PoisonError::into_inner);
-            *orphans = Some(outbox);
+            *orphans = Some(std::mem::take(&mut self.outbox));
         }
+        self.commands.close();
+        self.shared.abandoned.store(true, Ordering::Release);
     }
 }
