@@ -105,6 +105,8 @@ lint-python: .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint .venvs/$(DEFAULT)/.
 	$(DEFAULT_BIN)/ruff check
 	$(call say,"import-linter")
 	PYTHONPATH=python $(DEFAULT_BIN)/lint-imports --no-cache
+	$(call say,"zizmor")
+	$(DEFAULT_BIN)/zizmor --offline --quiet .github
 	$(call say,"mypy and pyright and stubtest")
 	$(DEFAULT_BIN)/mypy
 	$(DEFAULT_BIN)/basedpyright --pythonpath $(DEFAULT_BIN)/python
@@ -260,6 +262,15 @@ test-wheels: wheel .venvs/$(DEFAULT)/.test ## install the wheels, and build from
 licenses: ## write which licences the crates in the wheel have: THIRD_PARTY_LICENSES.txt
 	@$(call interpreter,$(DEFAULT)) -m tools.licenses
 
+# Both ask databases on the Internet, which not every mirror of an index has.
+.PHONY: audit
+audit: .venvs/audit/.audit ## look for known faults in what the package and its checks depend on
+	$(call say,"pip-audit")
+	for file in requirements/*.txt; do .venvs/audit/bin/pip-audit --requirement $$file || exit; done
+	$(call say,"cargo audit")
+	cargo install --quiet --locked --root target/audit cargo-audit
+	target/audit/bin/cargo-audit audit
+
 .PHONY: demo
 demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications and show what was recorded
 	@.venvs/demo/bin/python -m demo
@@ -406,6 +417,9 @@ copy_compiled = for compiled in target/$(DEFAULT)/debug target/debug; do \
 	$(install_requirements)
 
 .venvs/%/.lint: requirements/lint.txt | .venvs/%/bin/python
+	$(install_requirements)
+
+.venvs/%/.audit: requirements/audit.txt | .venvs/%/bin/python
 	$(install_requirements)
 
 .venvs/%/.docs: requirements/docs.txt | .venvs/%/bin/python
