@@ -6,6 +6,7 @@
 //! |-------------|---------|
 //! | `intake`    | messages, and the records in their bodies |
 //! | `aggregate` | from records to series |
+//! | `tree`      | the call tree over time, for people |
 //! | `expose`    | series as Prometheus reads them |
 //! | `state`     | what was counted, on disk |
 //! | `hub`       | where everything meets: counted, stored, acknowledged |
@@ -23,10 +24,12 @@ mod intake;
 mod serve;
 mod socket;
 mod state;
+mod tree;
 
 pub use aggregate::aggregation::Aggregate;
 pub use aggregate::changes::{Changes, NamedRows, Stored};
 pub use aggregate::exponential::{Buckets, Exponential, SCHEMA, ZERO_THRESHOLD, index_of};
+pub use aggregate::frame::{Calls, Frame};
 pub use aggregate::histogram::Histogram;
 pub use aggregate::labels::{read_labels, write_label};
 pub use aggregate::name::{FamilyName, family_name};
@@ -60,3 +63,7 @@ pub use serve::server::serve;
 pub use serve::token::Token;
 pub use socket::listener::LocalListener;
 pub use state::store::Store;
+pub use tree::answer::Told;
+pub use tree::look::Asked;
+pub use tree::quantile::quantile;
+pub use tree::window::Window;

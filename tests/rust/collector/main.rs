@@ -2,6 +2,7 @@
 
 mod bodies;
 mod buckets;
+mod call_tree;
 mod committing;
 mod counting;
 mod exposition;

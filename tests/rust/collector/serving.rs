@@ -111,6 +111,86 @@ async fn other_paths_and_methods_are_refused() {
 }
 
 #[tokio::test]
+async fn the_page_comes_from_here_alone() {
+    let serving = Serving::new(Some(Token::new("secret").expect("a token"))).await;
+    let (head, html) = serving.get("/", "").await;
+    assert!(head.contains("content-type: text/html; charset=utf-8"), "{head}");
+    assert!(head.contains("script-src 'self'") && !head.contains("unsafe"), "{head}");
+    assert_guarded(&head);
+    let html = String::from_utf8(html).expect("UTF-8");
+    assert!(!html.contains("http://") && !html.contains("https://"), "{html}");
+    let files: Vec<&str> = html.split('"').filter(|text| text.starts_with("page/")).collect();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in files {
+        let (head, _) = serving.get(&format!("/{file}"), "").await;
+        assert!(head.starts_with("http/1.1 200"), "{file}: {head}");
+    }
+}
+
+/// Every module that a script imports is served, and every file that is there.
+#[tokio::test]
+async fn all_files_of_the_page_are_served() {
+    let serving = Serving::new(None).await;
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crates/collector/page");
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let name = entry.expect("an entry").file_name().into_string().expect("UTF-8");
+        if name != "index.html" {
+            let (head, body) = serving.get(&format!("/page/{name}"), "").await;
+            assert!(head.starts_with("http/1.1 200") && !body.is_empty(), "{name}: {head}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn calls_are_told_once_or_as_events() {
+    let serving = Serving::new(Some(Token::new("secret").expect("a token"))).await;
+    let bearer = "Authorization: Bearer secret\r\n";
+    for path in ["/api/calls", "/api/events"] {
+        assert!(serving.get(path, "").await.0.starts_with("http/1.1 401"));
+        let (head, body) = serving.get(&format!("{path}?window=soon"), bearer).await;
+        assert!(head.starts_with("http/1.1 400"), "{head}");
+        assert!(String::from_utf8_lossy(&body).contains("\"soon\" is no window"));
+    }
+    let send = |number| {
+        let body = body(&[call("A:b", 1.0)]);
+        let metric = "time_profiler";
+        let message = Message {
+            worker: "w",
+            number: Some(number),
+            metric,
+            body: &body,
+            ..Message::default()
+        };
+        serving.running.hub.take(&message);
+    };
+    send(1);
+    let (head, body) = serving.get("/api/calls?window=all&job=JOB", bearer).await;
+    assert!(head.contains("content-type: application/json"), "{head}");
+    let answer: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!((&answer["paths"][0][1], &answer["rows"][0][1]), (&"A:b".into(), &1.into()));
+    // The stream goes on: what comes later comes by itself.
+    let mut stream = TcpStream::connect(serving.address).await.expect("connected");
+    let request = format!("GET /api/events?window=all HTTP/1.1\r\nHost: x\r\n{bearer}\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut told = String::new();
+    let mut is_second = false;
+    while told.matches("data: ").count() < 2 {
+        let mut piece = [0; 4096];
+        let length = in_time(stream.read(&mut piece)).await.expect("more");
+        assert!(length > 0, "{told}");
+        told.push_str(&String::from_utf8_lossy(&piece[..length]));
+        if !std::mem::replace(&mut is_second, true) {
+            send(2);
+        }
+    }
+    assert!(told.to_lowercase().contains("content-type: text/event-stream"), "{told}");
+    assert!(told.contains("\"rows\":[[0,2,0,0.002,"), "{told}");
+    serving.end.send_replace(true);
+    let mut rest = Vec::new();
+    in_time(stream.read_to_end(&mut rest)).await.expect("the end");
+}
+
+#[tokio::test]
 async fn whoever_lacks_the_token_learns_nothing() {
     let serving = Serving::new(Some(Token::new("secret").expect("a token"))).await;
     for (header, status) in [

@@ -1,6 +1,7 @@
 //! The aggregate: counts messages, shows series, hands out what is to be stored.
 
 mod counting;
+mod paths;
 mod showing;
 mod storing;
 
@@ -8,8 +9,10 @@ use std::time::Duration;
 
 use crate::aggregate::family::{Families, Family};
 use crate::aggregate::heads::Heads;
+use crate::aggregate::history::History;
 use crate::aggregate::jobs::Jobs;
 use crate::aggregate::options::Options;
+use crate::aggregate::paths::Paths;
 use crate::aggregate::series::{Data, Series};
 use crate::aggregate::table::Table;
 use crate::aggregate::tally::Tally;
@@ -25,6 +28,10 @@ pub struct Aggregate {
     heads: Heads,
     workers: Workers,
     tally: Tally,
+    paths: Paths,
+    history: History,
+    /// How often all paths got other places.
+    generation: u64,
     /// Places of series that are not stored as they are.
     changed: Vec<u32>,
     /// Ids of series that are gone and still stored.
@@ -41,6 +48,9 @@ impl Aggregate {
             heads: Heads::default(),
             workers: Workers::default(),
             tally: Tally::default(),
+            paths: Paths::default(),
+            history: History::default(),
+            generation: 0,
             changed: Vec::new(),
             removed: Vec::new(),
         }
@@ -59,6 +69,7 @@ impl Aggregate {
     /// Does what time brings: leaves out series and workers that nothing came for.
     pub fn tick(&mut self, now_ms: u64) {
         self.workers.tick(now_ms, milliseconds(self.options.worker_memory));
+        self.cut(now_ms, false);
         let mut expired = Vec::new();
         for (place, series) in self.table.iter() {
             let stays = self.families.get(series.family).time_to_live_ms;
@@ -79,6 +90,7 @@ impl Aggregate {
             self.families.get_mut(series.family).series.retain(|other| *other != place);
             self.removed.push(series.id);
         }
+        self.forget_paths();
     }
 
     pub fn tally(&self) -> &Tally {
@@ -121,7 +133,10 @@ impl Aggregate {
 
     /// Memory of all series and what leads to them, roughly.
     pub fn bytes(&self) -> usize {
-        self.table.iter().map(|(_, series)| series.bytes()).sum::<usize>() + self.heads.bytes()
+        self.table.iter().map(|(_, series)| series.bytes()).sum::<usize>()
+            + self.heads.bytes()
+            + self.paths.bytes()
+            + self.history.bytes()
     }
 }
 

@@ -97,6 +97,26 @@ impl Buckets {
         self.0.iter().map(|word| word & COUNT).sum()
     }
 
+    /// What was added since these were as in `before`.
+    pub(crate) fn less(&self, before: &Self) -> Self {
+        let mut older = before.0.iter().peekable();
+        let mut difference = Vec::new();
+        for word in &self.0 {
+            let mut count = word & COUNT;
+            if let Some(old) = older.next_if(|old| **old & !COUNT == word & !COUNT) {
+                count -= (old & COUNT).min(count);
+            }
+            if count > 0 {
+                difference.push((word & !COUNT) | count);
+            }
+        }
+        Self(difference)
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     pub(crate) fn heap_bytes(&self) -> usize {
         self.0.capacity() * size_of::<u64>()
     }

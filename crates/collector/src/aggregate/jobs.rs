@@ -33,6 +33,10 @@ impl Jobs {
         place
     }
 
+    pub(crate) fn find(&self, name: &str) -> Option<u32> {
+        self.by_name.get(name).copied()
+    }
+
     pub(crate) fn get(&self, place: u32) -> &Job {
         &self.list[place as usize]
     }

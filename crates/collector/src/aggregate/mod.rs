@@ -11,6 +11,9 @@
 //! | `gauge`       | gauges of several workers |
 //! | `numbers`     | which messages of one worker were counted |
 //! | `row`         | how rows of the store are written |
+//! | `paths`       | call paths, and how often each is called for one call of its root |
+//! | `frame`       | the calls of all paths in a span of time |
+//! | `history`     | the last day, in frames |
 //! | `changes`     | what has changed since it was last stored |
 //! | `worker`      | workers, and what is remembered of each |
 //! | `family`      | what the series of one metric share |
@@ -26,14 +29,17 @@ pub(crate) mod aggregation;
 pub(crate) mod changes;
 pub(crate) mod exponential;
 pub(crate) mod family;
+pub(crate) mod frame;
 pub(crate) mod gauge;
 pub(crate) mod heads;
 pub(crate) mod histogram;
+pub(crate) mod history;
 pub(crate) mod jobs;
 pub(crate) mod labels;
 pub(crate) mod name;
 pub(crate) mod numbers;
 pub(crate) mod options;
+pub(crate) mod paths;
 pub(crate) mod row;
 pub(crate) mod series;
 pub(crate) mod table;

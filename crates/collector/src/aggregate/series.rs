@@ -6,6 +6,7 @@ use crate::aggregate::exponential::Buckets;
 use crate::aggregate::family::Family;
 use crate::aggregate::gauge::{Gauge, WorkerValue};
 use crate::aggregate::histogram::Histogram;
+use crate::aggregate::paths::PathOf;
 use crate::aggregate::row::{RowReader, RowWriter};
 use crate::intake::kind::Kind;
 
@@ -26,6 +27,8 @@ pub(crate) struct Series {
     pub(crate) labels: Box<str>,
     pub(crate) created_ms: u64,
     pub(crate) updated_ms: u64,
+    /// The calls that it counts.
+    pub(crate) path: PathOf,
     pub(crate) data: Data,
 }
 

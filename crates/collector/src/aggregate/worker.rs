@@ -85,6 +85,11 @@ impl Workers {
         self.seen.get(&id).copied()
     }
 
+    /// How many were heard of since a moment.
+    pub(crate) fn seen_since(&self, since_ms: u64) -> usize {
+        self.seen.values().filter(|seen_ms| **seen_ms >= since_ms).count()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.by_name.len()
     }

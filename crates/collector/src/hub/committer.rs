@@ -51,6 +51,10 @@ pub async fn commit_until(
 
 /// Stores what has changed; false if that failed.
 async fn commit(hub: &Arc<Hub>, store: Option<Store>) -> (Option<Store>, bool) {
+    if hub.has_frames_to_join() {
+        let joining = Arc::clone(hub);
+        let _ = spawn_blocking(move || joining.join_frames()).await;
+    }
     let Some(Batch { changes, sequence }) = hub.batch() else { return (store, true) };
     let Some(mut store) = store else {
         // A store that was lost is no reason to acknowledge what it does not have.

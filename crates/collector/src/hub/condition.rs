@@ -18,6 +18,8 @@ pub struct Condition {
     pub(crate) broker_connects: AtomicU64,
     /// Local connections that are open.
     pub(crate) local_connections: AtomicU64,
+    /// Pages that are open.
+    pub(crate) watchers: AtomicU64,
     /// Bytes of scrapes, and how many there were.
     pub(crate) scrapes: AtomicU64,
     pub(crate) scrape_us: AtomicU64,

@@ -6,6 +6,7 @@
 //! | `log`       | lines for whoever runs the collector, limited in rate |
 //! | `condition` | how the parts are doing, for health checks and own metrics |
 //! | `shared`    | what sources, committer and server share |
+//! | `looking`   | the call tree, for whoever looks |
 //! | `committer` | stores what has changed, again and again |
 //! | `metrics`   | the collector's own metrics |
 
@@ -13,5 +14,6 @@ pub(crate) mod clock;
 pub(crate) mod committer;
 pub(crate) mod condition;
 pub(crate) mod log;
+pub(crate) mod looking;
 pub(crate) mod metrics;
 pub(crate) mod shared;

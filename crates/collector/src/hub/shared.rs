@@ -187,6 +187,15 @@ impl Hub {
         look(&self.inner().aggregate)
     }
 
+    /// The same for what changes it.
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Aggregate) -> T) -> T {
+        change(&mut self.inner().aggregate)
+    }
+
+    pub(crate) fn started_ms(&self) -> u64 {
+        self.started_ms
+    }
+
     /// Other options, for series that are made from now on.
     pub fn set_options(&self, options: Options) {
         self.inner().aggregate.set_options(options);

@@ -1,11 +1,14 @@
 //! Answers, and the headers that all of them have.
 
-use http_body_util::Full;
+use http_body_util::{Either, Full};
 use hyper::body::Bytes;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
 
-pub(crate) type Answer = Response<Full<Bytes>>;
+use crate::serve::events::Events;
+
+/// A whole body, or one that goes on.
+pub(crate) type Answer = Response<Either<Full<Bytes>, Events>>;
 
 /// No page may show this one in a frame or read it, nothing on it comes from elsewhere, and nobody
 /// keeps it.
@@ -24,7 +27,23 @@ const GUARDS: [(&str, &str); 7] = [
 
 /// An answer of that type.
 pub(crate) fn answer(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Answer {
-    let mut response = Response::new(Full::new(Bytes::from(body)));
+    with_body(status, content_type, Either::Left(Full::new(Bytes::from(body))))
+}
+
+/// An answer of events.
+pub(crate) fn events(events: Events) -> Answer {
+    let mut answer = with_body(StatusCode::OK, "text/event-stream", Either::Right(events));
+    // Proxies would collect them.
+    add(answer.headers_mut(), "x-accel-buffering", "no");
+    answer
+}
+
+fn with_body(
+    status: StatusCode,
+    content_type: &'static str,
+    body: Either<Full<Bytes>, Events>,
+) -> Answer {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     add(response.headers_mut(), "content-type", content_type);
     for (name, value) in GUARDS {

@@ -4,29 +4,40 @@ use std::sync::Arc;
 
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request, StatusCode};
+use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
 use crate::expose::negotiate::{Format, accepts_gzip};
 use crate::expose::page::gzip;
 use crate::hub::shared::Hub;
 use crate::serve::answer::{Answer, add, answer, text};
+use crate::serve::assets::asset;
+use crate::serve::calls::{once, watched};
 use crate::serve::token::Token;
 
 /// The storing of changes is taken for dead when it is this late.
 const STALLED_S: u64 = 30;
 
-/// What there is at `/`.
-const OVERVIEW: &str = "phanos collector\n\n/metrics   for Prometheus\n/healthz   200 while it works\n/readyz    200 while messages are counted";
-
-/// The answer to a request, whose body is not looked at.
-pub(crate) async fn route<B>(hub: Arc<Hub>, token: Option<&Token>, request: Request<B>) -> Answer {
+/// The answer to a request, whose body is not looked at. Answers that go on end with `end`.
+pub(crate) async fn route<B>(
+    hub: Arc<Hub>,
+    token: Option<&Token>,
+    request: Request<B>,
+    end: watch::Receiver<bool>,
+) -> Answer {
     if request.method() != Method::GET && request.method() != Method::HEAD {
         let mut answer = text(StatusCode::METHOD_NOT_ALLOWED, "GET or HEAD");
         add(answer.headers_mut(), "allow", "GET, HEAD");
         return answer;
     }
     let headers = request.headers();
-    match request.uri().path() {
+    let query = request.uri().query().unwrap_or_default();
+    let path = request.uri().path();
+    // The page itself tells nothing that needs a token either.
+    if let Some(asset) = asset(path) {
+        return asset;
+    }
+    match path {
         // Health checks tell nothing that needs a token.
         "/healthz" => health(&hub),
         "/readyz" => match hub.condition.unready() {
@@ -39,7 +50,8 @@ pub(crate) async fn route<B>(hub: Arc<Hub>, token: Option<&Token>, request: Requ
             answer
         }
         "/metrics" => metrics(hub, headers).await,
-        "/" => text(StatusCode::OK, OVERVIEW),
+        "/api/calls" => once(hub, query, accepts_gzip(&joined(headers, &ACCEPT_ENCODING))).await,
+        "/api/events" => watched(hub, query, end),
         _ => text(StatusCode::NOT_FOUND, "not found"),
     }
 }

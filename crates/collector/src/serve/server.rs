@@ -58,9 +58,10 @@ async fn connection(
     mut end: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    let ending = end.clone();
     let service = service_fn(move |request| {
-        let (hub, token) = (Arc::clone(&hub), Arc::clone(&token));
-        async move { Ok::<_, Infallible>(route(hub, (*token).as_ref(), request).await) }
+        let (hub, token, ending) = (Arc::clone(&hub), Arc::clone(&token), ending.clone());
+        async move { Ok::<_, Infallible>(route(hub, (*token).as_ref(), request, ending).await) }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())

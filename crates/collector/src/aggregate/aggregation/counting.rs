@@ -28,6 +28,7 @@ impl Aggregate {
     /// Counts the records of a message, unless it came before.
     pub fn take(&mut self, message: &Message<'_>, now_ms: u64) -> Taken {
         self.tally.messages += 1;
+        self.history.begin(now_ms);
         let mut taken = Taken::default();
         let mut worker = NOBODY;
         if !message.worker.is_empty() {
@@ -44,9 +45,11 @@ impl Aggregate {
                 sender.settle(settled, now_ms);
             }
         }
-        if worker == NOBODY || message.number.is_none() {
+        let is_known = worker != NOBODY;
+        if !is_known || message.number.is_none() {
             self.tally.unnumbered += 1;
         }
+        self.paths.begin(worker, is_known);
         let metric = self.heads.metric(message.metric);
         let mut body = Body::new(message.body);
         while let Some(element) = body.next() {
@@ -101,7 +104,10 @@ impl Aggregate {
         }
         let series = self.table.get_mut(head.series).ok_or(Reason::UnknownOperation)?;
         match &mut series.data {
-            Data::Histogram(histogram) => histogram.observe(number),
+            Data::Histogram(histogram) => {
+                histogram.observe(number);
+                self.paths.note(series.path.path);
+            }
             Data::Summary { count, sum } => {
                 *count += 1;
                 *sum += number;
@@ -217,6 +223,7 @@ impl Aggregate {
         is_overflow: bool,
         now_ms: u64,
     ) -> u32 {
+        let path = self.path_of(family, job, &labels);
         self.add_series(Series {
             id: self.table.next_id(),
             family,
@@ -226,6 +233,7 @@ impl Aggregate {
             labels,
             created_ms: now_ms,
             updated_ms: now_ms,
+            path,
             data: Data::new(self.families.get(family)),
         })
     }

@@ -34,7 +34,8 @@ impl Aggregate {
         let family = self.families.place(head.family)?;
         let data = read_data(self.families.get(family), &mut row)?;
         let job = self.jobs.enter(head.job, usize::MAX);
-        self.add_series(Series {
+        let path = self.path_of(family, job, head.labels);
+        let place = self.add_series(Series {
             id,
             family,
             job,
@@ -43,8 +44,10 @@ impl Aggregate {
             labels: head.labels.into(),
             created_ms: head.created_ms,
             updated_ms: head.updated_ms,
+            path,
             data,
         });
+        self.know(place);
         Some(())
     }
 
