@@ -1,9 +1,9 @@
 # One verb per task; `make help` lists them. Continuous integration calls the same verbs.
 #
 # Everything made here stays in .venvs/ (one environment per Python version), .oracle/ (the
-# environment of phanos 0.3.2), .rabbitmq/, .brokers/, .prometheus/, .pythons/, .debug-python/ and
-# .valgrind/ (Debian's packages, unpacked) and target/ (compiled Rust). A step runs again only when
-# what it was made from has changed.
+# environment of phanos 0.3.2), .rabbitmq/, .brokers/, .prometheus/, .browser/, .pythons/,
+# .debug-python/ and .valgrind/ (Debian's packages, unpacked) and target/ (compiled Rust). A step
+# runs again only when what it was made from has changed.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -143,7 +143,7 @@ selection = not wheels and not memcheck and not daemon_matrix and $(if $(filter 
 	one_version$(if $(filter all,$(RABBITMQ_TESTS)), or rabbitmq)))
 
 .PHONY: $(SUPPORTED:%=test-python-%)
-test-python-$(DEFAULT): .venvs/$(DEFAULT)/.servers
+test-python-$(DEFAULT): .venvs/$(DEFAULT)/.servers .venvs/$(DEFAULT)/.page .browser/.installed
 $(SUPPORTED:%=test-python-%): test-python-%: .venvs/%/.test .venvs/%/.package .oracle/.oracle \
 		.rabbitmq/.installed .prometheus/.installed
 	$(call say,"pytest on Python $*")
@@ -227,8 +227,8 @@ rust:
 .PHONY: environments
 environments:
 	@+$(ONE_BY_ONE) .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.lint \
-		.venvs/$(DEFAULT)/.servers .oracle/.oracle .rabbitmq/.installed \
-		.prometheus/.installed
+		.venvs/$(DEFAULT)/.servers .venvs/$(DEFAULT)/.page .oracle/.oracle .rabbitmq/.installed \
+		.prometheus/.installed .browser/.installed
 
 # zig links for an old C library on any Linux, and brings the compiler for what is written in C.
 WHEEL_BIN := .venvs/wheel/bin
@@ -355,7 +355,7 @@ format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
 
 .PHONY: clean
 clean: ## remove everything these verbs made
-	rm -rf .venvs .oracle .rabbitmq .brokers .pythons .debug-python .valgrind .prometheus target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venvs .oracle .rabbitmq .brokers .pythons .debug-python .valgrind .prometheus .browser target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- Environments ------------------------------------------------------------------------
 
@@ -414,6 +414,9 @@ copy_compiled = for compiled in target/$(DEFAULT)/debug target/debug; do \
 	$(install_requirements)
 
 .venvs/%/.servers: requirements/servers.txt requirements/demo.txt | .venvs/%/bin/python
+	$(install_requirements)
+
+.venvs/%/.page: requirements/page.txt | .venvs/%/bin/python
 	$(install_requirements)
 
 .venvs/%/.lint: requirements/lint.txt | .venvs/%/bin/python
@@ -477,6 +480,11 @@ copy_compiled = for compiled in target/$(DEFAULT)/debug target/debug; do \
 .prometheus/.installed: tools/prometheus.py tools/packages.py
 	@printf '==> Prometheus into %s\n' $(@D)
 	@$(call interpreter,$(DEFAULT)) -m tools.prometheus
+
+# Chromium, unless the machine has it installed.
+.browser/.installed: tools/browser.py tools/packages.py
+	@printf '==> Chromium into %s\n' $(@D)
+	@$(call interpreter,$(DEFAULT)) -m tools.browser
 
 .valgrind/.installed: tools/valgrind.py tools/packages.py
 	@printf '==> valgrind into %s\n' $(@D)

@@ -19,7 +19,16 @@ from phanos import publisher
 from support import HOOK_NAMES, CollectingHandler, make_profiler
 
 TESTS = Path(__file__).parent
-ONE_VERSION = {"collector", "counts", "meta", "rabbitmq", "real_servers", "typing", "wheels"}
+ONE_VERSION = {
+    "collector",
+    "counts",
+    "meta",
+    "page",
+    "rabbitmq",
+    "real_servers",
+    "typing",
+    "wheels",
+}
 """Folders of tests whose outcome is the same for every Python version, or nearly so."""
 # What a worker of pytest-xdist does one after the other: tests of one broker, since a broker takes
 # seconds to start, and else the tests of one file. The first ones take longest.

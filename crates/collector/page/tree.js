@@ -101,7 +101,7 @@ export class Tree {
     const sign = ascending ? 1 : -1;
     const compare = key
       ? (one, other) => sign * (key(one) - key(other)) || (one.name < other.name ? -1 : 1)
-      : (one, other) => -sign * (one.name < other.name ? -1 : 1);
+      : (one, other) => sign * (one.name < other.name ? -1 : 1);
     for (const node of this.list) if (node.children.length > 1) node.children.sort(compare);
   }
 }
