@@ -71,7 +71,7 @@ class BaseHandler(ABC):
         self.handler_name = handler_name
 
 
-_PARTS = frozenset({"handle", "formatter", "publisher", "synchronous"})
+_PARTS = frozenset({"handle", "format", "formatter", "publisher", "synchronous"})
 
 
 class WatchedHandler(BaseHandler, metaclass=WatchedType):
@@ -92,6 +92,19 @@ class WatchedHandler(BaseHandler, metaclass=WatchedType):
         super().__delattr__(attribute)
         if attribute in _PARTS:
             _registry.component_changed(self)
+
+    def __repr__(self) -> str:
+        try:
+            return f"{type(self).__name__}({self.handler_name!r}, {self._target()})"
+        except Exception:  # A subclass overrides the constructor without calling it.
+            return object.__repr__(self)
+
+    def _write_rest(self) -> None:
+        """Write, at the end of the process, what a handler has kept."""
+
+    @abstractmethod
+    def _target(self) -> str:
+        """Return where records go, and how that stands, for the text form."""
 
 
 class SyncBaseHandler(BaseHandler):

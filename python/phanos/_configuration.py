@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import warnings
 from collections.abc import Generator, Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from . import _environment
 from ._ext import AsyncExtProfiler, SyncExtProfiler
 from ._loggers import logger_of
 from ._plan import checked_handler
 from ._protocols import ProfilerProtocol
 from ._replaced import in_force
+from ._suggestions import did_you_mean
 from .types import LoggerLike
+
+if TYPE_CHECKING:
+    from typing_extensions import Never
 
 TIME_PROFILER = "time_profiler"
 """Name of the built-in metric of durations."""
@@ -39,26 +45,34 @@ class Settings:
         response_size_profile: bool = False,
         handle_records: bool = True,
         error_raised_label: bool = True,
-        **kwargs: Any,
+        *,
+        sample_rate: float = 1.0,
+        **kwargs: Never,
     ) -> None:
         if not isinstance(job, str):
             raise TypeError(f"job must be a str, got {job!r}")
-        self.job = job
+        self.job = _environment.job(job)
         self.time_profile = _flag("time_profile", time_profile)
         old_size = _flag("request_size_profile", request_size_profile)
         self.response_size_profile = (
             _flag("response_size_profile", response_size_profile) or old_size
         )
-        self.handle_records = _flag("handle_records", handle_records)
+        self.handle_records = _environment.enabled(_flag("handle_records", handle_records))
+        self.sample_rate = _environment.sample_rate(
+            _environment.checked_rate("sample_rate", sample_rate)
+        )
         self.error_raised_label = _flag("error_raised_label", error_raised_label)
         self.logger = logger_of(logger, "phanos.publisher")
-        self.unknown = sorted(kwargs)
+        self.unknown = [name + did_you_mean(name, _ARGUMENTS) for name in sorted(kwargs)]
         if old_size:
             warnings.warn(
                 "request_size_profile is deprecated: use response_size_profile",
                 DeprecationWarning,
                 stacklevel=3,  # The caller of the method that makes these settings.
             )
+
+
+_ARGUMENTS = frozenset(inspect.signature(Settings).parameters) - {"kwargs"}
 
 
 def in_current_form(
@@ -102,7 +116,7 @@ def arguments_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments for `Settings` in a configuration dict."""
     if not isinstance(settings, Mapping):
         raise TypeError(f"expected a configuration dict, got {settings!r}")
-    if "job" not in settings:
+    if "job" not in settings and not _environment.job(""):
         raise KeyError(f"'job' is missing in configuration dict, got keys {sorted(settings)}")
     return _renamed({name: value for name, value in settings.items() if name != "handlers"})
 
@@ -152,6 +166,7 @@ def configure(
             )
         profiler.job = settings.job
         profiler.error_raised_label = settings.error_raised_label
+        profiler.sample_rate = settings.sample_rate
         builtins = [
             (RESPONSE_SIZE, settings.response_size_profile, profiler.create_response_size_profiler),
             (TIME_PROFILER, settings.time_profile, profiler.create_time_profiler),
@@ -179,6 +194,7 @@ _RESTORED = (
     "profile_ext",
     "handle_records",
     "_error_raised_label",
+    "_sample_rate",
 )
 """Attributes of a profiler that a configuration which fails sets back."""
 

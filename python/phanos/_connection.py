@@ -5,17 +5,20 @@ from __future__ import annotations
 import inspect
 import operator
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import (
     TYPE_CHECKING,
     Any,
     Concatenate,
+    Literal,
     NamedTuple,
     ParamSpec,
     TypedDict,
     cast,
 )
 
+from ._broker_url import with_url
+from ._suggestions import did_you_mean
 from .types import LoggerLike
 
 if TYPE_CHECKING:
@@ -45,7 +48,7 @@ class ConnectionOptions(TypedDict, total=False):
 
 def handler_arguments(
     handler_name: str,
-    host: str = "127.0.0.1",
+    host: str | Sequence[str] = "127.0.0.1",
     port: int = 5672,
     user: str | None = None,
     password: str | None = None,
@@ -57,6 +60,8 @@ def handler_arguments(
     exchange_type: Any = "fanout",
     logger: LoggerLike | str | None = None,
     *,
+    url: str | None = None,
+    connect: Literal["eager", "lazy"] = "eager",
     synchronous: bool = False,
     buffer_bytes: int = 64 * 1024 * 1024,
     spool_directory: str | None = None,
@@ -74,7 +79,7 @@ def handler_arguments(
     """
     arguments: dict[str, Any] = locals()
     options: Mapping[str, Any] = arguments.pop("kwargs")
-    return {**arguments, **options}
+    return with_url({**arguments, **options}, _DEFAULTS)
 
 
 def for_any_publisher(arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -91,7 +96,7 @@ def for_any_publisher(arguments: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_OF_HANDLERS_ALONE = frozenset({"handler_name", "synchronous"})
+_OF_HANDLERS_ALONE = frozenset({"handler_name", "connect", "synchronous"})
 
 
 def _for_publishers(
@@ -116,10 +121,11 @@ def _for_publishers(
 
 _PARAMETERS = inspect.signature(handler_arguments).parameters
 _LISTED = frozenset(_PARAMETERS)
+_DEFAULTS = {name: parameter.default for name, parameter in _PARAMETERS.items()}
 _ADDED = {
     name: parameter.default
     for name, parameter in _PARAMETERS.items()
-    if parameter.kind is parameter.KEYWORD_ONLY
+    if parameter.kind is parameter.KEYWORD_ONLY and name != "url"
 }
 """Arguments that 0.3.2 does not have, with their defaults."""
 
@@ -132,9 +138,10 @@ def _refuse_unknown(names: Iterable[str]) -> None:
     unknown = [name for name in names if name not in known]
     if unknown:
         # Names only: a misspelt password must not be printed.
+        hint = did_you_mean(unknown[0], {*known, *_LISTED} - _OF_HANDLERS_ALONE - {"kwargs"})
         raise TypeError(
             f"unexpected connection arguments: {', '.join(sorted(unknown))}; "
-            f"known are {', '.join(known)}"
+            f"known are {', '.join(known)}{hint}"
         )
 
 
@@ -148,6 +155,8 @@ class ConnectionSettings(NamedTuple):
 
     host: str
     port: int
+    other_hosts: list[tuple[str, int]]
+    """Hosts and ports that are tried in turn where the first cannot be reached."""
     user: str
     virtual_host: str
     heartbeat: int | None
@@ -192,9 +201,11 @@ def connection_settings(arguments: Mapping[str, Any]) -> ConnectionSettings:
     for name in ("socket_timeout", "stack_timeout"):
         if name in arguments and arguments[name] is None:
             options[name] = _LONGEST_S  # As in pika: no timeout.
+    (host, port), *others = _hosts(arguments["host"], _port(arguments["port"]))
     return ConnectionSettings(
-        host=_host(arguments["host"]),
-        port=_port(arguments["port"]),
+        host=host,
+        port=port,
+        other_hosts=others,
         user=_text("user", arguments["user"] or _GUEST),
         heartbeat=None if heartbeat is None else _whole("heartbeat", heartbeat, 65535),
         blocked_connection_timeout=_timeout("timeout", arguments["timeout"]),
@@ -255,6 +266,24 @@ def _text(name: str, value: Any) -> str:
     if not _is_sendable(value):
         raise ValueError(f"{name} must be without NUL and lone surrogates, got {value!r}")
     return str(value)
+
+
+def _hosts(value: Any, port: int) -> list[tuple[str, int]]:
+    """Return hosts and ports: `port`, unless one of several hosts has a port of its own."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        return [(_host(value), port)]
+    given: Sequence[Any] = value  # pyright: ignore[reportUnknownVariableType]
+    if not given:
+        raise ValueError("host must be a host name, or several of them, got none")
+    return [_host_and_port(one, port) for one in given]
+
+
+def _host_and_port(value: Any, port: int) -> tuple[str, int]:
+    # Not an IPv6 address without brackets, nor one with brackets and no port.
+    if isinstance(value, str) and (value.count(":") == 1 or "]:" in value):
+        value, _, own_port = value.rpartition(":")
+        return _host(value), _port(own_port)
+    return _host(value), port
 
 
 def _host(value: Any) -> str:

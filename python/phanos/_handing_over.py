@@ -6,6 +6,7 @@ import contextlib
 import functools
 from typing import TYPE_CHECKING, Any
 
+from ._base_handlers import WatchedHandler
 from ._phanos import ProfilerCore, admit_log_line, run_for
 from ._plan import is_native, makes_records_itself
 from ._rabbitmq import connected_handlers, flush_all, flush_all_async
@@ -26,6 +27,7 @@ class HandingOver(InstanceLoggerMixin):
     _core: ProfilerCore
     _serial: int
     _unlogged_drops: int
+    _dropped_records: int
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """
@@ -124,6 +126,10 @@ class HandingOver(InstanceLoggerMixin):
     def _hand_over_at_exit(self) -> None:
         """Hand over at the end of the process; count what no event loop can dispatch any more."""
         self._hand_over_before_end()
+        for handler in list(self.handlers.values()):
+            if issubclass(type(handler), WatchedHandler):
+                with contextlib.suppress(Exception):
+                    handler._write_rest()
         abandoned = self._abandon_dispatches()
         if abandoned:
             with contextlib.suppress(Exception):
@@ -168,6 +174,7 @@ class HandingOver(InstanceLoggerMixin):
 
     def _report_dropped(self, count: int) -> None:
         """Log how many records were dropped: at once, then once a minute."""
+        self._dropped_records += count
         self._unlogged_drops += count
         if admit_log_line(f"{self._serial}|dropped") is not None:
             self._log_drops()

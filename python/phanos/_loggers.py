@@ -13,8 +13,9 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+import warnings
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from .types import LoggerLike
 
@@ -65,6 +66,7 @@ def is_enabled(logger: Any, level: Any) -> bool:
 def write(logger: Any, level: int, text: str) -> None:
     """Log a finished line by the method of its level, by `log` if the logger has no such method."""
     with suppress(Exception):
+        _tell_if_disabled(logger, level, text)
         method = getattr(logger, _LEVEL_METHODS.get(level, ""), None)
         if callable(method):
             method(text)
@@ -86,9 +88,37 @@ def write_message(
         options: keyword arguments as `logging.Logger.log` takes them.
     """
     if is_of_standard_library(logger):
+        if level >= logging.WARNING:
+            with suppress(Exception):
+                _tell_if_disabled(logger, level, message % args if args else message)
         logger.log(level, message, *args, **options)
     else:
         _write_text(logger, level, message, args, options)
+
+
+_told_of: set[str] = set()
+"""Disabled loggers that there was a warning of."""
+
+
+def _tell_if_disabled(logger: Any, level: int, text: str) -> None:
+    """
+    Warn of a line that nobody will see, once for each logger.
+
+    `logging.config.dictConfig` and `fileConfig` disable the loggers that they find, unless told not
+    to: so a program that configures its logging after it imported this package hears nothing.
+    """
+    while isinstance(logger, logging.LoggerAdapter):
+        logger = cast("Any", logger).logger
+    if level < logging.WARNING or getattr(logger, "disabled", False) is not True:
+        return
+    if logger.name not in _told_of:
+        _told_of.add(logger.name)
+        warnings.warn(
+            f"{text} (logger {logger.name!r} is disabled: give logging.config "
+            "disable_existing_loggers=False)",
+            UserWarning,
+            stacklevel=2,
+        )
 
 
 def _write_text(

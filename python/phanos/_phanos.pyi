@@ -336,6 +336,8 @@ class Plan:
         flush_threshold: records that may wait until any call that ends hands over.
         max_unhandled: records that may wait while there is no handler; the oldest are dropped.
         overridden: a step is overridden: `profile_ext` runs the calls.
+        sampling: the share of trees that are recorded, if not all are; the plan of the calls of all
+            others; whether those have nodes, for the paths of what metrics of users record.
     """
 
     def __new__(
@@ -355,6 +357,7 @@ class Plan:
         flush_threshold: int,
         max_unhandled: int,
         overridden: bool,
+        sampling: tuple[float, Plan, bool] | None = None,
     ) -> Plan: ...
 
 @final

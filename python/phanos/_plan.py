@@ -79,8 +79,10 @@ def build(profiler: ProfilerProtocol, steps: Originals) -> Plan:
         and not TREE_ORIGINALS.are_replaced_in(profiler.tree)
         and in_force("MethodTreeNode", MethodTreeNode) is MethodTreeNode
     )
+    rate = profiler._sample_rate
     return Plan(
         profiler,
+        sampling=None if rate == 1 else (rate, _silent_plan(profiler), _has_own(profiler)),
         metrics=[
             (metric, makes_records_itself(metric)) for metric in list(profiler.metrics.values())
         ],
@@ -95,6 +97,27 @@ def build(profiler: ProfilerProtocol, steps: Originals) -> Plan:
         max_unhandled=max(int(profiler.RECORDS_ERR_LIMIT), 0),
         overridden=not is_usual,
     )
+
+
+def _silent_plan(profiler: ProfilerProtocol) -> Plan:
+    """Return the plan of calls that `sample_rate` leaves out."""
+    return Plan(
+        profiler,
+        metrics=[],
+        handlers=[],
+        time=None,
+        size=None,
+        hooks=(None, None, None, None),
+        flush_threshold=1,
+        max_unhandled=0,
+        overridden=False,
+    )
+
+
+def _has_own(profiler: ProfilerProtocol) -> bool:
+    """Tell whether `profiler` has metrics beside the built-in ones, whose records have paths."""
+    built_in = (profiler.time_profile, profiler.resp_size_profile)
+    return any(all(metric is not one for one in built_in) for metric in profiler.metrics.values())
 
 
 def _measures_as(metric: object, kind: type, originals: Originals) -> bool:
@@ -150,6 +173,12 @@ def root_of(tree: Any) -> MethodTreeNode:
 
 def checked_handler(handler: Any, may_be_async: bool) -> Any:
     """Return the name of a handler that can be added, or raise what `add_handler` says."""
+    if inspect.iscoroutine(handler):
+        handler.close()
+        raise TypeError(
+            "add_handler expects a handler, got a coroutine that nobody awaited: write "
+            f"add_handler(await ...), as of {handler.__qualname__}"
+        )
     if inspect.isclass(handler) or not callable(getattr(handler, "handle", None)):
         raise TypeError(f"add_handler expects a handler with a handle method, got {handler!r}")
     name: Any = getattr(handler, "handler_name", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import functools
+import inspect
 import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, ParamSpec, TypeVar, cast
@@ -44,10 +45,12 @@ from ._plan import (
     root_of,
     waiting_in,
 )
+from ._profile import Decorating
 from ._replaced import Originals, in_force
 from ._signatures import declares
+from ._suggestions import NAMES, nothing_named, prometheus_takes
+from ._switches import Switches, warn_of_unknown
 from ._waiting import is_loop_running
-from ._wrappers import decorated
 from .metrics import (
     MetricWrapper,
     MonotonicStart,
@@ -64,7 +67,7 @@ R = TypeVar("R")
 _serials = itertools.count()
 
 
-class Profiler(HandingOver, metaclass=ProfilerType):
+class Profiler(HandingOver, Switches, Decorating, metaclass=ProfilerType):
     """
     Measures decorated functions and hands the records to handlers.
 
@@ -105,6 +108,8 @@ class Profiler(HandingOver, metaclass=ProfilerType):
             "resp_size_profile",
             "profile_ext",
             "tree",
+            "_is_paused",
+            "_sample_rate",
             "RECORDS_LEN_LIMIT",
             "RECORDS_ERR_LIMIT",
             *HOOKS,
@@ -122,6 +127,9 @@ class Profiler(HandingOver, metaclass=ProfilerType):
         """Tells profilers apart where log lines are counted; unlike an `id` it is never reused."""
         self._unlogged_drops = 0
         """Records that were dropped since a log line told how many."""
+        self._dropped_records = 0
+        self._is_paused = False
+        self._sample_rate = 1.0
         self._adapted_hooks: dict[str, Hook | None] = {}
         self._error_raised_label = True
         self._attached_metrics: list[MetricWrapper] = []
@@ -156,13 +164,15 @@ class Profiler(HandingOver, metaclass=ProfilerType):
             response_size_profile: measure the size of what root calls return.
             handle_records: False turns the profiler off.
             error_raised_label: give every record the label `error_raised`.
+            sample_rate: share of the trees that are recorded, from 0 to 1.
             **kwargs: ignored; a warning names them.
 
         Raises:
             TypeError: an argument of the wrong type.
             ValueError: an asynchronous handler is attached.
 
-        If it raises, nothing has changed.
+        If it raises, nothing has changed. `PHANOS_ENABLED`, `PHANOS_SAMPLE_RATE` and `PHANOS_JOB`
+        of the environment count more than `handle_records`, `sample_rate` and `job`.
         """
         args, kwargs = in_current_form(args, kwargs)
         configure(self, SyncExtProfiler, Settings(*args, **kwargs))
@@ -244,9 +254,10 @@ class Profiler(HandingOver, metaclass=ProfilerType):
         is_built_in = metric is self.time_profile or metric is self.resp_size_profile
         known = self.metrics.get(metric.name)
         if known is not None and known is not metric and not is_built_in:
+            self.warning("add_metric: metric %r already exists and is replaced", metric.name)
+        if not prometheus_takes(metric.name):
             self.warning(
-                "'Profiler.add_metric': Metric %r already exist. Overwriting with new metric",
-                metric.name,
+                "add_metric: Prometheus does not take %r as a name: %s", metric.name, NAMES
             )
         before = self.metrics.get(metric.name)
         if before is not None and before is not metric:
@@ -262,7 +273,7 @@ class Profiler(HandingOver, metaclass=ProfilerType):
         """Delete the metric named `item`, after handing over; unknown names are a warning."""
         metric = self.metrics.get(item)
         if metric is None:
-            self.warning("Profiler.delete_metric: metric %s do not exist", item)
+            self.warning("delete_metric: %s", nothing_named("metric", item, self.metrics))
             return
         self._hand_over()
         self.metrics.pop(item, None)
@@ -309,10 +320,7 @@ class Profiler(HandingOver, metaclass=ProfilerType):
         is_sync = isinstance(self.profile_ext, SyncExtProfiler)
         name = checked_handler(handler, may_be_async=not is_sync)
         if name in self.handlers:
-            self.warning(
-                "'Profiler.add_handler': Handler %r already exist. Overwriting with new handler",
-                name,
-            )
+            self.warning("add_handler: handler %r already exists and is replaced", name)
             self._hand_over()
         self.handlers[name] = handler
         if is_async(handler) and is_loop_running():
@@ -324,7 +332,9 @@ class Profiler(HandingOver, metaclass=ProfilerType):
     def delete_handler(self, handler_name: str) -> None:
         """Delete a handler, after handing over; unknown names are a warning."""
         if handler_name not in self.handlers:
-            self.warning("'Profiler.delete_handler': handler %r do not exist", handler_name)
+            self.warning(
+                "delete_handler: %s", nothing_named("handler", handler_name, self.handlers)
+            )
             return
         self._hand_over()
         self.handlers.pop(handler_name, None)
@@ -347,21 +357,10 @@ class Profiler(HandingOver, metaclass=ProfilerType):
 
     # Profiled calls, and their steps, which subclasses may override.
 
-    def profile(self, func: Callable[P, R]) -> Callable[P, R]:
-        """
-        Decorate a function, coroutine function, generator or asynchronous generator.
-
-        Put it right above the definition, below `@classmethod`, `@staticmethod`, routes and
-        the like.
-
-        Raises:
-            TypeError: func is not callable.
-        """
-        return decorated(self._core, func)
-
     def needs_profiling(self) -> bool:
         """Tell whether decorated functions are measured at all."""
-        return bool(self.metrics and self.handlers and self.handle_records)
+        is_on = self.handle_records and not self._is_paused
+        return bool(self.metrics and self.handlers and is_on)
 
     @property
     def curr_node(self) -> contextvars.ContextVar[MethodTreeNode]:
@@ -457,6 +456,12 @@ class Profiler(HandingOver, metaclass=ProfilerType):
             self._adapted_hooks[name] = adapted(name, value)
         elif name in ("metrics", "handlers"):
             value = Observed(value, self._refresh)
+        elif (
+            type(self) is Profiler
+            and name[0] != "_"
+            and not (name in _KNOWN or name in vars(self) or hasattr(Profiler, name))
+        ):
+            warn_of_unknown(name, _KNOWN)
         super().__setattr__(name, value)
         if name == "tree":
             self._core.root = root_of(value)
@@ -496,6 +501,9 @@ class Profiler(HandingOver, metaclass=ProfilerType):
                 metric._attach(None)
         self._attached_metrics = metrics
 
+    def _has_metric(self, metric: object) -> bool:
+        return any(metric is known for known in self.metrics.values())
+
     def _component_changed(self, component: object) -> None:
         handlers = tuple(self.handlers.values())
         parts: list[Any] = [*handlers, *self.metrics.values(), self.tree, self.profile_ext]
@@ -505,6 +513,14 @@ class Profiler(HandingOver, metaclass=ProfilerType):
         if any(component is part for part in parts):
             self._refresh()
 
+
+_KNOWN = frozenset(
+    name
+    for kind in (*Profiler.__mro__[:-1],)
+    for name in (*inspect.get_annotations(kind), *vars(kind))
+    if not name.startswith("_")
+)
+"""Attributes that a profiler has."""
 
 _STEPS = Originals(Profiler, STEPS)
 _NEEDS_PROFILING = Originals(Profiler, ("needs_profiling",))

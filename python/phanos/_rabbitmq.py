@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections.abc import Iterable
+from collections.abc import Sequence as Sequence  # In signatures, which are read at run time.
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
+from typing import Literal as Literal
 
 from ._base_handlers import (
     AsyncBaseHandler,
@@ -33,8 +35,7 @@ from .messaging import (
     AsyncioPublisher,
     BasePublisher,
     BlockingPublisher,
-    NotStartedError,
-    RabbitMQRefusedError,
+    RabbitMQError,
     connects_as_usual,
     probe,
     probe_async,
@@ -57,6 +58,8 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
     formatter: OutputFormatter
     publisher: Publisher
     synchronous: bool
+    _is_lazy: bool
+    """It connects with the first record, and making it tries nothing out."""
     _network: Delivery
     """The network side of the publisher that the handler made; an idle one if that has none."""
 
@@ -67,6 +70,10 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         synchronous = arguments.pop("synchronous")
         if not isinstance(synchronous, bool):
             raise TypeError(f"synchronous must be a bool, got {synchronous!r}")
+        connect = arguments.pop("connect")
+        if connect not in ("eager", "lazy"):
+            raise ValueError(f"connect must be 'eager' or 'lazy', got {connect!r}")
+        self._is_lazy = connect == "lazy"
         self.synchronous = synchronous
         self.logger = logger_of(arguments["logger"], "phanos.publisher")
         arguments["logger"] = self.logger
@@ -77,7 +84,8 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         else:
             delivery = _idle_delivery()
         self._network = delivery
-        self._probe()
+        if not self._is_lazy:
+            self._probe()
         self.formatter = in_force("OutputFormatter", OutputFormatter)()
         self._write_log_lines()
 
@@ -106,6 +114,18 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
         or closed; `queue_age_s`: for how long the oldest record has been waiting, in seconds.
         """
         return self._delivery.stats()
+
+    def _target(self) -> str:
+        settings = self.publisher.connection_parameters
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        scheme = "amqp" if settings.ssl_options is None else "amqps"
+        path = "" if settings.virtual_host == "/" else f"/{settings.virtual_host}"
+        counts = self.stats()
+        waiting = counts["queued"] + counts["in_flight"]
+        return (
+            f"{scheme}://{host}:{settings.port}{path}, exchange={settings.exchange_name!r}, "
+            f"{counts['state']}, {waiting} records waiting"
+        )
 
     def _enqueue(self, records: list[Record], profiler_name: str) -> None:
         """Put a batch into the buffer of the network side."""
@@ -140,9 +160,9 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
     def _not_created(self, error: BaseException) -> RuntimeError:
         name = type(self).__name__
         write(self.logger, logging.ERROR, f"{name} cannot connect to RabbitMQ because of {error}")
-        if isinstance(error, (RabbitMQRefusedError, NotStartedError)):
-            return RuntimeError(f"{CANNOT_CONNECT}: {error}")
-        return RuntimeError(CANNOT_CONNECT)
+        # Errors of publishers of users' own may say anything, a password as well.
+        why = f": {error}" if isinstance(error, RabbitMQError) else ""
+        return RuntimeError(f"{CANNOT_CONNECT}{why}")
 
     def _has_own_publisher(self) -> bool:
         """Tell whether users replaced the publisher or a method of it."""
@@ -202,9 +222,11 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
     Args:
         handler_name: name of the handler.
         host, port, user, password, heartbeat, timeout, retry_delay, retry, exchange_name,
-        exchange_type: see `phanos.messaging.BasePublisher`.
+        exchange_type, url: see `phanos.messaging.BasePublisher`.
         logger: a logger, any object with a method `log`, or the name of one; by default
             `phanos.publisher`.
+        connect: `lazy` connects with the first record, so that the broker need not be there yet:
+            records wait for it, and a warning says so.
         synchronous: `handle` returns once the broker has confirmed, as a call of 0.3.2 would.
         buffer_bytes: memory for records that wait; beyond it the oldest go, and are counted.
         spool_directory: where records wait that memory cannot hold, and survive a process
@@ -213,7 +235,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         **kwargs: further connection parameters, see `phanos.messaging.BasePublisher`.
 
     Raises:
-        RuntimeError: the broker cannot be reached, or refuses; then the text says what.
+        RuntimeError: the broker cannot be reached, or refuses; the text says which and why.
         TypeError: an argument that is not known, or of the wrong type.
         ValueError: a value out of range, or one that cannot be honoured, such as a
             `spool_directory` that nothing can be written to.
@@ -293,13 +315,15 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
     @declares(handler_arguments, options=False)
     async def create(cls, *args: Any, **kwargs: Any) -> AsyncImpProfHandler:
         """
-        Make a handler whose connection was tried out.
+        Make a handler whose connection was tried out, unless `connect` is `lazy`.
 
         Raises:
-            RuntimeError: the broker cannot be reached, or refuses; then the text says what.
+            RuntimeError: the broker cannot be reached, or refuses; the text says which and why.
             TypeError, ValueError: as the constructor.
         """
         handler = cls(*args, **kwargs)
+        if handler._is_lazy:
+            return handler
         is_usual = connects_as_usual(handler.publisher)
         try:
             if is_usual:

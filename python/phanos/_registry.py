@@ -22,6 +22,13 @@ class RegisteredProfiler(Protocol):
     def _hand_over_at_exit(self) -> None: ...
     def _hand_over_before_end(self) -> None: ...
     def _forget_inherited(self) -> None: ...
+    def _has_metric(self, metric: object) -> bool: ...
+
+
+class RegisteredMetric(Protocol):
+    """What the end of a process asks of a metric."""
+
+    def _warn_if_never_added(self) -> None: ...
 
 
 class RegisteredPublisher(Protocol):
@@ -34,6 +41,7 @@ class RegisteredPublisher(Protocol):
 
 
 _profilers: weakref.WeakSet[RegisteredProfiler] = weakref.WeakSet()
+_metrics: weakref.WeakSet[RegisteredMetric] = weakref.WeakSet()
 _publishers: weakref.WeakSet[RegisteredPublisher] = weakref.WeakSet()
 
 
@@ -45,6 +53,21 @@ def add_profiler(profiler: RegisteredProfiler) -> None:
 def profilers() -> list[RegisteredProfiler]:
     """Return the profilers that are alive."""
     return list(_profilers)
+
+
+def add_metric(metric: RegisteredMetric) -> None:
+    """Register `metric` for as long as it lives."""
+    _metrics.add(metric)
+
+
+def metrics_of_nobody() -> list[RegisteredMetric]:
+    """Return the metrics that are alive and belong to no profiler."""
+    owners = profilers()
+    return [
+        metric
+        for metric in list(_metrics)
+        if not any(profiler._has_metric(metric) for profiler in owners)
+    ]
 
 
 def component_changed(component: object) -> None:

@@ -54,6 +54,8 @@ def _at_exit() -> None:
         refuse_deliveries()
         _disconnect(end + _DISCONNECT_S)
     finally:
+        for metric in _registry.metrics_of_nobody():
+            metric._warn_if_never_added()
         end_deliveries(_remaining(end + _DISCONNECT_S))
         end_runtime(_remaining(end + _DISCONNECT_S))
         _end_logs()

@@ -14,6 +14,7 @@ import types
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from ._decorating import check
 from ._frames import skip, stand_in_for
 from ._kinds import (
     is_async_generator_function,
@@ -35,20 +36,18 @@ _IMPLICIT_CLASS_METHODS = frozenset({"__new__", "__init_subclass__", "__class_ge
 """Functions that a class statement binds by itself, which it does for real functions only."""
 
 
-def decorated(core: ProfilerCore, function: Callable[P, R]) -> Callable[P, R]:
+def decorated(
+    core: ProfilerCore, function: Callable[P, R], name: str | None = None
+) -> Callable[P, R]:
     """
-    Return a callable that runs `function` as a profiled call.
+    Return a callable that runs `function` as a profiled call named `name`, or else as it is.
 
     Raises:
         TypeError: function is not callable.
     """
-    if isinstance(function, classmethod):
-        raise TypeError(
-            f"profile expects a function, got {function!r}: put @profile below @classmethod"
-        )
-    if not callable(function):
-        raise TypeError(f"profile expects a callable, got {function!r}")
-    name = _name_of(function)
+    check(function)
+    if name is None:
+        name = _name_of(function)
     native = decorate(core, function, name, *wrapping(function))
     if name in _IMPLICIT_CLASS_METHODS and inspect.isfunction(function):
 

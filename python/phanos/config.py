@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
+from . import handlers as _handlers
+from ._suggestions import did_you_mean
 from .handlers import AsyncBaseHandler, BaseHandler, SyncBaseHandler
 
 __all__ = [
@@ -80,7 +82,10 @@ def _maker(key: str, given_settings: Any) -> Callable[..., Any]:
     try:
         maker: Any = import_external(given) if isinstance(given, str) else given
     except (ImportError, AttributeError) as error:
-        error.args = (f"handler {key!r}: cannot import class {given!r}: {error}",)
+        text = f"handler {key!r}: cannot import class {given!r}: {error}{_full_name(given)}"
+        error.args = (text,)
+        if isinstance(error, ImportError):
+            error.msg = text  # What `str()` of one gives.
         raise
     if not callable(maker):
         raise TypeError(
@@ -90,7 +95,21 @@ def _maker(key: str, given_settings: Any) -> Callable[..., Any]:
     return maker  # type: ignore[no-any-return]
 
 
+def _full_name(given: str) -> str:
+    """Return a hint at the dotted name of a handler of this package that `given` may mean."""
+    name = given.rpartition(".")[2]
+    if name in _handlers.__all__:
+        return f"; did you mean 'phanos.handlers.{name}'?"
+    return did_you_mean(name, _handlers.__all__).replace("mean '", "mean 'phanos.handlers.")
+
+
 def _checked(key: str, settings: Mapping[str, Any], handler: Any) -> Any:
+    if inspect.iscoroutine(handler):
+        handler.close()
+        raise TypeError(
+            f"handler {key!r}: {settings['class']!r} makes a coroutine, which nobody awaits; name "
+            "the class, and use async_dict_config"
+        )
     if inspect.isclass(handler) or not callable(getattr(handler, "handle", None)):
         raise TypeError(
             f"handler {key!r}: {settings['class']!r} makes {handler!r}, which has no method handle"
@@ -111,7 +130,11 @@ def _arguments(
     try:
         signature.bind(**arguments)
     except TypeError as error:
-        raise TypeError(f"handler {key!r}: wrong arguments {sorted(arguments)}: {error}") from None
+        unknown = [name for name in arguments if name not in signature.parameters]
+        hint = "".join(did_you_mean(name, signature.parameters) for name in unknown)
+        raise TypeError(
+            f"handler {key!r}: wrong arguments {sorted(arguments)}: {error}{hint}"
+        ) from None
     return arguments
 
 

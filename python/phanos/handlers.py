@@ -7,9 +7,10 @@ A handler of your own subclasses `SyncBaseHandler` or `AsyncBaseHandler` and imp
 
 from __future__ import annotations
 
+import itertools
 import logging
 import sys
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from ._base_handlers import (
     AsyncBaseHandler,
@@ -20,10 +21,12 @@ from ._base_handlers import (
     formats_as_usual,
     log_error_profiling,
 )
+from ._json_lines import json_lines
 from ._loggers import can_log, is_enabled, is_of_standard_library
 from ._phanos import records_to_str
 from ._rabbitmq import AsyncImpProfHandler, ImpProfHandler
 from ._replaced import Originals, in_force
+from ._tree_handler import TreeHandler
 from .types import LoggerLike, Record
 
 __all__ = [
@@ -36,6 +39,7 @@ __all__ = [
     "OutputFormatter",
     "StreamHandler",
     "SyncBaseHandler",
+    "TreeHandler",
     "log_error_profiling",
 ]
 
@@ -63,15 +67,32 @@ class StreamHandler(_TextHandler):
         handler_name: name of the handler.
         output: a text stream; by default `sys.stdout` as it is at this moment. A process without
             one, such as a daemon, writes to the `sys.stdout` of the time, or else nothing.
+        format: `text`, or `json`: one object per line, with the keys of a record and before them
+            `time` (UTC), `process` (its id), `batch` (a number that grows; records that were handed
+            over together have one) and `name` (of the metric).
 
     Raises:
         TypeError: output has no `write`.
+        ValueError: another format.
     """
 
     output: TextIO | None
+    format: str
 
-    def __init__(self, handler_name: str, output: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        handler_name: str,
+        output: TextIO | None = None,
+        *,
+        format: Literal["text", "json"] = "text",
+    ) -> None:
         super().__init__(handler_name)
+        if format not in ("text", "json"):
+            raise ValueError(
+                f"StreamHandler {handler_name!r} expects 'text' or 'json' as format, got {format!r}"
+            )
+        self.format = format
+        self._batches = itertools.count(1)
         stream = sys.stdout if output is None else output
         if stream is not None and not callable(getattr(stream, "write", None)):
             raise TypeError(
@@ -79,12 +100,19 @@ class StreamHandler(_TextHandler):
             )
         self.output = stream
 
+    def _target(self) -> str:
+        return f"output={getattr(self.output, 'name', self.output)!r}"
+
     def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
         """Write the batch with one call of `write`, so that lines of threads do not mix."""
         output = sys.stdout if self.output is None else self.output
         if not records or output is None:
             return
-        output.write(self._text(records, profiler_name) + "\n")
+        if getattr(self, "format", "text") == "json":
+            text = json_lines(records, profiler_name, next(self._batches))
+        else:
+            text = self._text(records, profiler_name)
+        output.write(f"{text}\n")
         flush = getattr(output, "flush", None)
         if flush is not None:
             flush()
@@ -127,6 +155,11 @@ class LoggerHandler(_TextHandler):
             )
         self.logger = _default_logger() if logger is None else logger
         self.level = level
+
+    def _target(self) -> str:
+        logger = getattr(self.logger, "name", self.logger)
+        level = logging.getLevelName(self.level) if isinstance(self.level, int) else self.level
+        return f"logger={logger!r}, level={level}"
 
     def handle(self, records: list[Record], profiler_name: str = "profiler") -> None:
         """Log the batch."""
@@ -176,7 +209,11 @@ _LOGGER = Originals(LoggerHandler, ("handle", "_text"))
 
 def writes_to_stream(handler: Any) -> bool:
     """Tell whether the native core can write what `handler` would write to its stream."""
-    return isinstance(handler, StreamHandler) and _writes_as(handler, _STREAM)
+    return (
+        isinstance(handler, StreamHandler)
+        and getattr(handler, "format", "text") == "text"
+        and _writes_as(handler, _STREAM)
+    )
 
 
 def writes_to_logger(handler: Any) -> bool:

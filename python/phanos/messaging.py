@@ -9,8 +9,10 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from collections.abc import Sequence as Sequence  # In signatures, which are read at run time.
 from contextlib import suppress
 from typing import Any, TypeVar
+from typing import Literal as Literal
 
 from . import _registry
 from ._connection import (
@@ -83,7 +85,8 @@ class BasePublisher(ABC, metaclass=WatchedType):
     Base of the publishers. Nothing is connected until it is needed.
 
     Args:
-        host: the broker's host.
+        host: the broker's host; of several, which are tried in turn, each may have a port of its
+            own after a colon.
         port: the broker's port.
         user: user name; None means guest.
         password: password; None means guest.
@@ -95,6 +98,9 @@ class BasePublisher(ABC, metaclass=WatchedType):
         exchange_type: its type.
         logger: a logger, any object with a method `log`, or the name of one; by default
             `phanos.messaging`.
+        url: `amqp://user:password@host:port/virtual-host`, or `amqps://...` for TLS, in the place
+            of these; several hosts are separated by commas. Where neither a URL nor any of these
+            is given, `PHANOS_AMQP_URL` of the environment is asked.
         **kwargs: pika's connection parameters `virtual_host`, `channel_max`, `frame_max`,
             `locale`, `client_properties` (texts only), `socket_timeout`, `stack_timeout`,
             `tcp_options`, and `ssl_options`: True, or a dict of `ca_file`, `cert_file`,

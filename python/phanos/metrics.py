@@ -85,7 +85,9 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
         )
         for argument, given in (("name", name), ("job", job), ("units", units)):
             if not isinstance(given, str):
-                raise TypeError(f"metric {argument} must be a str, got {given!r}")
+                raise TypeError(
+                    f"metric {argument} must be a str, got {given!r}{_if_as_prometheus(units)}"
+                )
         self.name = name
         self.job = job
         self.units = units
@@ -93,6 +95,26 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
         self.label_names = _checked_labels(name, labels)
         self.operations = {}
         self.default_operation = ""
+        _registry.add_metric(self)
+
+    def __repr__(self) -> str:
+        try:
+            shown = f"{self.name!r}, job={self.job!r}, units={self.units!r}"
+            return f"{type(self).__name__}({shown}, {self._lengths()[0]} waiting)"
+        except AttributeError:  # A subclass has not initialised it.
+            return object.__repr__(self)
+
+    def _warn_if_never_added(self) -> None:
+        """Say at the end of the process that records were made which nobody takes."""
+        count = self._lengths()[0]
+        if count:
+            with contextlib.suppress(Exception):
+                self.warning(
+                    "%d records of metric %r were never taken: it belongs to no profiler, see "
+                    "Profiler.add_metric",
+                    count,
+                    self.name,
+                )
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         super().__setattr__(attribute, value)
@@ -208,6 +230,16 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
                     self._fill(labels, node)
         finally:
             self._restore()
+
+
+def _if_as_prometheus(units: object) -> str:
+    """Return a hint, if a metric is made as prometheus_client makes them."""
+    if not isinstance(units, (list, tuple, set, frozenset)):
+        return ""
+    return (
+        ": it takes (name, job, units, labels), and not (name, documentation, labelnames) as "
+        "prometheus_client does"
+    )
 
 
 def _without_init(kind: type[MetricWrapper]) -> MetricWrapper:

@@ -17,6 +17,7 @@ from .handlers import (
     OutputFormatter,
     StreamHandler,
     SyncBaseHandler,
+    TreeHandler,
     log_error_profiling,
 )
 from .messaging import NETWORK_ERRORS, AsyncioPublisher, BlockingPublisher
@@ -53,6 +54,7 @@ __all__ = [
     "SyncBaseHandler",
     "SyncExtProfiler",
     "TimeProfiler",
+    "TreeHandler",
     "curr_node",
     "log_error_profiling",
 ]

@@ -37,6 +37,8 @@ pub(crate) enum Nesting {
     #[default]
     Root,
     Nested,
+    /// Of a tree that `sample_rate` leaves out, with a plan that records nothing.
+    Unsampled,
 }
 
 /// How a call ended.
@@ -195,6 +197,9 @@ fn record_size_and_run_hooks<'py>(
     pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
     outcome: &mut Option<Box<Outcome<'py>>>,
 ) {
+    if call.nesting == Nesting::Unsampled {
+        return;
+    }
     let result = ending.result;
     let packed = if now.hooks.any() {
         match pack() {

@@ -27,6 +27,7 @@ use crate::profiler::function_info::FunctionInfo;
 use crate::profiler::handover::Outcome;
 use crate::profiler::plan::Plan;
 use crate::profiler::report;
+use crate::profiler::sampling::Choice;
 use crate::tree::current::ContextToken;
 use crate::tree::node::Node;
 
@@ -153,30 +154,70 @@ fn choose_step(
         *step = Step::Forward(function);
         return ptr::null_mut();
     };
-    let overridden = plan.get().overridden;
-    let runner = match layout.kind {
-        FunctionKind::Plain | FunctionKind::Generator if overridden => "sync_inner",
-        FunctionKind::Coroutine if overridden => "async_inner",
-        FunctionKind::Plain => {
-            return match begin_recorded(py, plan, info, arguments, step) {
-                Ok(()) => ptr::null_mut(),
-                Err(error) => raise(py, *error),
-            };
-        }
+    if !plan.get().is_usual {
+        return choose_unusual_step(py, layout, info, plan, arguments, step);
+    }
+    match layout.kind {
+        FunctionKind::Plain => begin_recorded(py, plan, info, arguments, step)
+            .map_or_else(|error| raise(py, *error), |()| ptr::null_mut()),
         // There may be no wrapper, as in `make_coroutine`.
         FunctionKind::Generator if !layout.wrapper.is_null() => {
             *step = Step::Generator(function);
-            return ptr::null_mut();
+            ptr::null_mut()
         }
         FunctionKind::Coroutine | FunctionKind::Generator => {
             *step = Step::Forward(function);
-            return ptr::null_mut();
+            ptr::null_mut()
         }
-    };
+    }
+}
+
+/// [`choose_step`] where a user overrode a step of the call, or not all trees are recorded.
+#[inline(never)]
+fn choose_unusual_step(
+    py: Python<'_>,
+    layout: &Layout,
+    info: &FunctionInfo,
+    plan: Bound<'_, Plan>,
+    arguments: &VectorcallArgs,
+    step: &mut Step,
+) -> *mut ffi::PyObject {
+    if let Some(sampling) = &plan.get().sampling {
+        *step = Step::Forward(info.function.as_ptr());
+        match layout.kind {
+            FunctionKind::Plain => {}
+            // Its body begins later, and so it is chosen later.
+            FunctionKind::Generator if !layout.wrapper.is_null() => {
+                *step = Step::Generator(info.function.as_ptr());
+                return ptr::null_mut();
+            }
+            FunctionKind::Coroutine | FunctionKind::Generator => return ptr::null_mut(),
+        }
+        let begun = match sampling.choose(py, info.core.get()) {
+            Choice::Record => begin_recorded(py, plan, info, arguments, step),
+            Choice::Silent(silent) => {
+                begin_recorded(py, silent, info, arguments, step).map(|()| mark_unsampled(py, step))
+            }
+            Choice::Skip => Ok(()),
+        };
+        return begun.map_or_else(|error| raise(py, *error), |()| ptr::null_mut());
+    }
+    let runner = if layout.kind == FunctionKind::Coroutine { "async_inner" } else { "sync_inner" };
     registered(py, || match run_overridden(py, plan.get(), info, arguments, runner) {
         Ok(result) => result.into_ptr(),
         Err(error) => raise(py, error),
     })
+}
+
+/// Marks the call that has just begun, and all below it, as not recorded.
+fn mark_unsampled(py: Python<'_>, step: &mut Step) {
+    if let Step::Record(recording) = step {
+        recording.nesting = Nesting::Unsampled;
+        // SAFETY: a node, which the recording owns since the call has begun.
+        let node =
+            unsafe { Bound::from_borrowed_ptr(py, recording.node).cast_into_unchecked::<Node>() };
+        node.get().set_unsampled(py);
+    }
 }
 
 /// Makes the coroutine of a call that is to be recorded. False if there is to be none: a user

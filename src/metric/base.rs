@@ -119,15 +119,18 @@ impl Metric {
         result
     }
 
-    /// Stores a record.
+    /// Stores a record; returns how many wait.
     pub(crate) fn push(
         &self,
         py: Python<'_>,
         value: RecordValue,
         labels: RecordLabels,
         method: RecordMethod,
-    ) {
-        self.change(py, |columns| columns.push(value, labels, method));
+    ) -> usize {
+        self.change(py, |columns| {
+            columns.push(value, labels, method);
+            columns.len()
+        })
     }
 
     /// Stores a built-in measurement of a call of the profiler of `tree`; `failed` says whether the

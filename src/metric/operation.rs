@@ -82,6 +82,14 @@ fn check_and_store(
         (None, Some(method)) => RecordMethod::Object(method),
         (None, None) => RecordMethod::Path(current_node(metric)?.get().path(py)),
     };
-    metric.get().push(py, value, labels, method);
+    let waiting = metric.get().push(py, value, labels, method);
+    if waiting == NEVER_ADDED && metric.get().owner(py).is_none() {
+        return log_rate_limited(metric, "never added", WAITS_FOR_PROFILER);
+    }
     Ok(())
 }
+
+/// So many records wait in a metric that no profiler has when the log says so.
+const NEVER_ADDED: usize = 100;
+const WAITS_FOR_PROFILER: &str =
+    "has 100 records that nobody takes: it belongs to no profiler, see Profiler.add_metric";

@@ -5,6 +5,7 @@ use pyo3::prelude::*;
 
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::metric::base::Metric;
+use crate::profiler::sampling::Sampling;
 use crate::rabbitmq::delivery::Delivery;
 
 /// How a handler gets records. The first three are classes of phanos of which no subclass or
@@ -89,7 +90,7 @@ impl Traverse for MetricEntry {
 
 impl_traverse!(HandlerEntry { handler, kind });
 impl_traverse!(Hooks { before, after, before_root, after_root });
-impl_traverse!(Plan { profiler, metrics, handlers, time, size, hooks });
+impl_traverse!(Plan { profiler, metrics, handlers, time, size, hooks, sampling });
 
 /// One configuration of a profiler. A new one replaces it as a whole; it never changes.
 #[pyclass(module = "phanos._phanos", frozen)]
@@ -111,13 +112,18 @@ pub(crate) struct Plan {
     pub(crate) max_unhandled: usize,
     /// A user overrode a step of the call: `profile_ext` runs the calls, step by step.
     pub(crate) overridden: bool,
+    /// Which trees are recorded, if not all are.
+    pub(crate) sampling: Option<Sampling>,
+    /// Neither is a step overridden nor are trees left out: one flag for what nearly all calls ask.
+    pub(crate) is_usual: bool,
 }
 
 #[pymethods]
 impl Plan {
     #[new]
     #[pyo3(signature = (
-        profiler, *, metrics, handlers, time, size, hooks, flush_threshold, max_unhandled, overridden
+        profiler, *, metrics, handlers, time, size, hooks, flush_threshold, max_unhandled,
+        overridden, sampling=None
     ))]
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn new(
@@ -130,6 +136,7 @@ impl Plan {
         flush_threshold: usize,
         max_unhandled: usize,
         overridden: bool,
+        sampling: Option<(f64, Py<Self>, bool)>,
     ) -> Self {
         let (before, after, before_root, after_root) = hooks;
         let metrics: Vec<_> = metrics
@@ -159,6 +166,10 @@ impl Plan {
             flush_threshold,
             max_unhandled,
             overridden,
+            is_usual: !overridden && sampling.is_none(),
+            sampling: sampling
+                .filter(|_| !overridden)
+                .map(|(rate, silent, keeps_paths)| Sampling::new(rate, silent, keeps_paths)),
         }
     }
 

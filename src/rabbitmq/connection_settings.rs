@@ -15,6 +15,7 @@ use phanos_delivery::{AmqpSettings, Secret, Settings, SpoolSettings, TcpOptions,
 pub(crate) struct ConnectionSettings {
     host: String,
     port: u16,
+    other_hosts: Vec<(String, u16)>,
     user: String,
     virtual_host: String,
     heartbeat: Option<u16>,
@@ -70,6 +71,7 @@ impl ConnectionSettings {
         let connector = AmqpSettings {
             host: self.host,
             port: self.port,
+            others: self.other_hosts,
             user: self.user,
             password: Secret::new(password),
             virtual_host: self.virtual_host,

@@ -28,6 +28,8 @@ enum CallerWas {
     Ended,
 }
 
+// Each flag is set by another step, and read alone.
+#[allow(clippy::struct_excessive_bools)]
 struct State {
     path: Rc<Path>,
     /// Made when `ctx` is first read; from then on it has the valid path, since users may set it.
@@ -46,6 +48,8 @@ struct State {
     left_in_collection: bool,
     /// True if the node's call takes turns with others of its context: see `by_turns`.
     takes_turns: bool,
+    /// True if nothing is recorded of the node's call: its tree is left out by `sample_rate`.
+    unsampled: bool,
     caller_was: CallerWas,
     attributes: Option<Py<PyDict>>,
 }
@@ -84,6 +88,7 @@ impl Node {
                 suspended: false,
                 left_in_collection: false,
                 takes_turns: false,
+                unsampled: false,
                 caller_was: CallerWas::Live,
                 attributes: None,
             }),
@@ -123,6 +128,7 @@ impl Node {
             state.place = Some(place);
             state.left_in_collection = false;
             state.takes_turns = false;
+            state.unsampled = false;
             state.caller_was = caller_was;
             (state.method.replace(method.clone().unbind()), state.caller.replace(caller.unbind()))
         });
@@ -167,6 +173,15 @@ impl Node {
 
     pub(crate) fn takes_turns(&self, py: Python<'_>) -> bool {
         self.state.with(py, |state| state.takes_turns)
+    }
+
+    /// Marks a node whose call, and all below it, is not recorded.
+    pub(crate) fn set_unsampled(&self, py: Python<'_>) {
+        self.state.with(py, |state| state.unsampled = true);
+    }
+
+    pub(crate) fn is_unsampled(&self, py: Python<'_>) -> bool {
+        self.state.with(py, |state| state.unsampled)
     }
 
     /// True if the node's caller had ended when its call began.

@@ -20,6 +20,11 @@ impl Start {
         Self(CLOCK.raw())
     }
 
+    /// The moment in the clock's own unit, which differs from process to process.
+    pub fn ticks(self) -> u64 {
+        self.0
+    }
+
     #[inline]
     pub fn elapsed_ns(self) -> u64 {
         CLOCK.delta_as_nanos(self.0, CLOCK.raw())

@@ -11,7 +11,7 @@ use phanos_core::clock::Start;
 
 use super::{DeferredCall, Running};
 use crate::call::function::ProfiledFunction;
-use crate::call::lifecycle::{self, Call, Ending};
+use crate::call::lifecycle::{self, Call, Ending, Nesting};
 use crate::interp::entry::registered;
 use crate::interp::exceptions::{may_await_more, swallow};
 use crate::interp::once::intern;
@@ -21,6 +21,7 @@ use crate::profiler::core::ProfilerCore;
 use crate::profiler::handover::Outcome;
 use crate::profiler::plan::Plan;
 use crate::profiler::report;
+use crate::profiler::sampling::Choice;
 use crate::tree::node::Node;
 
 pub(super) type This<'a, 'py> = &'a Bound<'py, DeferredCall>;
@@ -44,10 +45,22 @@ pub(super) fn begin<'py>(this: This<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
         if !call.is_waiting(py) {
             return Err(has_begun());
         }
+        let (plan, is_silent) = match plan.get().sampling.as_ref() {
+            None => (plan, false),
+            Some(sampling) => match sampling.choose(py, core) {
+                Choice::Record => (plan, false),
+                Choice::Silent(silent) => (silent, true),
+                Choice::Skip => return Ok(callable),
+            },
+        };
         let node = Node::unstarted(py)?;
         let pack = || call.arguments.pack(py);
-        let nesting = lifecycle::begin(&node, &call.token, core, plan.get(), info, pack)
+        let mut nesting = lifecycle::begin(&node, &call.token, core, plan.get(), info, pack)
             .map_err(|error| *error)?;
+        if is_silent {
+            node.get().set_unsampled(py);
+            nesting = Nesting::Unsampled;
+        }
         let (plan, node) = (plan.unbind(), node.unbind());
         call.running.set(py, Some(Running { plan, node, started: Start::now(), nesting }));
     }

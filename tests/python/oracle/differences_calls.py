@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import sys
 import types
 import warnings
 from typing import Any
@@ -408,3 +409,14 @@ def copy_of_a_decorated_function() -> Any:
     work()
     copied()
     return recorder.methods()
+
+
+@difference("C22", upstream=0, ours=1)
+def decorated_class_statement() -> Any:
+    module = types.ModuleType("of_a_user")
+    vars(module)["profile"] = publisher.Profiler().profile
+    sys.modules["of_a_user"] = module
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        exec("@profile\nclass Shop: pass", vars(module))
+    return len(caught)

@@ -278,3 +278,17 @@ def names_of_modules_imported_by_modules() -> Any:
         hasattr(metrics, "dt"),
         hasattr(config, "_to_callable"),
     ]
+
+
+@difference("K15", upstream=[0, 0], ours=[1, 0])
+def an_attribute_that_a_profiler_does_not_have() -> Any:
+    class Own(publisher.Profiler):
+        pass
+
+    found = []
+    for kind in (publisher.Profiler, Own):
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            kind().handel_records = False
+        found.append(len(caught))
+    return found

@@ -125,3 +125,15 @@ def hosts_with_ports_or_brackets() -> Any:
 @difference("R12", upstream="returned", ours="TypeError")
 def booleans_for_numbers() -> Any:
     return outcome(lambda: messaging.BlockingPublisher(heartbeat=True))
+
+
+@difference(
+    "R13",
+    upstream="Cannot connect to RabbitMQ",
+    ours="Cannot connect to RabbitMQ: amqp://127.0.0.1:1: Connection refused (os error 111)",
+)
+def what_is_said_where_no_broker_is() -> Any:
+    try:
+        publisher.ImpProfHandler("rabbit", port=1, retry=1)
+    except RuntimeError as error:
+        return str(error)

@@ -59,6 +59,11 @@ async def wrong() -> None:
     phanos.profiler.add_handler(StreamHandler)  # error
     phanos.profiler.add_metric(plain)  # error
     phanos.profiler.config(job=5)  # error
+    phanos.profiler.config(jbo="shop")  # error
+    phanos.profiler.config(sample_rate="all")  # error
+    phanos.profile(name=3)  # error
+    phanos.profile()  # error
+    phanos.profile(name="named")(plain)("1", c=True)  # error
     phanos.profiler.config(time_profile="yes")  # error
     phanos.profiler.dict_config(["job"])  # error
     phanos.profiler.no_such_method()  # error
@@ -72,6 +77,8 @@ async def wrong() -> None:
     ImpProfHandler()  # error
     ImpProfHandler("handler", port="5672")  # error
     ImpProfHandler("handler", virtual_host=1)  # error
+    ImpProfHandler("handler", connect="never")  # error
+    StreamHandler("handler", format="xml")  # error
     ImpProfHandler("handler", no_such_argument=1)  # error
     await AsyncImpProfHandler.create("handler", port="5672")  # error
     BlockingPublisher(handler_name="handler")  # error

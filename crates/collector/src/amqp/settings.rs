@@ -111,6 +111,7 @@ pub fn broker(
     Ok(AmqpSettings {
         host: uri.authority.host,
         port: uri.authority.port,
+        others: Vec::new(),
         user: uri.authority.userinfo.username,
         password: Secret::new(uri.authority.userinfo.password),
         virtual_host: uri.vhost,

@@ -182,6 +182,7 @@ mod tests {
         AmqpSettings {
             host: "broker".into(),
             port: 5672,
+            others: Vec::new(),
             user: "a".into(),
             password: Secret::new("secret".into()),
             virtual_host: "/".into(),

@@ -43,7 +43,17 @@ static WORDING: Wording = Wording {
 
 impl Connector for AmqpSettings {
     fn open(&self) -> LinkFuture<'_, Result<Box<dyn Link>, Failure>> {
-        Box::pin(async { Ok(Box::new(AmqpLink::open(self).await?) as Box<dyn Link>) })
+        Box::pin(async {
+            let mut failures = Vec::new();
+            for settings in self.each_host() {
+                match AmqpLink::open(&settings).await {
+                    Ok(link) => return Ok(Box::new(link) as Box<dyn Link>),
+                    Err(Failure::Unreachable(text)) => failures.push(text),
+                    Err(other) => return Err(other),
+                }
+            }
+            Err(Failure::Unreachable(failures.join("; ")))
+        })
     }
 
     fn address(&self) -> String {

@@ -1,6 +1,6 @@
 //! Where the broker is, and how it is spoken to.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use crate::amqp::tls::Tls;
@@ -40,6 +40,8 @@ pub struct TcpOptions {
 pub struct AmqpSettings {
     pub host: String,
     pub port: u16,
+    /// Hosts and ports that are tried in turn where the first cannot be reached.
+    pub others: Vec<(String, u16)>,
     pub user: String,
     pub password: Secret,
     pub virtual_host: String,
@@ -66,6 +68,18 @@ impl AmqpSettings {
     /// The broker, as errors and logs name it.
     pub(crate) fn broker(&self) -> String {
         let scheme = if self.tls.is_some() { "amqps" } else { "amqp" };
-        format!("{scheme}://{}:{}", self.host, self.port)
+        let mut text = format!("{scheme}://{}:{}", self.host, self.port);
+        for (host, port) in &self.others {
+            // Writing to a String cannot fail.
+            let _ = write!(text, ",{host}:{port}");
+        }
+        text
+    }
+
+    /// The settings of each host alone, in turn.
+    pub(crate) fn each_host(&self) -> impl Iterator<Item = Self> + '_ {
+        let first = (self.host.clone(), self.port);
+        let hosts = std::iter::once(first).chain(self.others.iter().cloned());
+        hosts.map(|(host, port)| Self { host, port, others: Vec::new(), ..self.clone() })
     }
 }

@@ -66,6 +66,7 @@ pub(super) fn amqp_settings() -> AmqpSettings {
     AmqpSettings {
         host: "127.0.0.1".into(),
         port: 5672,
+        others: Vec::new(),
         user: "guest".into(),
         password: Secret::new("do-not-write-this-down".into()),
         virtual_host: "/".into(),
