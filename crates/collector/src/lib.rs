@@ -13,6 +13,7 @@
 //! | `serve`     | the HTTP side |
 //! | `socket`    | messages of processes on this machine |
 //! | `amqp`      | messages from RabbitMQ; knows lapin, and no other folder does |
+//! | `top`       | call paths in a terminal |
 //! | `command`   | the command `phanos` |
 
 mod aggregate;
@@ -24,6 +25,7 @@ mod intake;
 mod serve;
 mod socket;
 mod state;
+mod top;
 mod tree;
 
 pub use aggregate::aggregation::Aggregate;

@@ -7,6 +7,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 use crate::command::quantity::{read_size, read_time};
+use crate::top::rows::Sort;
+use crate::tree::window::Window;
 
 /// A call-tree profiler for Python web servers.
 #[derive(Debug, Parser)]
@@ -25,6 +27,50 @@ pub(crate) enum Verb {
     /// without the dashes, in a TOML file. SIGTERM ends it within 5 seconds, SIGHUP reads the file
     /// again.
     Collect(Box<CollectArguments>),
+    /// Show call paths in this terminal: where the time goes, now.
+    ///
+    /// Keys are those of htop where there are such; the last line lists them.
+    Top(Box<TopArguments>),
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TopArguments {
+    /// Where a collector serves
+    #[arg(default_value = "http://127.0.0.1:9464", env = "PHANOS_URL", value_name = "URL")]
+    pub(crate) url: String,
+    /// Without a collector: count what comes from a RabbitMQ from now on
+    #[arg(long, value_name = "URL")]
+    pub(crate) amqp_url: Option<String>,
+    /// Exchange that profilers publish to [default: profiling]
+    #[arg(long, env = "PHANOS_EXCHANGE", value_name = "NAME")]
+    pub(crate) exchange: Option<String>,
+    /// Its type [default: fanout]
+    #[arg(long, env = "PHANOS_EXCHANGE_TYPE", value_name = "TYPE")]
+    pub(crate) exchange_type: Option<String>,
+    /// File with the collector's token
+    #[arg(long, env = "PHANOS_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
+    /// The job; without it the one with most paths
+    #[arg(long, value_name = "NAME")]
+    pub(crate) job: Option<String>,
+    /// 5m, 1h@1d (an hour, until a day ago), all
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = Window::read)]
+    pub(crate) window: Window,
+    /// total, self, calls, per-root, mean, p50, p95, p99, errors or path
+    #[arg(long, value_name = "COLUMN", default_value = "total", value_parser = Sort::read)]
+    pub(crate) sort: Sort,
+    /// Below each path what it calls
+    #[arg(long)]
+    pub(crate) tree: bool,
+    /// Only paths with this text
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) search: String,
+    /// Print the table and end
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// With --once: rows at most
+    #[arg(long, value_name = "N")]
+    pub(crate) lines: Option<usize>,
 }
 
 /// Nothing has a default here: what is not given may be in the file.
@@ -38,7 +84,7 @@ pub(crate) struct CollectArguments {
     pub(crate) check: bool,
 
     /// RabbitMQ: amqp://user:password@host:port/virtual-host, or amqps://...
-    #[arg(long, env = "PHANOS_AMQP_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(long, value_name = "URL")]
     pub(crate) amqp_url: Option<String>,
     /// Certificates of the authorities to trust, for amqps
     #[arg(long, env = "PHANOS_AMQP_CA_FILE", value_name = "FILE")]

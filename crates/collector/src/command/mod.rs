@@ -8,6 +8,7 @@
 //! | `settings`  | what is used, checked |
 //! | `signals`   | what the system says |
 //! | `collect`   | a collector, from its start to its end |
+//! | `top`       | `phanos top`: what it shows, once or live |
 //! | `run`       | the command |
 
 pub(crate) mod arguments;
@@ -17,3 +18,4 @@ pub(crate) mod quantity;
 pub(crate) mod run;
 pub(crate) mod settings;
 pub(crate) mod signals;
+pub(crate) mod top;

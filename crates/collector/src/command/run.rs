@@ -12,6 +12,7 @@ use crate::command::arguments::{CollectArguments, Command, Verb};
 use crate::command::collect::Collector;
 use crate::command::settings::CollectSettings;
 use crate::command::signals::{Signals, Wish};
+use crate::command::top::top;
 use crate::hub::log::Log;
 
 /// Exit codes: done, could not be done, wrong arguments.
@@ -21,6 +22,8 @@ const WRONG: u8 = 2;
 
 /// Runs `phanos` with its arguments, the first of which is its name; returns the exit code.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let verb = if arguments.get(1).is_some_and(|verb| verb == "top") { "top" } else { "collect" };
     let command = match Command::try_parse_from(arguments) {
         Ok(command) => command,
         Err(error)
@@ -37,12 +40,23 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
             let text = error.to_string();
             // What follows is the usage, which --help shows.
             let line = text.lines().next().unwrap_or_default();
-            return wrong(line.trim_start_matches("error: "));
+            return wrong(verb, line.trim_start_matches("error: "));
         }
     };
-    let Verb::Collect(given) = command.verb;
+    let given = match command.verb {
+        Verb::Collect(given) => given,
+        Verb::Top(given) => {
+            return match top(&given) {
+                Ok(()) => DONE,
+                Err(error) => {
+                    let _ = writeln!(io::stderr(), "phanos top: error: {error}");
+                    FAILED
+                }
+            };
+        }
+    };
     match CollectSettings::new((*given).clone()) {
-        Err(error) => wrong(&error),
+        Err(error) => wrong(verb, &error),
         Ok(settings) if given.check => {
             let _ = io::stdout().write_all(settings.show().as_bytes());
             DONE
@@ -51,8 +65,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> u8 {
     }
 }
 
-fn wrong(line: &str) -> u8 {
-    say(&format!("error: {line}"));
+fn wrong(verb: &str, line: &str) -> u8 {
+    let _ = writeln!(io::stderr(), "phanos {verb}: error: {line}");
     WRONG
 }
 

@@ -15,7 +15,7 @@ use crate::command::quantity::{show_size, show_time};
 use crate::serve::token::Token;
 
 /// The port that Prometheus' list of exporters has for metrics of applications.
-const PORT: u16 = 9464;
+pub(crate) const PORT: u16 = 9464;
 
 /// All that a collector needs to know.
 #[derive(Clone, Debug)]
@@ -144,7 +144,7 @@ fn amqp(given: &CollectArguments) -> Result<Option<ConsumerSettings>, String> {
     Ok(Some(ConsumerSettings { broker, queue }))
 }
 
-fn token(path: &Path) -> Result<Token, String> {
+pub(crate) fn token(path: &Path) -> Result<Token, String> {
     let failed =
         |error: &dyn ToString| format!("token-file {}: {}", path.display(), error.to_string());
     let text = fs::read_to_string(path).map_err(|error| failed(&error))?;

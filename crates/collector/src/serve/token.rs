@@ -17,6 +17,11 @@ impl Token {
         Ok(Self(text.as_bytes().into()))
     }
 
+    /// The header line that sends it.
+    pub(crate) fn header(&self) -> String {
+        format!("Authorization: Bearer {}\r\n", String::from_utf8_lossy(&self.0))
+    }
+
     /// True if the header holds this token. Takes as long for any other token of its length.
     pub(crate) fn is_in(&self, authorization: &[u8]) -> bool {
         let (scheme, given) = authorization.split_at_checked(7).unwrap_or_default();
