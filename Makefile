@@ -347,6 +347,10 @@ docs: .venvs/docs/.docs ## build the pages as a site in target/site; broken link
 	@NO_MKDOCS_2_WARNING=1 .venvs/docs/bin/mkdocs build --strict
 	@echo "  target/site/index.html"
 
+.PHONY: pictures
+pictures: .venvs/$(DEFAULT)/.page .browser/.installed ## draw the pictures of the collector's page in docs/ anew
+	@PYTHONPATH=tests/python/page:tests/python/collector:. $(DEFAULT_BIN)/python -m pictures
+
 .PHONY: format
 format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
 	cargo fmt

@@ -1,7 +1,7 @@
 // What is said beside the chart: findings, notices, the selection, and what to do without data.
 
 import { clock, count, number, percent, time } from "./format.js";
-import { changeText, errorShare, findings, mean, overlaps, perRootText } from "./measures.js";
+import { changeText, errorShare, mean, overlaps, perRootText } from "./measures.js";
 
 function element(tag, className, ...content) {
   const made = document.createElement(tag);
@@ -13,8 +13,7 @@ function element(tag, className, ...content) {
 const SIGNS = { slower: "▲", repeated: "×", failing: "!" };
 
 /** Buttons for what is worth a look. */
-export function showFindings(section, tree, comparing, select) {
-  const found = tree ? findings(tree, comparing) : [];
+export function showFindings(section, found, select) {
   const key = found.map(({ kind, node, text }) => `${kind}${node.path}${text}`).join("\n");
   section.hidden = found.length === 0;
   if (section.dataset.key === key) return;

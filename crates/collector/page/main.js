@@ -5,8 +5,8 @@ import { Chart } from "./chart.js";
 import { onSchemeChange } from "./colours.js";
 import { detailText, liveText, notices, showEmpty, showFindings, showNotices } from "./detail.js";
 import * as exporting from "./exports.js";
-import { clock, number, percent, time } from "./format.js";
-import { change, describe, promql } from "./measures.js";
+import { clock, number, percent } from "./format.js";
+import { describe, findings, promql } from "./measures.js";
 import { sandwich } from "./sandwich.js";
 import { Stream, keepToken } from "./stream.js";
 import { COLUMNS, Table } from "./table.js";
@@ -95,22 +95,25 @@ function ask() {
 }
 
 const width = () => view.width;
-const comparing = () => Boolean(answer?.compare) && answer.compare.to > answer.compare.from && hasBefore();
+const comparing = () => Boolean(answer?.compare) && overall().hasBefore;
 const seconds = () => Math.max(0.001, (answer.window.to - answer.window.from) / 1000);
 
-/** Calls a second, of all paths. */
-function rate() {
-  let calls = 0;
-  for (const node of tree.list) calls += node.now.calls;
-  return calls / seconds();
-}
+/** What takes a look at every path: looked at once for each answer, not for each frame. */
+const known = { answer: null, calls: 0, hasBefore: false, gone: [], findings: [] };
 
-let beforeKnown = [null, false];
-
-/** Whether the other window has any calls: else everything would be new. */
-function hasBefore() {
-  if (beforeKnown[0] !== answer) beforeKnown = [answer, tree.list.some((node) => node.before.calls > 0)];
-  return beforeKnown[1];
+function overall() {
+  if (known.answer === answer) return known;
+  Object.assign(known, { answer, calls: 0, hasBefore: false, gone: [] });
+  for (const node of tree.list) {
+    known.calls += node.now.calls;
+    // Without any calls in the other window everything would be new.
+    if (node.before.calls > 0) {
+      known.hasBefore = true;
+      if (!node.now.calls) known.gone.push(node.name);
+    }
+  }
+  known.findings = findings(tree, Boolean(answer.compare) && known.hasBefore);
+  return known;
 }
 
 function sort() {
@@ -139,6 +142,22 @@ function openAtFirst() {
     open.add(node.path);
     rows += children.length;
     queue.push(...children);
+  }
+}
+
+/** Callers and callees, made anew with each answer; what was selected stays so. */
+function makeSides() {
+  const made = [answer, view.of, width()];
+  if (sides && made.every((part, place) => part === sides.made[place])) return;
+  const before = sides && selected ? key(selected) : null;
+  sides = { ...sandwich(tree, view.of, width()), made };
+  hovered = null;
+  selected = null;
+  const queue = before === null ? [] : [sides.callers, sides.callees];
+  while (queue.length && !selected) {
+    const node = queue.pop();
+    if (key(node) === before) selected = node;
+    queue.push(...node.children);
   }
 }
 
@@ -226,7 +245,7 @@ function draw() {
 
 function render() {
   const begun = performance.now();
-  page.live.textContent = liveText(state, answer, since, answer ? rate() : 0);
+  page.live.textContent = liveText(state, answer, since, answer ? overall().calls / seconds() : 0);
   page.live.dataset.state = state;
   const lines = notices(answer?.status);
   if (state === "lost") lines.unshift(["error", `${refusal}. What is shown is from ${clock(since, true)}.`]);
@@ -248,8 +267,7 @@ function render() {
   selected ??= view.select ? tree.byPath.get(view.select) ?? null : null;
   if (matches) find();
   if (view.of) {
-    sides = sandwich(tree, view.of, width());
-    if (selected && !selected.isWithin(sides.callers) && !selected.isWithin(sides.callees)) selected = null;
+    makeSides();
     openSides();
   } else {
     sides = null;
@@ -262,7 +280,7 @@ function render() {
   chart.show(sides ? [sides.callers, sides.callees] : [tree.all], { zoom: sides ? null : zoomed(), selected, hovered, matches: at.matches, colour, comparing: two, upward: true });
   tree.all.name = `all · ${number(tree.all.weight / (width() === "calls" ? at.seconds : at.seconds))}${width() === "calls" ? " calls/s" : " s/s"}`;
   table.show(rows(), at);
-  showFindings(page.findings, sides ? null : tree, two, look);
+  showFindings(page.findings, sides ? [] : overall().findings, look);
   crumbs();
   detail(at);
   document.title = answer.job ? `${answer.job} – phanos` : "phanos";
@@ -331,8 +349,8 @@ function detail(at) {
 
 function windowLine() {
   const { from, to } = answer.window;
-  const gone = comparing() ? tree.list.filter((node) => node.depth && change(node, true)?.kind === "gone") : [];
-  const lost = gone.length ? ` · gone: ${gone.slice(0, 3).map((node) => node.name).join(", ")}${gone.length > 3 ? "…" : ""}` : "";
+  const { gone } = overall();
+  const lost = gone.length ? ` · gone: ${gone.slice(0, 3).join(", ")}${gone.length > 3 ? "…" : ""}` : "";
   return `${clock(from, true)} – ${clock(to, true)}${lost}`;
 }
 
@@ -343,6 +361,7 @@ function keep(step = false) {
 }
 
 function select(node) {
+  touched = performance.now();
   if (!node || node === selected) return;
   selected = node;
   if (!sides) for (const one of node.ancestors()) open.add(one.path);

@@ -17,6 +17,9 @@ from pathlib import Path
 
 import pytest
 from collecting import DEADLINE_S, Collector, LocalSender, record
+from phanos.publisher import ImpProfHandler, Profiler
+
+from tools.rabbitmq import Node
 
 WIDTH, HEIGHT = 120, 20
 ESCAPES = re.compile(rb"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -45,9 +48,7 @@ def running(collector: Callable[..., Collector]) -> Collector:
     return running
 
 
-def once(
-    command: Path, *options: str, expected: int = 0
-) -> subprocess.CompletedProcess[str]:
+def once(command: Path, *options: str, expected: int = 0) -> subprocess.CompletedProcess[str]:
     said = subprocess.run(
         [str(command), "top", "--once", *options],
         capture_output=True,
@@ -70,11 +71,13 @@ def test_the_table_is_printed_once(command: Path, running: Collector) -> None:
     assert paths(said) == ["B:post", "B:post.pay", "A:get", "A:get.load", "A:get.load.query"]
     head = said.stdout.splitlines()[0]
     assert "job JOB" in head
-    assert "1 workers" in head
+    assert "1 worker" in head
     query = said.stdout.splitlines()[-1].split()
     assert "48" in query
     assert "100 %" in next(line for line in said.stdout.splitlines() if "B:post.pay" in line)
-    assert paths(once(command, url, "--window", "all", "--sort", "per-root"))[0] == "A:get.load.query"
+    assert (
+        paths(once(command, url, "--window", "all", "--sort", "per-root"))[0] == "A:get.load.query"
+    )
     assert paths(once(command, url, "--window", "all", "--lines", "1")) == ["B:post"]
     assert paths(once(command, url, "--window", "all", "--search", "LOAD")) == [
         "A:get.load",
@@ -96,9 +99,7 @@ def test_the_table_is_printed_once(command: Path, running: Collector) -> None:
         (["--amqp-url", "amqp://x"], 1, "--once needs a collector"),
     ],
 )
-def test_what_is_wrong_is_one_line(
-    command: Path, options: list[str], code: int, told: str
-) -> None:
+def test_what_is_wrong_is_one_line(command: Path, options: list[str], code: int, told: str) -> None:
     said = once(command, *options, expected=code)
     assert said.stderr.startswith("phanos top: error: ")
     assert told in said.stderr
@@ -204,3 +205,30 @@ def test_a_collector_that_is_gone_is_told(terminal: Terminal, running: Collector
     terminal.wait_for(r"no calls in this window")
     terminal.press("\x03")
     assert terminal.process.wait(DEADLINE_S) == 0
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.timeout(300)
+def test_a_broker_alone_is_enough(command: Path, tmp_path: Path) -> None:
+    with Node(tmp_path / "broker") as node:
+        url = f"amqp://guest:guest@127.0.0.1:{node.port}/%2f"
+        terminal = Terminal(command, "--amqp-url", url)
+        try:
+            terminal.wait_for("no calls in this window")
+            profiler = Profiler()
+            profiler.config(job="JOB")
+            handler = ImpProfHandler("rabbit", port=node.port)
+            profiler.add_handler(handler)
+
+            @profiler.profile
+            def counted() -> None:
+                pass
+
+            counted()
+            assert profiler.flush(DEADLINE_S)
+            terminal.wait_for(r"job JOB.*:counted ")
+            terminal.press("q")
+            assert terminal.process.wait(DEADLINE_S) == 0
+            handler.close()
+        finally:
+            terminal.close()

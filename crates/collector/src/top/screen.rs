@@ -284,11 +284,12 @@ fn page() -> usize {
 pub(crate) fn headline(table: &Table, view: &View, is_paused: bool) -> String {
     let calls: f64 = table.rows.iter().map(|row| row.calls).sum();
     let mut line = format!(
-        "phanos top  job {}  window {}  {:.0} calls/s  {} workers",
+        "phanos top  job {}  window {}  {:.0} calls/s  {} worker{}",
         if table.job.is_empty() { "-" } else { &table.job },
         view.asked.window,
         calls / table.seconds.max(0.001),
         table.workers,
+        if table.workers == 1 { "" } else { "s" },
     );
     if !view.search.is_empty() {
         let _ = write!(line, "  search {:?}", view.search);
