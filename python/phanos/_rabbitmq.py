@@ -50,6 +50,7 @@ Publisher = TypeVar("Publisher", bound=BasePublisher)
 
 CANNOT_CONNECT = "Cannot connect to RabbitMQ"
 
+
 class RabbitMQHandler(DeliveringHandler, Generic[Publisher]):
     """Base of the synchronous and the asynchronous handler for RabbitMQ."""
 

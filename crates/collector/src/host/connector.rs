@@ -179,8 +179,8 @@ impl Membership {
         if self.member.is_some() {
             return Ok(());
         }
-        let path = self.folder.members();
-        let joined = Lock::shared(&path, || self.folder.forget());
+        let path = self.folder.path();
+        let joined = Lock::shared(path, || self.folder.forget());
         self.member =
             joined.map_err(|error| Failure::Unreachable(format!("{}: {error}", path.display())))?;
         let is_busy = || Failure::Unreachable(format!("{} is locked", path.display()));

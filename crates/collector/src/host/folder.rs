@@ -28,9 +28,9 @@ impl Folder {
         Self(base.join(name(settings.listen)))
     }
 
-    /// Taken by every process that sends.
-    pub(crate) fn members(&self) -> PathBuf {
-        self.0.join("members")
+    /// Locked, together with the others, by every process that sends.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 
     /// Taken by the process that counts.

@@ -25,15 +25,17 @@ impl Lock {
         Ok(is_locked.then_some(Self { _unshared: unshared, _file: file }))
     }
 
-    /// A lock that many processes can have. `first` is called before by a process that is alone:
-    /// none of the others lives any more. `None` while one of them does this.
+    /// A lock on a folder that many processes can have. `first` is called before by a process that
+    /// is alone: none of the others lives any more. `None` while one of them does this.
+    ///
+    /// Programs that clear out temporary files leave alone what is in a folder that is locked.
     pub(crate) fn shared(
-        path: &Path,
+        folder: &Path,
         first: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<Option<Self>> {
         let (file, unshared) = {
             let _opening = opening();
-            let file = open(path)?;
+            let file = File::open(folder)?;
             let unshared = Unshared::new(&file);
             (file, unshared)
         };
@@ -77,13 +79,12 @@ mod tests {
     fn one_process_is_alone_and_the_first_is_told_so() {
         let folder = std::env::temp_dir().join(format!("phanos-lock-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
-        let path = folder.join("members");
         let told = std::cell::Cell::new(0);
         let first = || {
             told.set(told.get() + 1);
             Ok(())
         };
-        let join = || Lock::shared(&path, first).expect("no error");
+        let join = || Lock::shared(&folder, first).expect("no error");
         let one = join().expect("alone");
         let other = join().expect("shared");
         assert_eq!(told.get(), 1);
