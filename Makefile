@@ -272,7 +272,7 @@ audit: .venvs/audit/.audit ## look for known faults in what the package and its 
 	target/audit/bin/cargo-audit audit
 
 .PHONY: demo
-demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications and show what was recorded
+demo: .venvs/demo/.demo .venvs/demo/.package ## serve two small applications, show what was recorded and what Prometheus reads
 	@.venvs/demo/bin/python -m demo
 
 .PHONY: demo-rabbitmq

@@ -6,15 +6,16 @@
 //! JSON, the clock) and `phanos_delivery` (from a bounded buffer to a receiver that has
 //! confirmed). In here, lowest floor first; nothing imports from a floor above its own:
 //!
-//! | floor        | what is in it |
-//! |--------------|---------------|
-//! | [`interp`]   | the interpreter: state cells, entry points, exceptions, the C stack, pools |
-//! | [`convert`]  | Python values as text and JSON; log lines that are limited in rate |
-//! | [`tree`]     | nodes, contexts, owners, which node is current |
-//! | [`metric`]   | columns of waiting records, labels, operations, records as dicts |
-//! | [`rabbitmq`] | the native half of the handlers for RabbitMQ |
-//! | [`profiler`] | a profiler's state and plan, the hand-over of records to handlers |
-//! | [`call`]     | decorated functions, arguments, the life of a call, coroutines and generators |
+//! | floor          | what is in it |
+//! |----------------|---------------|
+//! | [`interp`]     | the interpreter: state cells, entry points, exceptions, the C stack, pools |
+//! | [`convert`]    | Python values as text and JSON; log lines that are limited in rate |
+//! | [`tree`]       | nodes, contexts, owners, which node is current |
+//! | [`metric`]     | columns of waiting records, labels, operations, records as dicts |
+//! | [`rabbitmq`]   | the native half of the handlers for RabbitMQ |
+//! | [`prometheus`] | the native half of the handler for Prometheus; the command `phanos` |
+//! | [`profiler`]   | a profiler's state and plan, the hand-over of records to handlers |
+//! | [`call`]       | decorated functions, arguments, the life of a call, coroutines and generators |
 //!
 //! The documented interface, `python/phanos/`, is on top of it.
 
@@ -30,6 +31,7 @@ mod convert;
 mod interp;
 mod metric;
 mod profiler;
+mod prometheus;
 mod rabbitmq;
 mod tree;
 
@@ -68,6 +70,10 @@ mod module {
     use crate::profiler::handover::{record_to_str, records_to_str};
     #[pymodule_export]
     use crate::profiler::plan::Plan;
+    #[pymodule_export]
+    use crate::prometheus::command::run_command;
+    #[pymodule_export]
+    use crate::prometheus::host_settings::delivery_on_host;
     #[pymodule_export]
     use crate::rabbitmq::awaitable::end_runtime;
     #[pymodule_export]

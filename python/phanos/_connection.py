@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import operator
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import (
@@ -14,10 +13,19 @@ from typing import (
     NamedTuple,
     ParamSpec,
     TypedDict,
-    cast,
 )
 
 from ._broker_url import with_url
+from ._checks import (
+    LONGEST_S,
+    directory,
+    is_sendable,
+    mapping,
+    port_of,
+    seconds_of,
+    text_without_nul,
+    whole,
+)
 from ._suggestions import did_you_mean
 from .types import LoggerLike
 
@@ -196,25 +204,25 @@ def connection_settings(arguments: Mapping[str, Any]) -> ConnectionSettings:
         ValueError: a value out of range, or one that cannot be honoured.
     """
     heartbeat = arguments["heartbeat"]
-    spool_bytes = _whole("spool_bytes", arguments["spool_bytes"], 2**62)
+    spool_bytes = whole("spool_bytes", arguments["spool_bytes"], 2**62)
     options = {name: check(name, arguments.get(name)) for name, check in _OPTIONS.items()}
     for name in ("socket_timeout", "stack_timeout"):
         if name in arguments and arguments[name] is None:
-            options[name] = _LONGEST_S  # As in pika: no timeout.
-    (host, port), *others = _hosts(arguments["host"], _port(arguments["port"]))
+            options[name] = LONGEST_S  # As in pika: no timeout.
+    (host, port), *others = _hosts(arguments["host"], port_of(arguments["port"]))
     return ConnectionSettings(
         host=host,
         port=port,
         other_hosts=others,
-        user=_text("user", arguments["user"] or _GUEST),
-        heartbeat=None if heartbeat is None else _whole("heartbeat", heartbeat, 65535),
+        user=text_without_nul("user", arguments["user"] or _GUEST),
+        heartbeat=None if heartbeat is None else whole("heartbeat", heartbeat, 65535),
         blocked_connection_timeout=_timeout("timeout", arguments["timeout"]),
-        connection_attempts=max(_whole("retry", arguments["retry"], 2**31, -(2**31)), 1),
-        retry_delay=_seconds("retry_delay", arguments["retry_delay"]),
+        connection_attempts=max(whole("retry", arguments["retry"], 2**31, -(2**31)), 1),
+        retry_delay=seconds_of("retry_delay", arguments["retry_delay"]),
         exchange_name=_short_text("exchange_name", arguments["exchange_name"]),
         exchange_type=_exchange_type(arguments["exchange_type"]),
-        buffer_bytes=_whole("buffer_bytes", arguments["buffer_bytes"], 2**62, 1),
-        spool_directory=_directory("spool_directory", arguments["spool_directory"]),
+        buffer_bytes=whole("buffer_bytes", arguments["buffer_bytes"], 2**62, 1),
+        spool_directory=directory("spool_directory", arguments["spool_directory"]),
         spool_bytes=spool_bytes,
         spool_adopt_s=SPOOL_ADOPT_S,
         **options,
@@ -233,7 +241,7 @@ def password_of(given: Any) -> str:
         return _GUEST
     if not isinstance(given, str):
         raise TypeError(f"password must be a str, got {type(given).__name__}")
-    if not _is_sendable(given):
+    if not is_sendable(given):
         raise ValueError("password must be without NUL and lone surrogates")
     return str(given)
 
@@ -243,29 +251,13 @@ def _exchange_type(given: Any) -> str:
     return _short_text("exchange_type", getattr(given, "value", given))
 
 
-def _directory(name: str, value: Any) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, (str, os.PathLike)):
-        raise TypeError(f"{name} must be a path, got {value!r}")
-    return os.path.abspath(os.fspath(value))
-
-
 def _short_text(name: str, value: Any) -> str:
     # AMQP writes its length into one byte.
-    text = _text(name, value)
+    text = text_without_nul(name, value)
     size = len(text.encode())
     if size > _SHORT_BYTES:
         raise ValueError(f"{name} must have at most {_SHORT_BYTES} bytes, got {size}")
     return text
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{name} must be a str, got {value!r}")
-    if not _is_sendable(value):
-        raise ValueError(f"{name} must be without NUL and lone surrogates, got {value!r}")
-    return str(value)
 
 
 def _hosts(value: Any, port: int) -> list[tuple[str, int]]:
@@ -282,14 +274,14 @@ def _host_and_port(value: Any, port: int) -> tuple[str, int]:
     # Not an IPv6 address without brackets, nor one with brackets and no port.
     if isinstance(value, str) and (value.count(":") == 1 or "]:" in value):
         value, _, own_port = value.rpartition(":")
-        return _host(value), _port(own_port)
+        return _host(value), port_of(own_port)
     return _host(value), port
 
 
 def _host(value: Any) -> str:
     # The value is not in these texts: a URL may have a password in it.
     if not isinstance(value, str):
-        return _text("host", value)
+        return text_without_nul("host", value)
     if any(mark in value for mark in "/@"):
         raise ValueError("host must be a host name or an address, got a URL or the like")
     if value.startswith("[") and value.endswith("]") and ":" in value:
@@ -301,45 +293,14 @@ def _host(value: Any) -> str:
         )
     if not value or any(character.isspace() for character in value):
         raise ValueError("host must be a host name or an address, got spaces or nothing")
-    return _text("host", value)
-
-
-def _port(value: Any) -> int:
-    is_text = isinstance(value, str) and value.isascii() and value.strip().isdecimal()
-    if is_text or (isinstance(value, float) and value.is_integer()):
-        value = int(value)
-    return _whole("port", value, 65535)
-
-
-def _is_sendable(text: str) -> bool:
-    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
-
-
-def _whole(name: str, value: Any, most: int, least: int = 0) -> int:
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} must be an int, got {value!r}")
-    number = operator.index(value)
-    if not least <= number <= most:
-        raise ValueError(f"{name} must be from {least} to {most}, got {value}")
-    return number
-
-
-def _seconds(name: str, value: Any) -> float:
-    # Any real number, such as a Fraction, a Decimal or one of numpy.
-    if isinstance(value, bool) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name} must be a number of seconds, got {value!r}")
-    seconds = float(value)
-    if not 0 <= seconds <= _LONGEST_S:
-        raise ValueError(f"{name} must be from 0 to {_LONGEST_S} seconds, got {value}")
-    return seconds
+    return text_without_nul("host", value)
 
 
 def _timeout(name: str, value: Any) -> float:
     # As in pika, None and 0 mean that there is no timeout.
-    return _LONGEST_S if value is None or value == 0 else _seconds(name, value)
+    return LONGEST_S if value is None or value == 0 else seconds_of(name, value)
 
 
-_LONGEST_S = 10.0 * 365 * 24 * 3600
 _SHORT_BYTES = 255
 # Bytes: the least that AMQP 0.9.1 allows, and the most that pika allows.
 _SMALLEST_FRAME, _LARGEST_FRAME = 4096, 131_072
@@ -350,25 +311,19 @@ def _optional(check: Callable[[str, Any], Any], default: Any) -> Callable[[str, 
 
 
 def _socket_timeout(name: str, value: Any) -> float:
-    seconds = _seconds(name, value)
+    seconds = seconds_of(name, value)
     if seconds == 0:
         raise ValueError(f"{name} must be more than 0 seconds, got {value}")
     return seconds
 
 
-def _mapping(name: str, value: Any) -> Mapping[Any, Any]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f"{name} must be a dict, got {value!r}")
-    return cast("dict[Any, Any]", value)
-
-
 def _client_properties(name: str, value: Any) -> dict[str, str]:
-    given = _mapping(name, value)
+    given = mapping(name, value)
     for key, text in given.items():
         if not isinstance(key, str) or not isinstance(text, str):
             raise ValueError(f"{name}: only a str by a str can be sent, got {key!r}: {text!r}")
         _short_text(f"{name}: a key", key)
-        _text(f"{name}: {key}", text)
+        text_without_nul(f"{name}: {key}", text)
     return dict(given)
 
 
@@ -377,11 +332,11 @@ _SSL_OPTIONS = ("ca_file", "cert_file", "key_file", "server_hostname")
 
 
 def _tcp_options(name: str, value: Any) -> dict[str, int]:
-    given = _mapping(name, value)
+    given = mapping(name, value)
     unknown = [key for key in given if key not in _TCP_OPTIONS]
     if unknown:
         raise ValueError(f"{name}: expected of {', '.join(_TCP_OPTIONS)}, got {unknown}")
-    return {key: _whole(key, number, 2**31) for key, number in given.items()}
+    return {key: whole(key, number, 2**31) for key, number in given.items()}
 
 
 def _ssl_options(name: str, value: Any) -> dict[str, str] | None:
@@ -394,7 +349,7 @@ def _ssl_options(name: str, value: Any) -> dict[str, str] | None:
             f"{name}: {type(value).__name__} cannot be honoured: connections are made outside of "
             f"Python; give True, or a dict of {', '.join(_SSL_OPTIONS)}"
         )
-    given = _mapping(name, value)
+    given = mapping(name, value)
     unknown = [key for key in given if key not in _SSL_OPTIONS]
     if unknown:
         raise ValueError(
@@ -407,15 +362,15 @@ def _ssl_options(name: str, value: Any) -> dict[str, str] | None:
             continue
         if not isinstance(text, (str, os.PathLike)):
             raise TypeError(f"{name}: {key} must be a str, got {text!r}")
-        checked[key] = _text(f"{name}: {key}", os.fspath(text))
+        checked[key] = text_without_nul(f"{name}: {key}", os.fspath(text))
     return checked
 
 
 _OPTIONS: dict[str, Callable[[str, Any], Any]] = {
     "virtual_host": _optional(_short_text, "/"),
-    "channel_max": _optional(lambda name, value: _whole(name, value, 65535, 1), None),
+    "channel_max": _optional(lambda name, value: whole(name, value, 65535, 1), None),
     "frame_max": _optional(
-        lambda name, value: _whole(name, value, _LARGEST_FRAME, _SMALLEST_FRAME), None
+        lambda name, value: whole(name, value, _LARGEST_FRAME, _SMALLEST_FRAME), None
     ),
     "locale": _optional(_short_text, "en_US"),
     "client_properties": _optional(_client_properties, {}),

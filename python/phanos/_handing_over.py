@@ -7,9 +7,9 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 from ._base_handlers import WatchedHandler
+from ._delivering import connected_handlers, flush_all, flush_all_async
 from ._phanos import ProfilerCore, admit_log_line, run_for
 from ._plan import is_native, makes_records_itself
-from ._rabbitmq import connected_handlers, flush_all, flush_all_async
 from ._waiting import checked_timeout, now, within
 from .log import InstanceLoggerMixin
 from .metrics import MetricWrapper

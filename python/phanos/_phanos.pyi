@@ -16,6 +16,7 @@ from typing_extensions import Self, disjoint_base
 
 from ._column import ColumnIndex
 from ._connection import ConnectionSettings
+from ._host import HostSettings
 from .types import LoggerLike, Record
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "begin_call",
     "call_as",
     "decorate",
+    "delivery_on_host",
     "end_call",
     "end_deliveries",
     "end_runtime",
@@ -45,6 +47,7 @@ __all__ = [
     "records_to_str",
     "refuse_deliveries",
     "resume_call",
+    "run_command",
     "run_for",
     "sleep",
     "support_functions",
@@ -273,7 +276,7 @@ class PendingProbe:
 
 @final
 class Delivery:
-    """Delivery to RabbitMQ: buffer, connection and spool of a handler or publisher."""
+    """Delivery to a receiver: buffer, connection and spool of a handler or publisher."""
 
     def __new__(cls, settings: ConnectionSettings, password: str) -> Delivery: ...
     @property
@@ -308,15 +311,26 @@ class Delivery:
     def take_log_lines(self) -> list[tuple[int, str]]:
         """Return lines to log: `(level, text)`."""
 
+def delivery_on_host(settings: HostSettings) -> Delivery:
+    """Return a delivery to the process that serves Prometheus on this machine."""
+
+def run_command(arguments: list[str]) -> int:
+    """
+    Run the command `phanos` until it ends; return its exit code.
+
+    Args:
+        arguments: the first is its name.
+    """
+
 def refuse_deliveries() -> None:
     """Start no network side any more: records that come for one are given up and counted."""
 
 def end_deliveries(timeout_s: float) -> None:
     """Wait until no network side is at work, not even one whose handler is gone."""
 
-_HandlerKind: TypeAlias = Literal["stream", "logger", "rabbitmq", "python", "async"]
+_HandlerKind: TypeAlias = Literal["stream", "logger", "delivery", "python", "async"]
 """
-How a handler is served. `stream`, `logger`: the core writes the text; `rabbitmq`: the core passes
+How a handler is served. `stream`, `logger`: the core writes the text; `delivery`: the core passes
 rows to its `Delivery`; `python`: its `handle` gets dicts; `async`: its `handle` is awaited.
 """
 
@@ -328,7 +342,7 @@ class Plan:
     Args:
         profiler: reports failures and runs the steps that users override.
         metrics: each with whether an attribute that its records are made from is overridden.
-        handlers: each with its kind, and for `rabbitmq` its delivery.
+        handlers: each with its kind, and for `delivery` that.
         time: the metric of durations, if the core records them.
         size: the metric of response sizes, if the core records them.
         hooks: `before_func`, `after_func`, `before_root_func`, `after_root_func`, which take three

@@ -13,13 +13,12 @@ import inspect
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from . import _registry
+from . import _prometheus, _rabbitmq, _registry
 from ._ext import runs_as_usual
 from ._hooks import HOOKS
 from ._kinds import is_coroutine_function
-from ._phanos import MethodTreeNode, Plan
+from ._phanos import Delivery, MethodTreeNode, Plan
 from ._protocols import ProfilerProtocol
-from ._rabbitmq import direct_delivery
 from ._replaced import Originals, WatchedType, in_force
 from .handlers import AsyncBaseHandler, writes_to_logger, writes_to_stream
 from .metrics import MetricWrapper, ResponseSize, TimeProfiler
@@ -202,10 +201,15 @@ def is_async(handler: Any) -> bool:
     )
 
 
+def direct_delivery(handler: Any) -> Delivery | None:
+    """Return the delivery that the core gives rows to, if nothing in `handler` was replaced."""
+    return _rabbitmq.direct_delivery(handler) or _prometheus.direct_delivery(handler)
+
+
 def handler_kind(handler: Any) -> HandlerKind:
     """Tell how the core serves `handler`; one with overridden methods is `python` or `async`."""
     if direct_delivery(handler) is not None:
-        return "rabbitmq"
+        return "delivery"
     if is_async(handler):
         return "async"
     if writes_to_stream(handler):

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Iterable
 from collections.abc import Sequence as Sequence  # In signatures, which are read at run time.
-from contextlib import suppress
 from typing import Any, Generic, TypeVar
 from typing import Literal as Literal
 
-from ._base_handlers import (
-    AsyncBaseHandler,
-    OutputFormatter,
-    SyncBaseHandler,
-    WatchedHandler,
-    formats_as_usual,
-    log_error_profiling,
-)
+from ._base_handlers import AsyncBaseHandler, OutputFormatter, SyncBaseHandler
 from ._connection import (
     connection_settings,
     for_any_publisher,
@@ -25,11 +16,23 @@ from ._connection import (
     password_of,
     publisher_arguments,
 )
-from ._loggers import logger_of, write, write_message
-from ._phanos import Delivery, PendingResult
+from ._delivering import (
+    CONFIRM_S,
+    CORE_BYPASSES,
+    DeliveringHandler,
+    checked_synchronous,
+    close,
+    close_async,
+    flush,
+    flush_async,
+    is_lazy,
+    takes_rows,
+)
+from ._loggers import logger_of, write
+from ._phanos import Delivery
 from ._replaced import Originals, in_force
 from ._signatures import declares
-from ._waiting import checked_timeout, now, remaining, wait, wait_async
+from ._waiting import wait, wait_async
 from .messaging import (
     NETWORK_ERRORS,
     AsyncioPublisher,
@@ -47,34 +50,21 @@ Publisher = TypeVar("Publisher", bound=BasePublisher)
 
 CANNOT_CONNECT = "Cannot connect to RabbitMQ"
 
-CONFIRM_S = 30.0
-"""Seconds that a synchronous handler waits for the broker; after that records are still kept."""
 
-
-class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
+class RabbitMQHandler(DeliveringHandler, Generic[Publisher]):
     """Base of the synchronous and the asynchronous handler for RabbitMQ."""
 
     logger: LoggerLike
-    formatter: OutputFormatter
     publisher: Publisher
-    synchronous: bool
     _is_lazy: bool
     """It connects with the first record, and making it tries nothing out."""
-    _network: Delivery
-    """The network side of the publisher that the handler made; an idle one if that has none."""
 
     @declares(handler_arguments)
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         arguments = handler_arguments(*args, **kwargs)
         super().__init__(arguments.pop("handler_name"))
-        synchronous = arguments.pop("synchronous")
-        if not isinstance(synchronous, bool):
-            raise TypeError(f"synchronous must be a bool, got {synchronous!r}")
-        connect = arguments.pop("connect")
-        if connect not in ("eager", "lazy"):
-            raise ValueError(f"connect must be 'eager' or 'lazy', got {connect!r}")
-        self._is_lazy = connect == "lazy"
-        self.synchronous = synchronous
+        self.synchronous = checked_synchronous(arguments.pop("synchronous"))
+        self._is_lazy = is_lazy(arguments.pop("connect"))
         self.logger = logger_of(arguments["logger"], "phanos.publisher")
         arguments["logger"] = self.logger
         self.publisher = self._make_publisher(for_any_publisher(arguments))
@@ -83,6 +73,7 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
             self.publisher._name = self.handler_name
         else:
             delivery = _idle_delivery()
+        # That of the publisher which the handler made.
         self._network = delivery
         if not self._is_lazy:
             self._probe()
@@ -96,63 +87,21 @@ class RabbitMQHandler(WatchedHandler, Generic[Publisher]):
     def _probe(self) -> None:
         """Make a trial connection, if the constructor of this class does."""
 
-    def stats(self) -> dict[str, Any]:
-        """
-        Return counts of the records handed over, and how the connection stands.
-
-        The counts are those of one moment: `handed_over` and `adopted` come to `confirmed`, all of
-        `dropped`, `queued`, `in_flight` and `left`.
-
-        `handed_over`: records that this process gave; `queued`, `in_flight`: records waiting to be
-        sent, and sent but not confirmed;
-        `confirmed`: records that the broker has; `messages`: messages they were in;
-        `returned`, `retried`, `nacked`: records that no queue got, that were sent again, that
-        the broker refused for now, each time; `dropped`: records given up, by reason;
-        `spooled`: records on disk; `left`: those that closing left there; `adopted`: records taken
-        over from dead processes;
-        `reconnects`; `last_error`: text or None; `state`: idle, connecting, connected, blocked
-        or closed; `queue_age_s`: for how long the oldest record has been waiting, in seconds.
-        """
-        return self._delivery.stats()
-
     def _target(self) -> str:
         settings = self.publisher.connection_parameters
         host = f"[{settings.host}]" if ":" in settings.host else settings.host
         scheme = "amqp" if settings.ssl_options is None else "amqps"
         path = "" if settings.virtual_host == "/" else f"/{settings.virtual_host}"
-        counts = self.stats()
-        waiting = counts["queued"] + counts["in_flight"]
         return (
             f"{scheme}://{host}:{settings.port}{path}, exchange={settings.exchange_name!r}, "
-            f"{counts['state']}, {waiting} records waiting"
+            f"{self._shown_counts()}"
         )
-
-    def _enqueue(self, records: list[Record], profiler_name: str) -> None:
-        """Put a batch into the buffer of the network side."""
-        if not records:
-            return
-        self._delivery.push(profiler_name, records, self.logger)
-        self._log_errors(records, profiler_name)
-        self._write_log_lines()
-
-    def _log_errors(self, records: list[Record], profiler_name: str) -> None:
-        log = in_force("log_error_profiling", log_error_profiling)
-        log(profiler_name, self.formatter, self.logger, records)
 
     @property
     def _delivery(self) -> Delivery:
         """The network side of `publisher`, which users may replace by one that has none."""
         delivery = getattr(self.publisher, "_delivery", None)
         return delivery if isinstance(delivery, Delivery) else self._network
-
-    def _start_flush(self) -> PendingResult:
-        """Have everything delivered; the result is True when no record handed over so far waits."""
-        return self._delivery.flush()
-
-    def _write_log_lines(self) -> None:
-        for level, text in self._delivery.take_log_lines():
-            with suppress(Exception):
-                write_message(self.logger, level, "%s - %s", (self.handler_name, text), {})
 
     def _created(self) -> None:
         write(self.logger, logging.INFO, f"{type(self).__name__} created successfully")
@@ -177,39 +126,6 @@ def _idle_delivery() -> Delivery:
     """Return a network side that nothing is given to, and that never connects."""
     arguments = publisher_arguments()
     return Delivery(connection_settings(arguments), password_of(None))
-
-
-def connected_handlers(handlers: Iterable[Any]) -> list[RabbitMQHandler[Any]]:
-    """Return those of `handlers` that have a network side."""
-    # A subclass may override the constructor without calling it.
-    return [
-        handler
-        for handler in handlers
-        # By its true class: a mock says that it is what it stands for.
-        if issubclass(type(handler), RabbitMQHandler) and hasattr(handler, "_network")
-    ]
-
-
-def flush_all(handlers: list[RabbitMQHandler[Any]], end: float) -> bool:
-    """
-    Wait until `end` of the monotonic clock that the handlers deliver; return whether all have.
-
-    They deliver at the same time: a broker that is away takes no time from the others.
-    """
-    results = [handler._start_flush() for handler in handlers]
-    delivered = [bool(wait(result, remaining(end))) for result in results]
-    for handler in handlers:
-        handler._write_log_lines()
-    return all(delivered)
-
-
-async def flush_all_async(handlers: list[RabbitMQHandler[Any]], end: float) -> bool:
-    """Await that the handlers deliver; see `flush_all`."""
-    results = [handler._start_flush() for handler in handlers]
-    delivered = [bool(await wait_async(result, remaining(end))) for result in results]
-    for handler in handlers:
-        handler._write_log_lines()
-    return all(delivered)
 
 
 class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
@@ -278,10 +194,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
         Returns False if records are still waiting. Messages that the broker took although no
         queue receives them are not waited for.
         """
-        checked_timeout(timeout)
-        done = wait(self._start_flush(), timeout)
-        self._write_log_lines()
-        return bool(done)
+        return flush(self, timeout)
 
     def close(self, timeout: float = 5.0) -> bool:
         """
@@ -292,12 +205,7 @@ class ImpProfHandler(RabbitMQHandler[BlockingPublisher], SyncBaseHandler):
 
         Returns False if records had to be given up.
         """
-        checked_timeout(timeout)
-        end = now() + timeout
-        wait(self._start_flush(), timeout)
-        stopped = wait(self._delivery.stop(), max(remaining(end), _DISCONNECT_S))
-        self._write_log_lines()
-        return bool(stopped)
+        return close(self, timeout)
 
 
 class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
@@ -350,28 +258,15 @@ class AsyncImpProfHandler(RabbitMQHandler[AsyncioPublisher], AsyncBaseHandler):
 
     async def flush(self, timeout: float = 5.0) -> bool:
         """Await that no record is waiting any longer; see `ImpProfHandler.flush`."""
-        checked_timeout(timeout)
-        done = await wait_async(self._start_flush(), timeout)
-        self._write_log_lines()
-        return bool(done)
+        return await flush_async(self, timeout)
 
     async def close(self, timeout: float = 5.0) -> bool:
         """Deliver the waiting records and disconnect; see `ImpProfHandler.close`."""
-        checked_timeout(timeout)
-        end = now() + timeout
-        await wait_async(self._start_flush(), timeout)
-        patience = max(remaining(end), _DISCONNECT_S)
-        stopped = await wait_async(self._delivery.stop(), patience)
-        self._write_log_lines()
-        return bool(stopped)
+        return await close_async(self, timeout)
 
-
-_DISCONNECT_S = 1.0
-"""Seconds that closing waits for the broker and the disk at least, however late it is."""
 
 _ORIGINALS = {
-    kind: Originals(kind, ("handle", "_enqueue", "_write_log_lines", "_log_errors"))
-    for kind in (ImpProfHandler, AsyncImpProfHandler)
+    kind: Originals(kind, CORE_BYPASSES) for kind in (ImpProfHandler, AsyncImpProfHandler)
 }
 
 
@@ -380,12 +275,8 @@ def direct_delivery(handler: Any) -> Delivery | None:
     for kind, originals in _ORIGINALS.items():
         if (
             isinstance(handler, kind)
-            and not originals.are_replaced_in(handler)
-            # Not there if a subclass overrides the constructor without calling it.
-            and formats_as_usual(getattr(handler, "formatter", None))
+            and takes_rows(handler, originals)
             and publishes_as_usual(getattr(handler, "publisher", None))
-            and not handler.synchronous
-            and in_force("log_error_profiling", log_error_profiling) is log_error_profiling
         ):
             return handler._delivery
     return None

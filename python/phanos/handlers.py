@@ -24,6 +24,7 @@ from ._base_handlers import (
 from ._json_lines import json_lines
 from ._loggers import can_log, is_enabled, is_of_standard_library
 from ._phanos import records_to_str
+from ._prometheus import PrometheusHandler
 from ._rabbitmq import AsyncImpProfHandler, ImpProfHandler
 from ._replaced import Originals, in_force
 from ._tree_handler import TreeHandler
@@ -37,6 +38,7 @@ __all__ = [
     "LoggerHandler",
     "NamedLoggerHandler",
     "OutputFormatter",
+    "PrometheusHandler",
     "StreamHandler",
     "SyncBaseHandler",
     "TreeHandler",

@@ -298,7 +298,7 @@ fn give_to_handler<'py>(
 ) -> PyResult<()> {
     let handler = entry.handler.bind(py);
     match &entry.kind {
-        HandlerKind::RabbitMq(delivery) => push_to_delivery(py, handler, delivery.get(), batch),
+        HandlerKind::Delivery(delivery) => push_to_delivery(py, handler, delivery.get(), batch),
         HandlerKind::Stream => {
             let output = handler.getattr(intern!(py, "output"))?;
             // A process may have no standard output, or get it later.
@@ -327,7 +327,7 @@ fn give_to_handler<'py>(
     }
 }
 
-/// Puts the records into the buffer of a handler for RabbitMQ.
+/// Puts the records into the buffer of a handler with a network side.
 fn push_to_delivery<'py>(
     py: Python<'py>,
     handler: &Bound<'py, PyAny>,

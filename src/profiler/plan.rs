@@ -15,8 +15,8 @@ pub(crate) enum HandlerKind {
     Stream,
     /// A `LoggerHandler` or `NamedLoggerHandler`: text, which the core logs.
     Logger,
-    /// A handler for RabbitMQ, asynchronous or not: the columns as they are.
-    RabbitMq(Py<Delivery>),
+    /// A handler with a network side, asynchronous or not: the columns as they are.
+    Delivery(Py<Delivery>),
     /// Any other handler: its `handle` method gets a list of dicts.
     Python,
     /// Any other asynchronous handler: a dispatch with a list of dicts, for the event loop.
@@ -75,7 +75,7 @@ impl Hooks {
 
 impl Traverse for HandlerKind {
     fn traverse(&self, visit: &PyVisit<'_>) -> Result<(), PyTraverseError> {
-        if let Self::RabbitMq(delivery) = self { visit.call(delivery) } else { Ok(()) }
+        if let Self::Delivery(delivery) = self { visit.call(delivery) } else { Ok(()) }
     }
 }
 
@@ -152,7 +152,7 @@ impl Plan {
                 .map(|(handler, kind, delivery)| HandlerEntry {
                     handler,
                     kind: match (kind.as_str(), delivery) {
-                        ("rabbitmq", Some(delivery)) => HandlerKind::RabbitMq(delivery),
+                        ("delivery", Some(delivery)) => HandlerKind::Delivery(delivery),
                         ("stream", _) => HandlerKind::Stream,
                         ("logger", _) => HandlerKind::Logger,
                         ("async", _) => HandlerKind::Async,

@@ -70,7 +70,11 @@ impl Delivery {
             if let Some(ours) = own.get() {
                 return Arc::clone(&ours.sender);
             }
-            let fresh = Arc::new(Sender::new(self.settings.clone()));
+            let mut settings = self.settings.clone();
+            if let Some(connector) = settings.connector.for_child() {
+                settings.connector = connector;
+            }
+            let fresh = Arc::new(Sender::new(settings));
             *own = OwnSender::new(Arc::clone(&fresh));
             fresh
         })
@@ -126,6 +130,22 @@ impl Delivery {
                 });
             }
         }
+    }
+
+    /// Starts nothing yet.
+    ///
+    /// Errors: `ValueError` if the spool's directory will not do.
+    pub(crate) fn with(py: Python<'_>, settings: Settings) -> PyResult<Self> {
+        let sender = Arc::new(Sender::new(settings.clone()));
+        if let Some(spool) = &settings.spool {
+            let warnings = py.detach(|| check_spool(spool)).map_err(|error| {
+                PyValueError::new_err(format!("spool_directory will not do: {error}"))
+            })?;
+            for text in warnings {
+                sender.warn(&format!("spool_directory {text}"));
+            }
+        }
+        Ok(Self { settings, own: GilCell::new(OwnSender::new(sender)) })
     }
 
     /// Puts the rows of a metric into the buffer.
@@ -191,17 +211,7 @@ fn result_of(py: Python<'_>, body: impl FnOnce() -> PendingResult) -> PendingRes
 impl Delivery {
     #[new]
     fn new(py: Python<'_>, settings: ConnectionSettings, password: String) -> PyResult<Self> {
-        let settings = settings.into_native(password)?;
-        let sender = Arc::new(Sender::new(settings.clone()));
-        if let Some(spool) = &settings.spool {
-            let warnings = py.detach(|| check_spool(spool)).map_err(|error| {
-                PyValueError::new_err(format!("spool_directory will not do: {error}"))
-            })?;
-            for text in warnings {
-                sender.warn(&format!("spool_directory {text}"));
-            }
-        }
-        Ok(Self { settings, own: GilCell::new(OwnSender::new(sender)) })
+        Self::with(py, settings.into_native(password)?)
     }
 
     /// Makes a trial connection, on threads that are gone afterwards.

@@ -24,6 +24,7 @@ ONE_VERSION = {
     "counts",
     "meta",
     "page",
+    "prometheus",
     "rabbitmq",
     "real_servers",
     "typing",

@@ -133,6 +133,7 @@ impl Connector for FakeConnector {
             rejection_hint: "full?",
             unroutable: "no consumer gets them",
             blamed: "the receiver breaks the link over them",
+            takes_turns: false,
         }
     }
 }

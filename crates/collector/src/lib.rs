@@ -9,19 +9,23 @@
 //! | `tree`      | the call tree over time, for people |
 //! | `expose`    | series as Prometheus reads them |
 //! | `state`     | what was counted, on disk |
+//! | `net`       | listeners and connections that a forked child does not keep |
 //! | `hub`       | where everything meets: counted, stored, acknowledged |
 //! | `serve`     | the HTTP side |
 //! | `socket`    | messages of processes on this machine |
 //! | `amqp`      | messages from RabbitMQ; knows lapin, and no other folder does |
 //! | `top`       | call paths in a terminal |
 //! | `command`   | the command `phanos` |
+//! | `host`      | processes that share a port: one of them is the collector |
 
 mod aggregate;
 mod amqp;
 mod command;
 mod expose;
+mod host;
 mod hub;
 mod intake;
+mod net;
 mod serve;
 mod socket;
 mod state;
@@ -48,6 +52,8 @@ pub use command::settings::CollectSettings;
 pub use expose::negotiate::{Format, accepts_gzip};
 pub use expose::own::OwnFamily;
 pub use expose::page::{gzip, page};
+pub use host::connector::HostConnector;
+pub use host::settings::HostSettings;
 pub use hub::committer::commit_until;
 pub use hub::condition::{BrokerState, Condition};
 pub use hub::log::Log;

@@ -51,6 +51,10 @@ pub use link::{Answer, Connector, Link, LinkEvent, LinkFuture, Outcome, Returned
 pub use local::frame;
 pub use local::settings::LocalSettings;
 pub use probe::Probe;
+pub use process::background::BackgroundRuntime;
+pub use process::thread::spawn_blocking;
+pub use process::unshared::{Opening, Unshared, opening};
+pub use process::user::effective_user;
 pub use process::{exit, fork, runtime, waking};
 pub use records::chunk::{Chunk, Content, Converted};
 pub use records::encode::{Encoded, encode, join};

@@ -63,7 +63,7 @@ def test_settings_come_from_arguments_environment_and_file(command: Path, tmp_pa
             ["--listen-socket", "s", "--gauge-policy", "mean"],
             "none of last, sum, max, min and live",
         ),
-        (["--listen-socket", "s", "--job-label", "le"], 'job-label "le"'),
+        (["--listen-socket", "s", "--job-label", "le"], '"le" is no name of a label that is free'),
         (["--listen-socket", "s", "--token-file", "/nowhere"], "token-file /nowhere: No such file"),
         (["--listen-socket", "s", "--config", "/nowhere"], "/nowhere: No such file"),
         (["--unheard"], "unexpected argument '--unheard'"),

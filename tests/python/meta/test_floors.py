@@ -9,7 +9,7 @@ import pytest
 from module_graphs import circle, python_imports, rust_references
 
 REPOSITORY = Path(__file__).parents[3]
-FLOORS = ("interp", "convert", "tree", "metric", "rabbitmq", "profiler", "call")
+FLOORS = ("interp", "convert", "tree", "metric", "rabbitmq", "prometheus", "profiler", "call")
 """Folders of `src/`, the lowest first: none refers to one that stands after it."""
 
 

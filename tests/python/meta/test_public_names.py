@@ -26,13 +26,13 @@ NAMES = {
         "AbstractExtProfiler AfterType AsyncBaseHandler AsyncExtProfiler AsyncImpProfHandler "
         "AsyncioPublisher BaseHandler BeforeType BlockingPublisher ContextTree ImpProfHandler "
         "LoggerHandler LoggerLike MethodTreeNode MetricWrapper NETWORK_ERRORS NamedLoggerHandler "
-        "OutputFormatter "
-        "PhanosProfiler Profiler RESPONSE_SIZE Record ResponseSize StreamHandler SyncBaseHandler "
+        "OutputFormatter PhanosProfiler Profiler PrometheusHandler RESPONSE_SIZE Record "
+        "ResponseSize StreamHandler SyncBaseHandler "
         "SyncExtProfiler TIME_PROFILER TimeProfiler curr_node log_error_profiling"
     ),
     "phanos.handlers": (
         "AsyncBaseHandler AsyncImpProfHandler BaseHandler ImpProfHandler LoggerHandler "
-        "NamedLoggerHandler OutputFormatter StreamHandler SyncBaseHandler"
+        "NamedLoggerHandler OutputFormatter PrometheusHandler StreamHandler SyncBaseHandler"
     ),
     "phanos.metrics": (
         "Counter Enum Gauge Histogram Info InvalidValueError MetricWrapper OperationCallable "

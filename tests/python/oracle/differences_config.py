@@ -292,3 +292,8 @@ def an_attribute_that_a_profiler_does_not_have() -> Any:
             kind().handel_records = False
         found.append(len(caught))
     return found
+
+
+@difference("K16", upstream=[False], ours=[True])
+def handler_for_prometheus() -> Any:
+    return has(publisher, "PrometheusHandler")

@@ -68,6 +68,30 @@ pub struct Options {
     pub metrics: Vec<MetricOptions>,
 }
 
+impl Options {
+    /// # Errors
+    /// What cannot be used, in words.
+    pub fn check(&self) -> Result<(), String> {
+        let label = &*self.job_label;
+        let is_name = label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+            && label.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+            && !label.starts_with("__");
+        if !is_name || ["item", "method", "le", "quantile"].contains(&label) {
+            return Err(format!("{label:?} is no name of a label that is free for the job"));
+        }
+        for MetricOptions { name, buckets, .. } in &self.metrics {
+            let Some(buckets) = buckets else { continue };
+            let rise = buckets.windows(2).all(|pair| pair[0] < pair[1]);
+            if !rise || buckets.iter().any(|bound| !bound.is_finite()) {
+                return Err(format!(
+                    "metric {name:?}: buckets {buckets:?} are no numbers that rise"
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
 impl Default for Options {

@@ -1,9 +1,11 @@
 //! A collector, from its start to its end.
 
+use std::net::TcpListener as StdTcpListener;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use phanos_delivery::Unshared;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -16,6 +18,7 @@ use crate::command::settings::CollectSettings;
 use crate::hub::committer::commit_until;
 use crate::hub::log::Log;
 use crate::hub::shared::Hub;
+use crate::net::bind;
 use crate::serve::server::serve;
 use crate::socket::listener::LocalListener;
 use crate::state::store::Store;
@@ -38,10 +41,26 @@ impl Collector {
     ///
     /// # Errors
     /// One line: what is in the way.
-    pub async fn start(settings: &CollectSettings, log: Log) -> Result<Self, String> {
+    pub fn start(settings: &CollectSettings, log: Log) -> Result<Self, String> {
         let listen = settings.listen;
-        let listener = TcpListener::bind(listen);
-        let listener = listener.await.map_err(|error| format!("listen {listen}: {error}"))?;
+        let listener = bind(listen).map_err(|error| format!("listen {listen}: {error}"))?;
+        let socket = settings.listen_socket.as_deref();
+        Self::start_at(listener, || socket.map(LocalListener::bind).transpose(), settings, log)
+    }
+
+    /// The same with an address that is listened at; `bind_socket` is called when all else is there.
+    ///
+    /// # Errors
+    /// One line: what is in the way.
+    pub(crate) fn start_at(
+        (listener, unshared): (StdTcpListener, Unshared),
+        bind_socket: impl FnOnce() -> Result<Option<LocalListener>, String>,
+        settings: &CollectSettings,
+        log: Log,
+    ) -> Result<Self, String> {
+        let listen = settings.listen;
+        let listener = TcpListener::from_std(listener);
+        let listener = listener.map_err(|error| format!("listen {listen}: {error}"))?;
         let (store, stored) = match &settings.state {
             Some(directory) => {
                 let (store, stored) = Store::open(directory)?;
@@ -52,13 +71,17 @@ impl Collector {
         let aggregate = Aggregate::load(settings.options.clone(), &stored)
             .map_err(|error| format!("state: {error}"))?;
         drop(stored);
-        let socket = settings.listen_socket.as_deref().map(LocalListener::bind).transpose()?;
+        let socket = bind_socket()?;
         let hub = Arc::new(Hub::new(aggregate, store.is_some(), log));
         let (end, ending) = watch::channel(false);
         let (end_committer, committer_end) = oneshot::channel();
         let committer = tokio::spawn(commit_until(Arc::clone(&hub), store, committer_end));
         let token = settings.token.clone();
-        tokio::spawn(serve(listener, Arc::clone(&hub), token, ending.clone()));
+        let serving = serve(listener, Arc::clone(&hub), token, ending.clone());
+        tokio::spawn(async move {
+            serving.await;
+            drop(unshared);
+        });
         let mut sources = Vec::new();
         if let Some(socket) = socket {
             sources.push(tokio::spawn(socket.listen(Arc::clone(&hub), ending.clone())));

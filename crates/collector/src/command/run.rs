@@ -99,7 +99,7 @@ fn collect(given: &CollectArguments, settings: &CollectSettings) -> u8 {
             Ok(signals) => signals,
             Err(error) => return failed(&error.to_string()),
         };
-        let collector = match Collector::start(settings, Log::new(log)).await {
+        let collector = match Collector::start(settings, Log::new(log)) {
             Ok(collector) => collector,
             Err(error) => return failed(&error),
         };

@@ -154,14 +154,8 @@ pub(crate) fn token(path: &Path) -> Result<Token, String> {
 fn options(given: &CollectArguments, tables: Vec<MetricTable>) -> Result<Options, String> {
     let default = Options::default();
     let job_label = given.job_label.clone().unwrap_or(default.job_label);
-    let is_name = job_label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-        && job_label.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
-        && !job_label.starts_with("__");
-    if !is_name || ["item", "method", "le", "quantile"].contains(&&*job_label) {
-        return Err(format!("job-label {job_label:?} is no name of a label that is free"));
-    }
     let metrics: Result<Vec<MetricOptions>, String> = tables.into_iter().map(metric).collect();
-    Ok(Options {
+    let options = Options {
         max_series: given.max_series.unwrap_or(default.max_series),
         max_jobs: given.max_jobs.unwrap_or(default.max_jobs),
         max_metrics: given.max_metrics.unwrap_or(default.max_metrics),
@@ -172,17 +166,13 @@ fn options(given: &CollectArguments, tables: Vec<MetricTable>) -> Result<Options
         job_label,
         policy: given.gauge_policy.as_deref().map(policy).transpose()?.unwrap_or(default.policy),
         metrics: metrics?,
-    })
+    };
+    options.check()?;
+    Ok(options)
 }
 
 fn metric(table: MetricTable) -> Result<MetricOptions, String> {
     let MetricTable { name, buckets, gauge_policy, time_to_live } = table;
-    if let Some(buckets) = &buckets {
-        let rise = buckets.windows(2).all(|pair| pair[0] < pair[1]);
-        if !rise || buckets.iter().any(|bound| !bound.is_finite()) {
-            return Err(format!("metric {name:?}: buckets {buckets:?} are no numbers that rise"));
-        }
-    }
     let policy = gauge_policy.as_deref().map(policy).transpose();
     let policy = policy.map_err(|error| format!("metric {name:?}: {error}"))?;
     Ok(MetricOptions { name, buckets, policy, time_to_live })

@@ -12,6 +12,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
 
 use crate::hub::shared::Hub;
+use crate::net::accept;
 use crate::serve::routes::route;
 use crate::serve::token::Token;
 
@@ -37,16 +38,16 @@ pub async fn serve(
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
         let accepted = tokio::select! {
             _ = end.changed() => return,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener) => accepted,
         };
-        let Ok((stream, _)) = accepted else {
+        let Ok((stream, unshared)) = accepted else {
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
         let connection = connection(stream, Arc::clone(&hub), Arc::clone(&token), end.clone());
         tokio::spawn(async move {
             connection.await;
-            drop(place);
+            drop((place, unshared));
         });
     }
 }

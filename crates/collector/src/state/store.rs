@@ -6,6 +6,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
+use phanos_delivery::{Unshared, opening};
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
@@ -29,6 +30,8 @@ pub struct Store {
     path: PathBuf,
     /// `None` after a failure, until the next attempt.
     database: Option<Database>,
+    /// Of the file of the database.
+    unshared: Option<Unshared>,
 }
 
 impl Store {
@@ -42,9 +45,9 @@ impl Store {
             format!("state directory {} cannot be made: {error}", directory.display())
         })?;
         let path = directory.join(FILE_NAME);
-        let (database, stored) =
+        let (database, unshared, stored) =
             open(&path).map_err(|error| format!("state {}: {error}", path.display()))?;
-        Ok((Self { path, database: Some(database) }, stored))
+        Ok((Self { path, database: Some(database), unshared: Some(unshared) }, stored))
     }
 
     /// Writes `changes`, all or none. When it returns, they survive a power cut.
@@ -63,7 +66,8 @@ impl Store {
 
     fn write(&mut self, changes: &Changes) -> Result<(), String> {
         if self.database.is_none() {
-            self.database = Some(open(&self.path)?.0);
+            let (database, unshared, _) = open(&self.path)?;
+            (self.database, self.unshared) = (Some(database), Some(unshared));
         }
         let Some(database) = &self.database else { return Ok(()) };
         write(database, changes).map_err(|error| error.to_string())
@@ -78,8 +82,11 @@ fn make_private(directory: &Path) -> io::Result<()> {
     DirBuilder::new().mode(0o700).recursive(true).create(directory)
 }
 
-fn open(path: &Path) -> Result<(Database, Stored), String> {
+fn open(path: &Path) -> Result<(Database, Unshared, Stored), String> {
+    let opening = opening();
     let file = open_file(path).map_err(|error| error.to_string())?;
+    let unshared = Unshared::new(&file);
+    drop(opening);
     // redb panics on some files that are no database.
     let open = || {
         let database = FileBackend::new(file)
@@ -91,7 +98,9 @@ fn open(path: &Path) -> Result<(Database, Stored), String> {
         let stored = load(&database)?;
         Ok((database, stored))
     };
-    catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| Err("not a collector's state".into()))
+    let opened = catch_unwind(AssertUnwindSafe(open));
+    let opened = opened.unwrap_or_else(|_| Err("not a collector's state".into()));
+    opened.map(|(database, stored)| (database, unshared, stored))
 }
 
 fn open_file(path: &Path) -> io::Result<File> {

@@ -39,6 +39,7 @@ static WORDING: Wording = Wording {
     rejection_hint: "a full queue?",
     unroutable: "the broker took them and no queue got them: no consumer reads from the exchange",
     blamed: "the broker closes the channel over them",
+    takes_turns: false,
 };
 
 impl Connector for AmqpSettings {

@@ -37,6 +37,9 @@ impl Engine {
                 self.last_answer = Instant::now();
                 self.shared.counters.set_state(ConnectionState::Connected);
             }
+            ConnectionEvent::Link(LinkEvent::Told { level, kind, text }) => {
+                self.shared.log_queue.push(level, &kind, &text);
+            }
             ConnectionEvent::Opened(Err(failure))
             | ConnectionEvent::Link(LinkEvent::Lost(failure)) => self.disconnect(&failure),
         }
@@ -50,6 +53,9 @@ impl Engine {
         self.next_collect = now;
         self.shared.counters.set_state(ConnectionState::Connected);
         self.reply_to_connects(true);
+        if self.shared.settings.connector.wording().takes_turns {
+            self.backoff.reset();
+        }
         if std::mem::replace(&mut self.was_connected, true) {
             add(&self.shared.counters.reconnects, 1);
             let text = format!("connected to {} again", self.shared.settings.connector.address());
@@ -83,9 +89,14 @@ impl Engine {
             Failure::Refused(_) => "refused by receiver",
             Failure::Lost(_) => "lost",
         };
-        let product = self.shared.settings.connector.wording().product;
+        let wording = self.shared.settings.connector.wording();
+        let product = wording.product;
         let text = format!("no connection to {product}, records are kept meanwhile: {failure}");
-        self.shared.log_error(kind, &text);
+        if wording.takes_turns && matches!(failure, Failure::Lost(_)) {
+            self.shared.log_queue.push(LogLevel::Info, kind, &text);
+        } else {
+            self.shared.log_error(kind, &text);
+        }
     }
 
     /// Replaces a link that has been blocked, or without any answer, for too long.

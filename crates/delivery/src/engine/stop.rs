@@ -36,6 +36,7 @@ impl Engine {
         {
             link.close(CLOSE_TIMEOUT).await;
         }
+        self.shared.settings.connector.release().await;
         records == 0
     }
 

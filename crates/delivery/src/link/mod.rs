@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use crate::link::envelope::Envelope;
 use crate::link::failure::Failure;
+use crate::report::log_queue::LogLevel;
 
 /// A future on the heap: links of several kinds stand behind one type.
 pub type LinkFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -38,6 +39,16 @@ pub trait Connector: fmt::Debug + Send + Sync {
     fn destination(&self) -> String;
 
     fn wording(&self) -> &'static Wording;
+
+    /// The same for a forked child, if a connector belongs to one process.
+    fn for_child(&self) -> Option<Arc<dyn Connector>> {
+        None
+    }
+
+    /// No engine works any more: lets go of what outlives links. Must end by itself.
+    fn release(&self) -> LinkFuture<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// One connection to a receiver that confirms messages. A link that failed is replaced by a new
@@ -117,6 +128,8 @@ pub enum LinkEvent {
     Unblocked,
     /// The link is over.
     Lost(Failure),
+    /// A line to log; of one `kind` at most one a minute is.
+    Told { level: LogLevel, kind: String, text: String },
 }
 
 /// What log lines call a kind of receiver and what it does.
@@ -134,4 +147,6 @@ pub struct Wording {
     pub unroutable: &'static str,
     /// "records dropped: ...": the receiver breaks the link over them.
     pub blamed: &'static str,
+    /// Receivers take turns: that a link is lost is in order, if another one can be opened.
+    pub takes_turns: bool,
 }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::UnixStream;
+use tokio::net::UnixSocket;
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
@@ -20,6 +20,7 @@ use crate::link::failure::Failure;
 use crate::link::{Answer, Connector, Link, LinkEvent, LinkFuture, Outcome, Wording};
 use crate::local::frame::{self, LocalMessage, Reply};
 use crate::local::settings::LocalSettings;
+use crate::process::unshared::{Unshared, opening};
 
 static WORDING: Wording = Wording {
     product: "the collector",
@@ -28,6 +29,7 @@ static WORDING: Wording = Wording {
     rejection_hint: "ending?",
     unroutable: "nobody counts them",
     blamed: "the collector closes the connection over them",
+    takes_turns: false,
 };
 
 /// Texts of a frame take little beside its body.
@@ -126,7 +128,11 @@ impl Shared {
 
 impl LocalLink {
     async fn open(settings: &LocalSettings) -> io::Result<Self> {
-        let (reader, mut writer) = UnixStream::connect(&settings.path).await?.into_split();
+        let opening = opening();
+        let socket = UnixSocket::new_stream()?;
+        let unshared = Unshared::new(&socket);
+        drop(opening);
+        let (reader, mut writer) = socket.connect(&settings.path).await?.into_split();
         let mut reader = BufReader::new(reader);
         let mut hello = Vec::new();
         frame::write_hello(&mut hello);
@@ -140,7 +146,11 @@ impl LocalLink {
         let shared = Arc::new(Shared::default());
         let (frames, outgoing) = unbounded_channel();
         let (sender, events) = unbounded_channel();
-        let work = tokio::spawn(work(reader, writer, outgoing, Arc::clone(&shared), sender));
+        let working = work(reader, writer, outgoing, Arc::clone(&shared), sender);
+        let work = tokio::spawn(async move {
+            working.await;
+            drop(unshared);
+        });
         Ok(Self { frames, shared, events, work, has_news: AtomicBool::new(false) })
     }
 }

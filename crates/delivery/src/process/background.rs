@@ -39,7 +39,7 @@ pub struct BackgroundRuntime {
 impl BackgroundRuntime {
     /// # Errors
     /// The system refuses a thread, or a descriptor.
-    pub(crate) fn start(thread_name: &str) -> io::Result<Self> {
+    pub fn start(thread_name: &str) -> io::Result<Self> {
         let runtime =
             Builder::new_current_thread().thread_name(thread_name).enable_all().build()?;
         let handle = runtime.handle().clone();
@@ -64,7 +64,7 @@ impl BackgroundRuntime {
     }
 
     /// False once it has ended, by a panic or as it should.
-    pub(crate) fn works(&self) -> bool {
+    pub fn works(&self) -> bool {
         self.works.load(Ordering::Acquire)
     }
 
@@ -82,7 +82,7 @@ impl BackgroundRuntime {
     }
 
     /// As [`Self::end`], in a task of another runtime.
-    pub(crate) async fn end_async(mut self, limit: Duration) {
+    pub async fn end_async(mut self, limit: Duration) {
         self.let_end();
         if timeout(limit, self.ended.recv_async()).await.is_ok() {
             self.join();

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::process::exit;
 use crate::process::leader;
-use crate::process::locked_file;
+use crate::process::unshared;
 
 /// How many forks lie between this process and the first one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
@@ -21,13 +21,18 @@ static REGISTERED: Once = Once::new();
 
 unsafe extern "C" fn before_fork() {
     leader::before_fork();
+    unshared::before_fork();
+}
+
+unsafe extern "C" fn in_parent() {
+    unshared::in_parent();
 }
 
 unsafe extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     leader::note_in_child();
     exit::reset_in_child();
-    locked_file::release_in_child();
+    unshared::in_child();
 }
 
 /// Differs between a process and its children, provided that it was called before the fork.
@@ -35,7 +40,7 @@ fn generation() -> u64 {
     REGISTERED.call_once(|| {
         // SAFETY: the handler changes atomics and makes system calls, which is all that may be
         // done between fork and exec. Its module is never unloaded: Python does not do that.
-        unsafe { libc::pthread_atfork(Some(before_fork), None, Some(in_child)) };
+        unsafe { libc::pthread_atfork(Some(before_fork), Some(in_parent), Some(in_child)) };
     });
     GENERATION.load(Ordering::Relaxed)
 }

@@ -1,39 +1,22 @@
 //! A file that one process holds locked.
 //!
-//! A lock belongs to an open file, which a forked child inherits: as long as such a child lived,
-//! other processes could not take over the files of its parent after the parent's death. So the
-//! child releases them at the moment of the fork.
+//! A forked child lets go of it at the moment of the fork: see `unshared`.
 
 #![allow(unsafe_code)]
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
-use std::ptr::null_mut;
-use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
-const FREE: RawFd = -1;
-
-/// The slots of the locked files of this process: a list that only grows, since a child must be
-/// able to read it at any moment. Slots are used again.
-static SLOTS: AtomicPtr<Slot> = AtomicPtr::new(null_mut());
-
-/// Holds a descriptor. A slot is filled after opening and freed before closing, so every
-/// descriptor that a child finds here is open.
-#[derive(Debug)]
-struct Slot {
-    descriptor: AtomicI32,
-    /// Set before the slot is in the list, and never changed.
-    next: Option<&'static Slot>,
-}
+use crate::process::unshared::{Unshared, opening};
 
 /// A file that is open and locked.
 #[derive(Debug)]
 pub(crate) struct LockedFile {
+    _unshared: Unshared,
     file: File,
-    slot: &'static Slot,
 }
 
 impl LockedFile {
@@ -49,12 +32,13 @@ impl LockedFile {
     }
 
     fn open_as(path: &Path, options: &mut OpenOptions) -> io::Result<Option<Self>> {
+        let opening = opening();
         let file = options.custom_flags(libc::O_NOFOLLOW).open(path)?;
         if !lock(&file)? {
             return Ok(None);
         }
-        let slot = take_slot(file.as_raw_fd());
-        let locked = Self { file, slot };
+        let locked = Self { _unshared: Unshared::new(&file), file };
+        drop(opening);
         Ok(locked.is_at(path).then_some(locked))
     }
 
@@ -72,12 +56,6 @@ impl LockedFile {
     }
 }
 
-impl Drop for LockedFile {
-    fn drop(&mut self) {
-        self.slot.descriptor.store(FREE, Ordering::SeqCst);
-    }
-}
-
 /// False if another process holds the lock.
 fn lock(file: &File) -> io::Result<bool> {
     // SAFETY: the descriptor is open as long as `file` is.
@@ -86,56 +64,4 @@ fn lock(file: &File) -> io::Result<bool> {
     }
     let error = io::Error::last_os_error();
     if error.kind() == io::ErrorKind::WouldBlock { Ok(false) } else { Err(error) }
-}
-
-fn slots() -> impl Iterator<Item = &'static Slot> {
-    // SAFETY: what is in the list was leaked, so that it lives for ever.
-    let first = unsafe { SLOTS.load(Ordering::SeqCst).as_ref() };
-    std::iter::successors(first, |slot| slot.next)
-}
-
-fn take_slot(descriptor: RawFd) -> &'static Slot {
-    let take = |slot: &&Slot| {
-        let taken = &slot.descriptor;
-        taken.compare_exchange(FREE, descriptor, Ordering::SeqCst, Ordering::Relaxed).is_ok()
-    };
-    if let Some(slot) = slots().find(take) {
-        return slot;
-    }
-    let slot = Box::leak(Box::new(Slot { descriptor: AtomicI32::new(descriptor), next: None }));
-    let mut first = SLOTS.load(Ordering::SeqCst);
-    loop {
-        // SAFETY: as in `slots`.
-        slot.next = unsafe { first.as_ref() };
-        match SLOTS.compare_exchange(first, slot, Ordering::SeqCst, Ordering::SeqCst) {
-            Ok(_) => return slot,
-            Err(other) => first = other,
-        }
-    }
-}
-
-/// In a forked child: releases all files that the parent has locked.
-///
-/// The descriptors themselves stay taken, by `/dev/null`: objects that the child inherited from
-/// the parent, and never uses, still believe that they own them.
-pub(crate) fn release_in_child() {
-    if slots().all(|slot| slot.descriptor.load(Ordering::SeqCst) == FREE) {
-        return;
-    }
-    // SAFETY: these calls, and changes of atomics, are all that may be done between fork
-    // and exec; the descriptors in the slots are open files of this module.
-    unsafe {
-        let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
-        if null < 0 {
-            return;
-        }
-        for slot in slots() {
-            let locked = slot.descriptor.swap(FREE, Ordering::SeqCst);
-            if locked != FREE {
-                libc::dup2(null, locked);
-                libc::fcntl(locked, libc::F_SETFD, libc::FD_CLOEXEC);
-            }
-        }
-        libc::close(null);
-    }
 }

@@ -6,6 +6,7 @@
 //! | `leader`      | the end of a process whose first thread has ended |
 //! | `user`        | whose process this is |
 //! | `unique`      | names that nothing else has |
+//! | `unshared`    | descriptors that a forked child must not keep |
 //! | `locked_file` | a file that one process holds locked |
 //! | `fork`        | values that a forked child must not touch |
 //! | `thread`      | blocking work on a thread of its own |
@@ -21,5 +22,6 @@ pub(crate) mod locked_file;
 pub mod runtime;
 pub(crate) mod thread;
 pub(crate) mod unique;
+pub(crate) mod unshared;
 pub(crate) mod user;
 pub mod waking;

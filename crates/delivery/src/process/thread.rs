@@ -41,7 +41,7 @@ pub(crate) fn refused(error: &io::Error) -> io::Error {
 
 /// Has `work` done on a thread of Tokio's pool, as Tokio's function of this name does; while the
 /// system refuses a thread, it waits for one.
-pub(crate) fn spawn_blocking<T: Send + 'static>(
+pub fn spawn_blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> JoinHandle<T> {
     let (sender, result) = flume::bounded(1);

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 /// The user whose rights this process has.
-pub(crate) fn effective_user() -> u32 {
+pub fn effective_user() -> u32 {
     // SAFETY: this call cannot fail and touches no memory.
     unsafe { libc::geteuid() }
 }

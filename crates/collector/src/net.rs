@@ -1,0 +1,45 @@
+//! Listeners and connections that a forked child does not keep: of a process that runs other code
+//! as well, children may live on when it ends.
+
+use std::future::poll_fn;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdTcpListener};
+
+use phanos_delivery::{Unshared, opening};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+/// Listens at an address.
+///
+/// # Errors
+/// Those of the system, such as that the address is in use.
+pub(crate) fn bind(address: SocketAddr) -> io::Result<(StdTcpListener, Unshared)> {
+    let _opening = opening();
+    let listener = StdTcpListener::bind(address)?;
+    let unshared = Unshared::new(&listener);
+    listener.set_nonblocking(true)?;
+    Ok((listener, unshared))
+}
+
+pub(crate) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Unshared)> {
+    poll_fn(|context| {
+        let _opening = opening();
+        let accepted = listener.poll_accept(context);
+        accepted.map_ok(|(stream, _)| {
+            let unshared = Unshared::new(&stream);
+            (stream, unshared)
+        })
+    })
+    .await
+}
+
+pub(crate) async fn accept_local(listener: &UnixListener) -> io::Result<(UnixStream, Unshared)> {
+    poll_fn(|context| {
+        let _opening = opening();
+        let accepted = listener.poll_accept(context);
+        accepted.map_ok(|(stream, _)| {
+            let unshared = Unshared::new(&stream);
+            (stream, unshared)
+        })
+    })
+    .await
+}
