@@ -172,3 +172,9 @@ def sockets_with_names() -> set[str]:
     local = [line.split() for line in Path("/proc/net/unix").read_text().splitlines()[1:]]
     with_path = [row[6] for row in local if len(row) > 7]
     return {f"socket:[{number}]" for number in (*tcp, *with_path)}
+
+
+def thread_states(pid: int) -> set[str]:
+    """Return what the system says of the threads of a process, as `R`, `S` or `T`."""
+    files = [task / "stat" for task in Path(f"/proc/{pid}/task").iterdir()]
+    return {file.read_text().rpartition(") ")[2].split()[0] for file in files}

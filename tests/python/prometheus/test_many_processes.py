@@ -12,7 +12,14 @@ from pathlib import Path
 
 import pytest
 from collecting import wait_until
-from counting import Place, Recorder, open_files, sockets_with_names, sum_of
+from counting import (
+    Place,
+    Recorder,
+    open_files,
+    sockets_with_names,
+    sum_of,
+    thread_states,
+)
 
 Start = Callable[..., Recorder]
 KILLS = 12
@@ -202,6 +209,8 @@ def test_a_process_that_stands_still_harms_nobody(place: Place, recorder: Start)
     place.wait_until_served()
     other = recorder()
     os.kill(leading.pid, signal.SIGSTOP)
+    # One thread after the other learns of it.
+    wait_until(lambda: thread_states(leading.pid) == {"T"}, "it goes on")
     other.ask("record", 100)
     assert not other.ask("flush", 1.0)
     assert other.ask("stats")["queued"] + other.ask("stats")["in_flight"] == 200
