@@ -11,7 +11,7 @@ import pytest
 from browsing import Visit, calls, visiting
 from collecting import Collector, LocalSender, built_command, wait_until
 from playwright.sync_api import sync_playwright
-from shop import Shop
+from shop_records import Shop
 
 from tools.browser import Browser
 

@@ -15,7 +15,7 @@ from typing import Any
 from browsing import PHONE, Visit, calls, visiting
 from collecting import PROJECT, Collector, LocalSender, built_command, wait_until
 from playwright.sync_api import sync_playwright
-from shop import Shop
+from shop_records import Shop
 
 from tools.browser import Browser
 

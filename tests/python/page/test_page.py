@@ -11,7 +11,7 @@ import pytest
 from browsing import PHONE, Visit, visiting
 from collecting import Collector, LocalSender
 from playwright.sync_api import expect
-from shop import MOST_QUERIES, Shop
+from shop_records import MOST_QUERIES, Shop
 
 FAMILY = "phanos_time_profiler_seconds"
 

@@ -11,7 +11,7 @@ import pytest
 from browsing import visiting
 from collecting import Collector, LocalSender
 from playwright.sync_api import expect
-from shop import Shop
+from shop_records import Shop
 
 Start = Callable[..., Collector]
 
