@@ -40,7 +40,12 @@ class ProfilerProtocol(Protocol):
     _adapted_hooks: dict[str, Hook | None]
     _error_raised_label: bool
     _is_plan_deferred: bool
+    _is_paused: bool
     _sample_rate: float
+    _time_decimals: int
+    _response_size_of: str
+    _ignores: Callable[[], bool] | None
+    _naming: tuple[bool, bool, int, int]
 
     @property
     def curr_node(self) -> ContextVar[MethodTreeNode]: ...

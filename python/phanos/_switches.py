@@ -54,10 +54,12 @@ class Switches:
         Return how the profiler and its handlers are, as what `json.dumps` takes.
 
         `enabled`: whether calls are recorded now; `paused`, `sample_rate`, `job`; `waiting`:
-        records in the metrics; `dropped`: records that no handler took in time; `handlers`: by
-        name, the `class` of each, and what its own `stats()` says, if it has one. A handler that
+        records in the metrics; `dropped`: records that no handler took in time; `paths`: paths
+        that were made, `paths_refused`: how often one was not, because of `max_paths`; `handlers`:
+        by name, the `class` of each, and what its own `stats()` says, if it has one. A handler that
         cannot say has an `error` instead.
         """
+        paths, refused = self._core.path_counts()
         return {
             "enabled": self._core.enabled,
             "paused": self._is_paused,
@@ -65,6 +67,8 @@ class Switches:
             "job": self.job,
             "waiting": self._core.waiting,
             "dropped": self._dropped_records,
+            "paths": paths,
+            "paths_refused": refused,
             "handlers": {
                 str(name): {"class": type(handler).__name__, **_stats_of(handler)}
                 for name, handler in list(self.handlers.items())
