@@ -12,6 +12,7 @@ from . import _environment
 from ._ext import AsyncExtProfiler, SyncExtProfiler
 from ._ignored_errors import IgnoredErrors, handled_is_ignored
 from ._loggers import logger_of
+from ._options import Naming, Options
 from ._plan import checked_handler
 from ._protocols import ProfilerProtocol
 from ._replaced import in_force
@@ -67,18 +68,20 @@ class Settings:
             _flag("response_size_profile", response_size_profile) or old_size
         )
         self.handle_records = _environment.enabled(_flag("handle_records", handle_records))
-        self.sample_rate = _environment.sample_rate(
-            _environment.checked_rate("sample_rate", sample_rate)
-        )
-        self.error_raised_label = _flag("error_raised_label", error_raised_label)
-        self.time_decimals = _decimals(time_decimals)
         if response_size_of not in ("object", "body"):
             raise ValueError(
                 f"response_size_of must be 'object' or 'body', got {response_size_of!r}"
             )
-        self.response_size_of = response_size_of
-        self.ignores = handled_is_ignored(ignored_errors)
-        self.naming = _naming(names, fold_recursion, max_depth, max_paths)
+        self.options = Options(
+            sample_rate=_environment.sample_rate(
+                _environment.checked_rate("sample_rate", sample_rate)
+            ),
+            time_decimals=_decimals(time_decimals),
+            response_size_of=response_size_of,
+            ignores=handled_is_ignored(ignored_errors),
+            naming=_naming(names, fold_recursion, max_depth, max_paths),
+        )
+        self.error_raised_label = _flag("error_raised_label", error_raised_label)
         self.logger = logger_of(logger, "phanos.publisher")
         self.unknown = [name + did_you_mean(name, _ARGUMENTS) for name in sorted(kwargs)]
         if old_size:
@@ -123,9 +126,6 @@ def _renamed(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-SHORT_NAMES: tuple[bool, bool, int, int] = (False, False, 0, 0)
-"""The arguments of `ProfilerCore.set_naming` for the names of 0.3.2, without a limit."""
-
 _MAX_DEPTH, _MAX_PATHS = 50, 10_000
 """Limits of qualified names, unless others are given."""
 
@@ -133,14 +133,12 @@ _LARGEST = 100_000
 """As many paths are remembered."""
 
 
-def _naming(
-    names: Any, fold_recursion: Any, max_depth: Any, max_paths: Any
-) -> tuple[bool, bool, int, int]:
+def _naming(names: Any, fold_recursion: Any, max_depth: Any, max_paths: Any) -> Naming:
     if names not in ("short", "qualified"):
         raise ValueError(f"names must be 'short' or 'qualified', got {names!r}")
     is_qualified = names == "qualified"
     folds = is_qualified if fold_recursion is None else _flag("fold_recursion", fold_recursion)
-    return (
+    return Naming(
         is_qualified,
         folds,
         _limit("max_depth", max_depth, _MAX_DEPTH if is_qualified else 0),
@@ -226,11 +224,7 @@ def configure(
             )
         profiler.job = settings.job
         profiler.error_raised_label = settings.error_raised_label
-        profiler.sample_rate = settings.sample_rate
-        profiler._time_decimals = settings.time_decimals
-        profiler._response_size_of = settings.response_size_of
-        profiler._ignores = settings.ignores
-        profiler._naming = settings.naming
+        profiler._options = settings.options
         builtins = [
             (RESPONSE_SIZE, settings.response_size_profile, profiler.create_response_size_profiler),
             (TIME_PROFILER, settings.time_profile, profiler.create_time_profiler),

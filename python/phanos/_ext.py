@@ -269,7 +269,7 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         *,
         failed: bool,
     ) -> None:
-        ignores = self.base_profiler._ignores
+        ignores = self.base_profiler._options.ignores
         token = call_failed.set(failed and (ignores is None or not self._ask(ignores)))
         try:
             self._guarded("after_function_profiling", result, start, args, kwargs)

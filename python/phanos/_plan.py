@@ -79,7 +79,8 @@ def build(profiler: ProfilerProtocol, steps: Originals) -> Plan:
         and not TREE_ORIGINALS.are_replaced_in(profiler.tree)
         and in_force("MethodTreeNode", MethodTreeNode) is MethodTreeNode
     )
-    rate = profiler._sample_rate
+    options = profiler._options
+    rate = options.sample_rate
     return Plan(
         profiler,
         sampling=None if rate == 1 else (rate, _silent_plan(profiler), _has_own(profiler)),
@@ -98,7 +99,7 @@ def build(profiler: ProfilerProtocol, steps: Originals) -> Plan:
         overridden=not is_usual,
         time_decimals=getattr(time, "decimals", TimeProfiler.decimals),
         measure_size=body_size if getattr(size, "size_of", "") == "body" else None,
-        ignores=profiler._ignores,
+        ignores=options.ignores,
     )
 
 

@@ -11,11 +11,12 @@ from typing import Any, ClassVar, ParamSpec, TypeVar, cast
 
 from . import _registry
 from ._base_handlers import WatchedHandler
-from ._configuration import RESPONSE_SIZE, SHORT_NAMES, TIME_PROFILER
+from ._configuration import RESPONSE_SIZE, TIME_PROFILER
 from ._configuring import Configuring
 from ._ext import AbstractExtProfiler, SyncExtProfiler, call_failed
 from ._handing_over import HandingOver
 from ._hooks import HOOKS, Hook, adapted
+from ._options import USUAL
 from ._phanos import (
     MethodTreeNode,
     ProfilerCore,
@@ -100,8 +101,7 @@ class Profiler(Configuring, HandingOver, Switches, Decorating, metaclass=Profile
             "profile_ext",
             "tree",
             "_is_paused",
-            "_sample_rate",
-            "_ignores",
+            "_options",
             "RECORDS_LEN_LIMIT",
             "RECORDS_ERR_LIMIT",
             *HOOKS,
@@ -121,11 +121,7 @@ class Profiler(Configuring, HandingOver, Switches, Decorating, metaclass=Profile
         """Records that were dropped since a log line told how many."""
         self._dropped_records = 0
         self._is_paused = False
-        self._sample_rate = 1.0
-        self._time_decimals = 2
-        self._response_size_of = "object"
-        self._ignores: Callable[[], bool] | None = None
-        self._naming: tuple[bool, bool, int, int] = SHORT_NAMES
+        self._options = USUAL
         self._adapted_hooks: dict[str, Hook | None] = {}
         self._error_raised_label = True
         self._attached_metrics: list[MetricWrapper] = []
@@ -164,7 +160,7 @@ class Profiler(Configuring, HandingOver, Switches, Decorating, metaclass=Profile
         make = in_force("TimeProfiler", TimeProfiler)
         name = in_force("TIME_PROFILER", TIME_PROFILER)
         self.time_profile = make(name, job=self.job, logger=self.logger)
-        self.time_profile.decimals = self._time_decimals
+        self.time_profile.decimals = self._options.time_decimals
         self.add_metric(self.time_profile)
         self.debug("Phanos - time profiler created")
 
@@ -173,7 +169,7 @@ class Profiler(Configuring, HandingOver, Switches, Decorating, metaclass=Profile
         make = in_force("ResponseSize", ResponseSize)
         name = in_force("RESPONSE_SIZE", RESPONSE_SIZE)
         self.resp_size_profile = make(name, job=self.job, logger=self.logger)
-        self.resp_size_profile.size_of = self._response_size_of
+        self.resp_size_profile.size_of = self._options.response_size_of
         self.add_metric(self.resp_size_profile)
         self.debug("Phanos - response size profiler created")
 
@@ -409,8 +405,8 @@ class Profiler(Configuring, HandingOver, Switches, Decorating, metaclass=Profile
         ):
             warn_of_unknown(name, _KNOWN)
         super().__setattr__(name, value)
-        if name == "_naming" and "_core" in vars(self):
-            self._core.set_naming(*value)
+        if name == "_options" and "_core" in vars(self):
+            self._core.set_naming(*value.naming)
         if name == "tree":
             self._core.root = root_of(value)
         if name in self._PARTS_OF_PLAN:

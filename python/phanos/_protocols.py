@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._hooks import Hook
+    from ._options import Options
     from ._phanos import MethodTreeNode, ProfilerCore
     from .metrics import MetricWrapper, ResponseSize, TimeProfiler
     from .tree import ContextTree
@@ -41,11 +42,7 @@ class ProfilerProtocol(Protocol):
     _error_raised_label: bool
     _is_plan_deferred: bool
     _is_paused: bool
-    _sample_rate: float
-    _time_decimals: int
-    _response_size_of: str
-    _ignores: Callable[[], bool] | None
-    _naming: tuple[bool, bool, int, int]
+    _options: Options
 
     @property
     def curr_node(self) -> ContextVar[MethodTreeNode]: ...

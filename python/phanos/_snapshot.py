@@ -6,6 +6,7 @@ import logging
 from typing import Any, cast
 
 from ._hooks import HOOKS
+from ._options import USUAL
 from ._protocols import ProfilerProtocol
 
 _ATTRIBUTES = (
@@ -17,11 +18,7 @@ _ATTRIBUTES = (
     "handle_records",
     "_error_raised_label",
     "_is_paused",
-    "_sample_rate",
-    "_time_decimals",
-    "_response_size_of",
-    "_ignores",
-    "_naming",
+    "_options",
     *HOOKS,
 )
 
@@ -69,11 +66,7 @@ def reset(profiler: ProfilerProtocol) -> None:
         profiler.job = ""
         profiler.handle_records = profiler._is_paused = False
         profiler._error_raised_label = True
-        profiler._sample_rate = 1.0
-        profiler._time_decimals = 2
-        profiler._response_size_of = "object"
-        profiler._ignores = None
-        profiler._naming = (False, False, 0, 0)
+        profiler._options = USUAL
         logger = logging.getLogger("phanos.publisher")
         profiler.logger = profiler.tree.logger = profiler.tree.root.logger = logger
     finally:
