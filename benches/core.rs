@@ -9,7 +9,8 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use phanos_core::clock::Start;
 use phanos_core::forest::Forest;
 use phanos_core::lines::Lines;
-use phanos_core::path::{Path, PathCache, hash_name};
+use phanos_core::path::Path;
+use phanos_core::path_cache::{PathCache, hash_name};
 use phanos_core::record::{Metric, Operation};
 use phanos_delivery::{Chunk, Content, encode};
 

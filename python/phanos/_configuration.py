@@ -6,14 +6,17 @@ import contextlib
 import inspect
 import warnings
 from collections.abc import Generator, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from . import _environment
 from ._ext import AsyncExtProfiler, SyncExtProfiler
+from ._ignored_errors import IgnoredErrors, handled_is_ignored
 from ._loggers import logger_of
+from ._options import Naming, Options
 from ._plan import checked_handler
 from ._protocols import ProfilerProtocol
 from ._replaced import in_force
+from ._snapshot import Snapshot
 from ._suggestions import did_you_mean
 from .types import LoggerLike
 
@@ -47,6 +50,13 @@ class Settings:
         error_raised_label: bool = True,
         *,
         sample_rate: float = 1.0,
+        time_decimals: int = 2,
+        response_size_of: Literal["object", "body"] = "object",
+        ignored_errors: IgnoredErrors = None,
+        names: Literal["short", "qualified"] = "short",
+        fold_recursion: bool | None = None,
+        max_depth: int | None = None,
+        max_paths: int | None = None,
         **kwargs: Never,
     ) -> None:
         if not isinstance(job, str):
@@ -58,8 +68,18 @@ class Settings:
             _flag("response_size_profile", response_size_profile) or old_size
         )
         self.handle_records = _environment.enabled(_flag("handle_records", handle_records))
-        self.sample_rate = _environment.sample_rate(
-            _environment.checked_rate("sample_rate", sample_rate)
+        if response_size_of not in ("object", "body"):
+            raise ValueError(
+                f"response_size_of must be 'object' or 'body', got {response_size_of!r}"
+            )
+        self.options = Options(
+            sample_rate=_environment.sample_rate(
+                _environment.checked_rate("sample_rate", sample_rate)
+            ),
+            time_decimals=_decimals(time_decimals),
+            response_size_of=response_size_of,
+            ignores=handled_is_ignored(ignored_errors),
+            naming=_naming(names, fold_recursion, max_depth, max_paths),
         )
         self.error_raised_label = _flag("error_raised_label", error_raised_label)
         self.logger = logger_of(logger, "phanos.publisher")
@@ -104,6 +124,44 @@ def _renamed(arguments: Mapping[str, Any]) -> dict[str, Any]:
     if "resp_size_profile" in renamed:
         renamed["response_size_profile"] = renamed.pop("resp_size_profile")
     return renamed
+
+
+_MAX_DEPTH, _MAX_PATHS = 50, 10_000
+"""Limits of qualified names, unless others are given."""
+
+_LARGEST = 100_000
+"""As many paths are remembered."""
+
+
+def _naming(names: Any, fold_recursion: Any, max_depth: Any, max_paths: Any) -> Naming:
+    if names not in ("short", "qualified"):
+        raise ValueError(f"names must be 'short' or 'qualified', got {names!r}")
+    is_qualified = names == "qualified"
+    folds = is_qualified if fold_recursion is None else _flag("fold_recursion", fold_recursion)
+    return Naming(
+        is_qualified,
+        folds,
+        _limit("max_depth", max_depth, _MAX_DEPTH if is_qualified else 0),
+        _limit("max_paths", max_paths, _MAX_PATHS if is_qualified else 0),
+    )
+
+
+def _limit(name: str, value: Any, default: int) -> int:
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be an int, got {value!r}")
+    if not 0 <= value <= _LARGEST:
+        raise ValueError(f"{name} must be from 1 to {_LARGEST}, or 0 for no limit, got {value!r}")
+    return value
+
+
+def _decimals(value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"time_decimals must be an int, got {value!r}")
+    if not 0 <= value <= 6:
+        raise ValueError(f"time_decimals must be from 0 to 6, got {value!r}")
+    return value
 
 
 def _flag(name: str, value: Any) -> bool:
@@ -166,7 +224,7 @@ def configure(
             )
         profiler.job = settings.job
         profiler.error_raised_label = settings.error_raised_label
-        profiler.sample_rate = settings.sample_rate
+        profiler._options = settings.options
         builtins = [
             (RESPONSE_SIZE, settings.response_size_profile, profiler.create_response_size_profiler),
             (TIME_PROFILER, settings.time_profile, profiler.create_time_profiler),
@@ -186,44 +244,12 @@ def configure(
         profiler.debug("Profiler configured successfully")
 
 
-_RESTORED = (
-    "logger",
-    "job",
-    "time_profile",
-    "resp_size_profile",
-    "profile_ext",
-    "handle_records",
-    "_error_raised_label",
-    "_sample_rate",
-)
-"""Attributes of a profiler that a configuration which fails sets back."""
-
-
 @contextlib.contextmanager
 def _restored_on_error(profiler: ProfilerProtocol) -> Generator[None]:
     """If the block raises, make the configuration of `profiler` again what it was before."""
-    attributes = {name: getattr(profiler, name) for name in _RESTORED}
-    metrics, handlers = dict(profiler.metrics), dict(profiler.handlers)
-    label_names: list[Any] = [getattr(metric, "label_names", None) for metric in metrics.values()]
-    changeable = [cast("set[str]", names) for names in label_names if isinstance(names, set)]
-    labels = [(names, set(names)) for names in changeable]
-    tree = profiler.tree
-    loggers = tree.logger, tree.root.logger
+    before = Snapshot(profiler)
     try:
         yield
     except BaseException:
-        profiler._is_plan_deferred = True  # One new plan, after the last change.
-        try:
-            for name, value in attributes.items():
-                setattr(profiler, name, value)
-            for names, before in labels:
-                names.symmetric_difference_update(names ^ before)
-            profiler.metrics.clear()
-            profiler.metrics.update(metrics)
-            profiler.handlers.clear()
-            profiler.handlers.update(handlers)
-            tree.logger, tree.root.logger = loggers
-        finally:
-            profiler._is_plan_deferred = False
-        profiler._refresh()
+        before.restore()
         raise

@@ -7,7 +7,7 @@ import re
 import sys
 import types
 import warnings
-from typing import Any, cast
+from typing import Any
 
 _FROM_USER = 5
 """From `warnings.warn` up to the line that decorates: this module, `_wrappers`, `profile`."""
@@ -21,7 +21,7 @@ def check(function: Any) -> None:
         TypeError: not callable, such as what `@property` and `@classmethod` make.
     """
     if not callable(function):
-        kind = cast("type[Any]", type(function))
+        kind: type[Any] = type(function)  # pyright: ignore[reportUnknownVariableType]
         # What is bound like a method, as are properties and class methods.
         hint = f": put @profile below @{kind.__name__}" if hasattr(kind, "__get__") else ""
         raise TypeError(f"profile expects a callable, got {function!r}{hint}")
@@ -62,20 +62,22 @@ _ROUTE = re.compile(
 """Decorators that register a function and return it, those of Flask, FastAPI and their like."""
 
 _PROFILE = re.compile(r"@\s*(?:[\w.]+\.)?profile\b")
-_MOST_LINES = 40
-"""Lines that decorators of a function take at most, as far as this module looks."""
+_MOST_FILES = 1000
+_routes: dict[str, list[int]] = {}
+"""Lines with the decorator of a route, by file: most files have none."""
 
 
 def _route_below(function: types.FunctionType) -> str | None:
     """Return the decorator of a route between `@profile` and `def`, as it is written."""
     code = function.__code__
+    routes = _routes.get(code.co_filename)
+    if routes is None:
+        routes = _routes_of(code.co_filename, function.__globals__)
     first = code.co_firstlineno  # The line of its first decorator.
-    try:
-        lines = linecache.getlines(code.co_filename, function.__globals__)
-    except Exception:
+    if not routes or routes[-1] < first:
         return None
     is_below_profile = False
-    for line in lines[first - 1 : first - 1 + _MOST_LINES]:
+    for line in linecache.getlines(code.co_filename, function.__globals__)[first - 1 :]:
         text = line.strip()
         if text.startswith(("def ", "async def ", "class ")):
             return None
@@ -84,3 +86,14 @@ def _route_below(function: types.FunctionType) -> str | None:
         elif is_below_profile and _ROUTE.match(text):
             return text.partition("(")[0]
     return None
+
+
+def _routes_of(filename: str, namespace: dict[str, Any]) -> list[int]:
+    try:
+        lines = linecache.getlines(filename, namespace)
+    except Exception:
+        lines = []
+    found = [number for number, line in enumerate(lines, 1) if _ROUTE.match(line.strip())]
+    if len(_routes) < _MOST_FILES:
+        _routes[filename] = found
+    return found

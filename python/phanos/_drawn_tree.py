@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 from .types import Record
 
@@ -22,14 +21,16 @@ def parts_of(path: str) -> list[str]:
     return [f"{owner}:{root}", *below]
 
 
-@dataclass
 class Branch:
     """One path: how often it was called, how many of the calls failed, and for how long in all."""
 
-    calls: int = 0
-    failed: int = 0
-    total_ms: float = 0.0
-    children: dict[str, Branch] = field(default_factory=dict["str", "Branch"])
+    __slots__ = ("calls", "children", "failed", "total_ms")
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.failed = 0
+        self.total_ms = 0.0
+        self.children: dict[str, Branch] = {}
 
     def add(self, record: Record) -> None:
         """Count a record of durations where its path belongs below this branch."""

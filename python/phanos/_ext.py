@@ -269,11 +269,20 @@ class _Steps(InstanceLoggerMixin, AbstractExtProfiler):
         *,
         failed: bool,
     ) -> None:
-        token = call_failed.set(failed)
+        ignores = self.base_profiler._options.ignores
+        token = call_failed.set(failed and (ignores is None or not self._ask(ignores)))
         try:
             self._guarded("after_function_profiling", result, start, args, kwargs)
         finally:
             call_failed.reset(token)
+
+    def _ask(self, ignores: Callable[[], bool]) -> bool:
+        """Ask whether the exception that is being handled is no error."""
+        try:
+            return ignores()
+        except Exception as error:
+            self.base_profiler._report_failure("ignored_errors", error)
+            return False
 
     def _guarded(self, step: str, *args: Any) -> Any:
         """Take a step of the profiler; an `Exception` in it is logged, not raised."""

@@ -235,6 +235,10 @@ class ProfilerCore:
         """Records waiting in the metrics."""
     def install(self, plan: Plan, enabled: bool) -> None:
         """Follow `plan` from the next call on."""
+    def set_naming(self, qualified: bool, folds: bool, max_depth: int, max_paths: int) -> None:
+        """Make paths in another way from now on; 0 for no limit."""
+    def path_counts(self) -> tuple[int, int]:
+        """Return how many paths there are, and how often one was not made for the limit."""
     def make_default(self) -> None:
         """Be the profiler of metrics that were added to none."""
     def current(self) -> MethodTreeNode:
@@ -352,6 +356,10 @@ class Plan:
         overridden: a step is overridden: `profile_ext` runs the calls.
         sampling: the share of trees that are recorded, if not all are; the plan of the calls of all
             others; whether those have nodes, for the paths of what metrics of users record.
+        time_decimals: decimals of the milliseconds that are recorded, from 0 to 6.
+        measure_size: returns the size of what a root call returned, in bytes, or None; by default
+            `sys.getsizeof`.
+        ignores: tells whether the exception that is being handled is no error.
     """
 
     def __new__(
@@ -372,6 +380,9 @@ class Plan:
         max_unhandled: int,
         overridden: bool,
         sampling: tuple[float, Plan, bool] | None = None,
+        time_decimals: int = 2,
+        measure_size: Callable[[Any], float | None] | None = None,
+        ignores: Callable[[], bool] | None = None,
     ) -> Plan: ...
 
 @final
@@ -419,6 +430,7 @@ def first_step(generator: AsyncGenerator[_R, Any]) -> Awaitable[_R]:
 def support_functions(
     wrap: Callable[[Callable[..., Any]], tuple[Callable[..., Any] | None, bool]],
     template: Callable[..., Any],
+    qualify: Callable[[Any], str],
 ) -> None:
     """
     Set what `decorate` needs, once.
@@ -426,6 +438,7 @@ def support_functions(
     Args:
         wrap: returns the last two arguments of `decorate` for a function whose code was replaced.
         template: provides attributes of functions that what is decorated lacks.
+        qualify: returns the name of a function with its class.
     """
 
 def decorate(
@@ -434,6 +447,7 @@ def decorate(
     name: str,
     wrapper: Callable[..., Any] | None,
     is_coroutine: bool,
+    is_chosen: bool = False,
 ) -> Callable[_P, _R]:
     """
     Return a callable that runs `function` as a profiled call.
@@ -444,6 +458,7 @@ def decorate(
         name: its part of a context.
         wrapper: what runs the body, if that runs after the call; see `_wrappers`.
         is_coroutine: `function` is a coroutine function.
+        is_chosen: `name` was chosen for it: it is the same among qualified names.
     """
 
 def call_as(failed: bool, function: Callable[..., _R], *args: Any) -> _R:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import _prometheus, _rabbitmq, _registry
+from ._body_size import body_size
 from ._ext import runs_as_usual
 from ._hooks import HOOKS
 from ._kinds import is_coroutine_function
@@ -78,7 +79,8 @@ def build(profiler: ProfilerProtocol, steps: Originals) -> Plan:
         and not TREE_ORIGINALS.are_replaced_in(profiler.tree)
         and in_force("MethodTreeNode", MethodTreeNode) is MethodTreeNode
     )
-    rate = profiler._sample_rate
+    options = profiler._options
+    rate = options.sample_rate
     return Plan(
         profiler,
         sampling=None if rate == 1 else (rate, _silent_plan(profiler), _has_own(profiler)),
@@ -95,6 +97,9 @@ def build(profiler: ProfilerProtocol, steps: Originals) -> Plan:
         flush_threshold=max(int(profiler.RECORDS_LEN_LIMIT), 1),
         max_unhandled=max(int(profiler.RECORDS_ERR_LIMIT), 0),
         overridden=not is_usual,
+        time_decimals=getattr(time, "decimals", TimeProfiler.decimals),
+        measure_size=body_size if getattr(size, "size_of", "") == "body" else None,
+        ignores=options.ignores,
     )
 
 

@@ -6,24 +6,17 @@ import contextvars
 import functools
 import inspect
 import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, ClassVar, ParamSpec, TypeVar, cast
 
 from . import _registry
-from . import config as handler_config
 from ._base_handlers import WatchedHandler
-from ._configuration import (
-    RESPONSE_SIZE,
-    TIME_PROFILER,
-    Settings,
-    arguments_of,
-    configure,
-    handlers_of,
-    in_current_form,
-)
-from ._ext import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler, call_failed
+from ._configuration import RESPONSE_SIZE, TIME_PROFILER
+from ._configuring import Configuring
+from ._ext import AbstractExtProfiler, SyncExtProfiler, call_failed
 from ._handing_over import HandingOver
 from ._hooks import HOOKS, Hook, adapted
+from ._options import USUAL
 from ._phanos import (
     MethodTreeNode,
     ProfilerCore,
@@ -47,7 +40,7 @@ from ._plan import (
 )
 from ._profile import Decorating
 from ._replaced import Originals, in_force
-from ._signatures import declares
+from ._snapshot import reset
 from ._suggestions import NAMES, nothing_named, prometheus_takes
 from ._switches import Switches, warn_of_unknown
 from ._waiting import is_loop_running
@@ -59,7 +52,6 @@ from .metrics import (
 )
 from .tree import TREE_ORIGINALS, ContextTree
 from .types import HandlerLike, MetricLike
-from .types import LoggerLike as LoggerLike  # Named in the signature of `config`.
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,7 +59,7 @@ R = TypeVar("R")
 _serials = itertools.count()
 
 
-class Profiler(HandingOver, Switches, Decorating, metaclass=ProfilerType):
+class Profiler(Configuring, HandingOver, Switches, Decorating, metaclass=ProfilerType):
     """
     Measures decorated functions and hands the records to handlers.
 
@@ -109,7 +101,7 @@ class Profiler(HandingOver, Switches, Decorating, metaclass=ProfilerType):
             "profile_ext",
             "tree",
             "_is_paused",
-            "_sample_rate",
+            "_options",
             "RECORDS_LEN_LIMIT",
             "RECORDS_ERR_LIMIT",
             *HOOKS,
@@ -129,7 +121,7 @@ class Profiler(HandingOver, Switches, Decorating, metaclass=ProfilerType):
         """Records that were dropped since a log line told how many."""
         self._dropped_records = 0
         self._is_paused = False
-        self._sample_rate = 1.0
+        self._options = USUAL
         self._adapted_hooks: dict[str, Hook | None] = {}
         self._error_raised_label = True
         self._attached_metrics: list[MetricWrapper] = []
@@ -150,66 +142,6 @@ class Profiler(HandingOver, Switches, Decorating, metaclass=ProfilerType):
 
     # Configuration.
 
-    @declares(Settings)
-    def config(self, /, *args: Any, **kwargs: Any) -> None:
-        """
-        Configure for synchronous handlers; handlers that are attached stay.
-
-        Args:
-            logger: a logger or the name of one; by default `phanos.publisher`.
-            job: Prometheus job label. A bool here means the arguments of phanos 0.1:
-                `config(logger, time_profile, resp_size_profile, handle_records)`.
-            time_profile: measure durations.
-            request_size_profile: old name of response_size_profile, deprecated.
-            response_size_profile: measure the size of what root calls return.
-            handle_records: False turns the profiler off.
-            error_raised_label: give every record the label `error_raised`.
-            sample_rate: share of the trees that are recorded, from 0 to 1.
-            **kwargs: ignored; a warning names them.
-
-        Raises:
-            TypeError: an argument of the wrong type.
-            ValueError: an asynchronous handler is attached.
-
-        If it raises, nothing has changed. `PHANOS_ENABLED`, `PHANOS_SAMPLE_RATE` and `PHANOS_JOB`
-        of the environment count more than `handle_records`, `sample_rate` and `job`.
-        """
-        args, kwargs = in_current_form(args, kwargs)
-        configure(self, SyncExtProfiler, Settings(*args, **kwargs))
-
-    @declares(Settings)
-    def async_config(self, /, *args: Any, **kwargs: Any) -> None:
-        """Configure for synchronous and asynchronous handlers; arguments as for `config`."""
-        args, kwargs = in_current_form(args, kwargs)
-        configure(self, AsyncExtProfiler, Settings(*args, **kwargs))
-
-    def dict_config(self, settings: Mapping[str, Any]) -> None:
-        """
-        Configure by a dict, for synchronous handlers.
-
-        Args:
-            settings: the arguments of `config` by name, `job` being required, and
-                `handlers`: `{key: {"class": class or dotted name, **arguments}}`. Values of
-                arguments that start `ext://` are imported. The dict is not changed.
-
-        Raises:
-            KeyError: `job` is missing, or `class` of a handler.
-            ValueError: a handler is asynchronous.
-            ImportError, AttributeError: a class or an `ext://` value cannot be imported.
-            TypeError: a value of the wrong type, or wrong arguments for a handler.
-
-        If it raises, nothing has changed.
-        """
-        checked = Settings(**arguments_of(settings))
-        handlers = handler_config.create_handlers(handlers_of(settings))
-        configure(self, SyncExtProfiler, checked, handlers, time_first=True)
-
-    async def async_dict_config(self, settings: Mapping[str, Any]) -> None:
-        """Configure by a dict, for handlers of both kinds; see `dict_config`."""
-        checked = Settings(**arguments_of(settings))
-        handlers = await handler_config.create_async_handlers(handlers_of(settings))
-        configure(self, AsyncExtProfiler, checked, handlers, time_first=True)
-
     @property
     def error_raised_label(self) -> bool:
         """Whether every record gets the label `error_raised`; can be set."""
@@ -228,6 +160,7 @@ class Profiler(HandingOver, Switches, Decorating, metaclass=ProfilerType):
         make = in_force("TimeProfiler", TimeProfiler)
         name = in_force("TIME_PROFILER", TIME_PROFILER)
         self.time_profile = make(name, job=self.job, logger=self.logger)
+        self.time_profile.decimals = self._options.time_decimals
         self.add_metric(self.time_profile)
         self.debug("Phanos - time profiler created")
 
@@ -236,6 +169,7 @@ class Profiler(HandingOver, Switches, Decorating, metaclass=ProfilerType):
         make = in_force("ResponseSize", ResponseSize)
         name = in_force("RESPONSE_SIZE", RESPONSE_SIZE)
         self.resp_size_profile = make(name, job=self.job, logger=self.logger)
+        self.resp_size_profile.size_of = self._options.response_size_of
         self.add_metric(self.resp_size_profile)
         self.debug("Phanos - response size profiler created")
 
@@ -347,6 +281,14 @@ class Profiler(HandingOver, Switches, Decorating, metaclass=ProfilerType):
         self._hand_over()
         self.handlers.clear()
         self.debug("all handlers deleted")
+
+    def reset(self) -> None:
+        """
+        Take metrics, handlers, hooks and settings away, as if the profiler had just been made.
+
+        Records that wait are handed over first.
+        """
+        reset(self)
 
     def clear(self) -> None:
         """Forget all waiting records and all live calls; the configuration stays."""
@@ -463,6 +405,8 @@ class Profiler(HandingOver, Switches, Decorating, metaclass=ProfilerType):
         ):
             warn_of_unknown(name, _KNOWN)
         super().__setattr__(name, value)
+        if name == "_options" and "_core" in vars(self):
+            self._core.set_naming(*value.naming)
         if name == "tree":
             self._core.root = root_of(value)
         if name in self._PARTS_OF_PLAN:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._hooks import Hook
+    from ._options import Options
     from ._phanos import MethodTreeNode, ProfilerCore
     from .metrics import MetricWrapper, ResponseSize, TimeProfiler
     from .tree import ContextTree
@@ -40,7 +41,8 @@ class ProfilerProtocol(Protocol):
     _adapted_hooks: dict[str, Hook | None]
     _error_raised_label: bool
     _is_plan_deferred: bool
-    _sample_rate: float
+    _is_paused: bool
+    _options: Options
 
     @property
     def curr_node(self) -> ContextVar[MethodTreeNode]: ...

@@ -11,6 +11,7 @@ from ._environment import checked_rate
 from ._suggestions import did_you_mean
 
 if TYPE_CHECKING:
+    from ._options import Options
     from ._phanos import ProfilerCore
     from .metrics import MetricWrapper
 
@@ -23,7 +24,7 @@ class Switches:
     job: str
     _core: ProfilerCore
     _is_paused: bool
-    _sample_rate: float
+    _options: Options
     _dropped_records: int
 
     def pause(self) -> None:
@@ -43,28 +44,32 @@ class Switches:
         of a tree that is not, hooks are not called either. Operations of metrics are recorded in
         any case. It does not apply while steps of a call are overridden.
         """
-        return self._sample_rate
+        return self._options.sample_rate
 
     @sample_rate.setter
     def sample_rate(self, rate: float) -> None:
-        self._sample_rate = checked_rate("sample_rate", rate)
+        self._options = self._options._replace(sample_rate=checked_rate("sample_rate", rate))
 
     def stats(self) -> dict[str, Any]:
         """
         Return how the profiler and its handlers are, as what `json.dumps` takes.
 
         `enabled`: whether calls are recorded now; `paused`, `sample_rate`, `job`; `waiting`:
-        records in the metrics; `dropped`: records that no handler took in time; `handlers`: by
-        name, the `class` of each, and what its own `stats()` says, if it has one. A handler that
+        records in the metrics; `dropped`: records that no handler took in time; `paths`: paths
+        that were made, `paths_refused`: how often one was not, because of `max_paths`; `handlers`:
+        by name, the `class` of each, and what its own `stats()` says, if it has one. A handler that
         cannot say has an `error` instead.
         """
+        paths, refused = self._core.path_counts()
         return {
             "enabled": self._core.enabled,
             "paused": self._is_paused,
-            "sample_rate": self._sample_rate,
+            "sample_rate": self.sample_rate,
             "job": self.job,
             "waiting": self._core.waiting,
             "dropped": self._dropped_records,
+            "paths": paths,
+            "paths_refused": refused,
             "handlers": {
                 str(name): {"class": type(handler).__name__, **_stats_of(handler)}
                 for name, handler in list(self.handlers.items())

@@ -23,6 +23,7 @@ from ._kinds import (
     makes_awaitables,
 )
 from ._phanos import decorate, first_step, support_functions
+from ._qualified_names import qualified_name, register
 
 if TYPE_CHECKING:
     from ._phanos import DeferredCall, ProfilerCore
@@ -46,9 +47,11 @@ def decorated(
         TypeError: function is not callable.
     """
     check(function)
+    is_chosen = name is not None
     if name is None:
         name = _name_of(function)
-    native = decorate(core, function, name, *wrapping(function))
+        register(function)
+    native = decorate(core, function, name, *wrapping(function), is_chosen)
     if name in _IMPLICIT_CLASS_METHODS and inspect.isfunction(function):
 
         @functools.wraps(function)
@@ -259,4 +262,4 @@ class Throw:
             del error  # Its traceback refers to this frame.
 
 
-support_functions(wrapping, template)
+support_functions(wrapping, template, qualified_name)

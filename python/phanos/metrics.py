@@ -17,7 +17,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, SupportsIndex, cast
 
 from . import _registry
+from ._body_size import body_size
 from ._column import Column, ColumnIndex
+from ._metric_arguments import checked_labels, hint_at_form
 from ._phanos import MethodTreeNode, MetricStore, monotonic_ns
 from ._replaced import WatchedType
 from .log import InstanceLoggerMixin
@@ -86,13 +88,13 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
         for argument, given in (("name", name), ("job", job), ("units", units)):
             if not isinstance(given, str):
                 raise TypeError(
-                    f"metric {argument} must be a str, got {given!r}{_if_as_prometheus(units)}"
+                    f"metric {argument} must be a str, got {given!r}{hint_at_form(units)}"
                 )
         self.name = name
         self.job = job
         self.units = units
         self.metric = self.KIND
-        self.label_names = _checked_labels(name, labels)
+        self.label_names = checked_labels(name, labels)
         self.operations = {}
         self.default_operation = ""
         _registry.add_metric(self)
@@ -118,7 +120,8 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         super().__setattr__(attribute, value)
-        if callable(value):  # It may replace a method, and plans depend on which are replaced.
+        # It may replace a method, and plans depend on which are replaced.
+        if callable(value) or attribute in ("decimals", "size_of"):
             _registry.component_changed(self)
 
     def __delattr__(self, attribute: str) -> None:
@@ -232,31 +235,9 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
             self._restore()
 
 
-def _if_as_prometheus(units: object) -> str:
-    """Return a hint, if a metric is made as prometheus_client makes them."""
-    if not isinstance(units, (list, tuple, set, frozenset)):
-        return ""
-    return (
-        ": it takes (name, job, units, labels), and not (name, documentation, labelnames) as "
-        "prometheus_client does"
-    )
-
-
 def _without_init(kind: type[MetricWrapper]) -> MetricWrapper:
     """Make an empty metric for a copy or a pickle; a function, so that pickles find it by name."""
     return kind.__new__(kind)
-
-
-def _checked_labels(name: str, labels: Iterable[str] | None) -> set[str]:
-    if labels is None:
-        return set()
-    if isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
-        raise TypeError(f"labels of metric {name!r} must be a set of str, got {labels!r}")
-    names = set(labels)
-    wrong = [label for label in names if not isinstance(label, str)]
-    if wrong:
-        raise TypeError(f"labels of metric {name!r} must be a set of str, got {wrong[0]!r} in it")
-    return names
 
 
 _BUILTIN_OPERATIONS = {
@@ -438,6 +419,9 @@ class MonotonicStart(datetime.datetime):
 class TimeProfiler(Histogram):
     """Durations in milliseconds (`mS`): `stop(start)` records the time since `start`."""
 
+    decimals: int = 2
+    """Decimals of the milliseconds in records, from 0 to 6; can be set."""
+
     def __init__(
         self,
         name: str,
@@ -463,7 +447,7 @@ class TimeProfiler(Histogram):
             label_values: `{label: value}`; keys must equal `label_names`
                 (`error_raised` is filled in).
 
-        Stores `("observe", float)`: milliseconds, two decimals.
+        Stores `("observe", float)`: milliseconds, with as many decimals as `decimals` says.
         """
         if isinstance(start, MonotonicStart):
             milliseconds = (monotonic_ns() - start.monotonic_ns) / 1e6
@@ -476,11 +460,14 @@ class TimeProfiler(Histogram):
                 "start", f"operation 'stop' accepts only a datetime as start, got {start!r}"
             )
             return
-        self.observe(round(milliseconds, 2), current_node, label_values)
+        self.observe(float(round(milliseconds, self.decimals)), current_node, label_values)
 
 
 class ResponseSize(Histogram):
     """Sizes in bytes (`B`): `rec(value)` records `sys.getsizeof(value)`."""
+
+    size_of: str = "object"
+    """`body`: the size of the body of a response is recorded, where it is known; can be set."""
 
     def __init__(
         self,
@@ -498,7 +485,7 @@ class ResponseSize(Histogram):
         label_values: dict[str, Any] | None = None,
     ) -> None:
         """
-        Record the size of `value`, any object, as `sys.getsizeof` gives it.
+        Record the size of `value`, any object, as `sys.getsizeof` gives it, or as `size_of` says.
 
         Args:
             value: the object measured.
@@ -507,4 +494,6 @@ class ResponseSize(Histogram):
 
         Stores `("observe", float)`: bytes.
         """
-        self.observe(float(sys.getsizeof(value)), current_node, label_values)
+        size = body_size(value) if self.size_of == "body" else float(sys.getsizeof(value))
+        if size is not None:
+            self.observe(size, current_node, label_values)

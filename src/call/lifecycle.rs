@@ -82,7 +82,7 @@ fn enter_tree_and_run_hooks<'py>(
     let tree = core.tree.get();
     let caller = tree.current(py)?;
     let caller_path = caller.get().path(py);
-    let path = info.path(py, &caller_path, &tree.paths);
+    let path = info.path(py, &caller_path, tree);
     Node::begin(node, path, info.function.bind(py), caller, || tree.root(py))?;
     if let Err(error) = tree.enter(node, token) {
         node.get().remove(py);
@@ -156,8 +156,13 @@ fn record_run_hooks_and_hand_over<'py>(
     let Some(now) = profiler.plan(py) else { return outcome };
     let now = now.get();
     if let Some(time) = &plan.time {
-        let milliseconds = number::milliseconds(ending.elapsed_ns);
-        if let Err(error) = record(py, core, time, milliseconds, call, ending.result.is_none()) {
+        let milliseconds = if plan.time_decimals == number::USUAL_DECIMALS {
+            number::milliseconds(ending.elapsed_ns)
+        } else {
+            number::milliseconds_with(plan.time_decimals, ending.elapsed_ns)
+        };
+        let failed = ending.result.is_none() && has_failed(py, now, &mut outcome);
+        if let Err(error) = record(py, core, time, milliseconds, call, failed) {
             keep_first(&mut outcome, *error);
         }
     }
@@ -221,14 +226,17 @@ fn record_size_and_run_hooks<'py>(
         return;
     }
     if let Some(size) = &plan.size {
-        let recorded = match size_of(py, result) {
-            Ok(bytes) => {
-                record(py, core, size, bytes, call, ending.result.is_none()).map_err(|e| *e)
+        let measured = match &plan.measure_size {
+            None => size_of(py, result).map(Some),
+            Some(measure) => size_by(py, measure, result),
+        };
+        let recorded = match measured {
+            Ok(Some(bytes)) => {
+                let failed = result.is_none() && has_failed(py, now, outcome);
+                record(py, core, size, bytes, call, failed).map_err(|e| *e)
             }
-            Err(error) => {
-                let what = "response size measured by sys.getsizeof";
-                log_failure(py, now, what, error).map_or(Ok(()), Err)
-            }
+            Ok(None) => Ok(()),
+            Err(error) => log_failure(py, now, "response size", error).map_or(Ok(()), Err),
         };
         if let Err(error) = recorded {
             keep_first(outcome, error);
@@ -286,6 +294,32 @@ fn record(
     // Label names that a user added, and for which there are no values: the check logs that.
     registered(py, || swallow(py, check_labels(metric.bind(py), None, "observe")).map(drop))
         .map_err(Box::new)
+}
+
+/// False if the exception that the call raised, and which is being handled, is no error.
+#[inline]
+fn has_failed(py: Python<'_>, plan: &Plan, outcome: &mut Option<Box<Outcome<'_>>>) -> bool {
+    let Some(ignores) = &plan.ignores else { return true };
+    let said = registered(py, || user_code::call(ignores.bind(py), &[])?.is_truthy());
+    match said {
+        Ok(is_ignored) => !is_ignored,
+        Err(error) => {
+            if let Some(error) = log_failure(py, plan, "ignored_errors", error) {
+                keep_first(outcome, error);
+            }
+            true
+        }
+    }
+}
+
+/// The size that `measure` says; `None` if it knows none.
+fn size_by(
+    py: Python<'_>,
+    measure: &Py<PyAny>,
+    result: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Option<f64>> {
+    let none = py.None().into_bound(py);
+    user_code::call(measure.bind(py), &[result.unwrap_or(&none)])?.extract()
 }
 
 fn size_of(py: Python<'_>, result: Option<&Bound<'_, PyAny>>) -> PyResult<f64> {

@@ -2,16 +2,18 @@
 //! whose steps are taken in Python.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use pyo3::prelude::*;
 
-use phanos_core::path::{Path, hash_name};
+use phanos_core::path::Path;
+use phanos_core::path_cache::hash_name;
 
 use crate::call::function::ProfiledFunction;
 use crate::profiler::core::ProfilerCore;
 use crate::tree::context::call_name;
 use crate::tree::node::Node;
-use crate::tree::owner;
+use crate::tree::{owner, qualified};
 
 /// Begins a call of `callable`: returns a new node under the current one, and makes it current.
 ///
@@ -89,11 +91,17 @@ fn path_of(
     caller: &Rc<Path>,
 ) -> PyResult<Rc<Path>> {
     let py = callable.py();
-    let paths = &core.tree.get().paths;
+    let tree = core.tree.get();
+    let paths = &tree.paths;
     if let Some(info) = ProfiledFunction::info(callable) {
-        return Ok(info.path(py, caller, paths));
+        return Ok(info.path(py, caller, tree));
     }
-    let name = call_name(callable)?;
+    let mut name = call_name(callable)?;
+    if paths.with(py, |paths| paths.naming().qualified) {
+        name = qualified::name_of(callable).unwrap_or(name);
+        let name: Arc<str> = name.into();
+        return Ok(paths.with(py, |paths| paths.child(caller, &name, hash_name(&name))));
+    }
     if caller.is_empty() {
         return Ok(owner::resolve(callable, &name, paths).0);
     }

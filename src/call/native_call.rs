@@ -154,12 +154,25 @@ fn choose_step(
         *step = Step::Forward(function);
         return ptr::null_mut();
     };
-    if !plan.get().is_usual {
-        return choose_unusual_step(py, layout, info, plan, arguments, step);
-    }
+    // One place where calls begin: the compiler puts all of it in here.
+    let (plan, is_silent) = if plan.get().is_usual {
+        (plan, false)
+    } else {
+        match choose_unusual_step(py, layout, info, plan, arguments, step) {
+            Unusual::Begin(plan, is_silent) => (plan, is_silent),
+            Unusual::Done(result) => return result,
+        }
+    };
     match layout.kind {
-        FunctionKind::Plain => begin_recorded(py, plan, info, arguments, step)
-            .map_or_else(|error| raise(py, *error), |()| ptr::null_mut()),
+        FunctionKind::Plain => {
+            if let Err(error) = begin_recorded(py, plan, info, arguments, step) {
+                return raise(py, *error);
+            }
+            if is_silent {
+                mark_unsampled(py, step);
+            }
+            ptr::null_mut()
+        }
         // There may be no wrapper, as in `make_coroutine`.
         FunctionKind::Generator if !layout.wrapper.is_null() => {
             *step = Step::Generator(function);
@@ -172,44 +185,49 @@ fn choose_step(
     }
 }
 
-/// [`choose_step`] where a user overrode a step of the call, or not all trees are recorded.
+/// What becomes of a call where a user overrode a step, or not all trees are recorded.
+enum Unusual<'py> {
+    /// It goes on as any other by this plan; true if nothing of it is recorded.
+    Begin(Bound<'py, Plan>, bool),
+    /// It is over with this result, or `step` says what is to be done.
+    Done(*mut ffi::PyObject),
+}
+
 #[inline(never)]
-fn choose_unusual_step(
-    py: Python<'_>,
+fn choose_unusual_step<'py>(
+    py: Python<'py>,
     layout: &Layout,
     info: &FunctionInfo,
-    plan: Bound<'_, Plan>,
+    plan: Bound<'py, Plan>,
     arguments: &VectorcallArgs,
     step: &mut Step,
-) -> *mut ffi::PyObject {
+) -> Unusual<'py> {
     if let Some(sampling) = &plan.get().sampling {
-        *step = Step::Forward(info.function.as_ptr());
-        match layout.kind {
-            FunctionKind::Plain => {}
-            // Its body begins later, and so it is chosen later.
-            FunctionKind::Generator if !layout.wrapper.is_null() => {
-                *step = Step::Generator(info.function.as_ptr());
-                return ptr::null_mut();
-            }
-            FunctionKind::Coroutine | FunctionKind::Generator => return ptr::null_mut(),
+        // The bodies of others begin later, and so they are chosen later.
+        if layout.kind != FunctionKind::Plain {
+            return Unusual::Begin(plan, false);
         }
-        let begun = match sampling.choose(py, info.core.get()) {
-            Choice::Record => begin_recorded(py, plan, info, arguments, step),
-            Choice::Silent(silent) => {
-                begin_recorded(py, silent, info, arguments, step).map(|()| mark_unsampled(py, step))
+        return match sampling.choose(py, info.core.get()) {
+            Choice::Record => Unusual::Begin(plan, false),
+            Choice::Silent(silent) => Unusual::Begin(silent, true),
+            Choice::Skip => {
+                *step = Step::Forward(info.function.as_ptr());
+                Unusual::Done(ptr::null_mut())
             }
-            Choice::Skip => Ok(()),
         };
-        return begun.map_or_else(|error| raise(py, *error), |()| ptr::null_mut());
     }
     let runner = if layout.kind == FunctionKind::Coroutine { "async_inner" } else { "sync_inner" };
-    registered(py, || match run_overridden(py, plan.get(), info, arguments, runner) {
-        Ok(result) => result.into_ptr(),
-        Err(error) => raise(py, error),
-    })
+    Unusual::Done(registered(py, || {
+        match run_overridden(py, plan.get(), info, arguments, runner) {
+            Ok(result) => result.into_ptr(),
+            Err(error) => raise(py, error),
+        }
+    }))
 }
 
 /// Marks the call that has just begun, and all below it, as not recorded.
+#[cold]
+#[inline(never)]
 fn mark_unsampled(py: Python<'_>, step: &mut Step) {
     if let Step::Record(recording) = step {
         recording.nesting = Nesting::Unsampled;

@@ -7,6 +7,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use phanos_core::clock;
+use phanos_core::path_cache::Naming;
 
 use crate::interp::collector;
 use crate::interp::execution_id;
@@ -147,6 +148,24 @@ impl ProfilerCore {
         self.enabled.set(py, enabled);
         drop(before);
         Ok(())
+    }
+
+    /// Makes paths in another way from now on.
+    fn set_naming(
+        &self,
+        py: Python<'_>,
+        qualified: bool,
+        folds: bool,
+        max_depth: u32,
+        max_paths: usize,
+    ) {
+        let naming = Naming { qualified, folds, max_depth, max_paths };
+        self.tree.get().set_naming(py, naming);
+    }
+
+    /// How many paths there are, and how often a path was not made because of the limit.
+    fn path_counts(&self, py: Python<'_>) -> (usize, u64) {
+        self.tree.get().paths.with(py, |paths| paths.counts())
     }
 
     #[getter(enabled)]

@@ -7,12 +7,15 @@ use std::sync::Arc;
 use pyo3::ffi;
 use pyo3::prelude::*;
 
-use phanos_core::path::{Path, PathCache, hash_name};
+use phanos_core::path::Path;
+use phanos_core::path_cache::hash_name;
 
 use crate::interp::entry::registered;
-use crate::interp::gil_cell::GilCell;
+use crate::interp::gil_cell::{GilCell, GilValue};
 use crate::profiler::core::ProfilerCore;
+use crate::tree::call_tree::CallTree;
 use crate::tree::owner::{self, RootPath};
+use crate::tree::qualified;
 
 /// The wrapped function with what its calls need.
 pub(crate) struct FunctionInfo {
@@ -21,18 +24,32 @@ pub(crate) struct FunctionInfo {
     /// The last part of the path of each call.
     pub(crate) name: Arc<str>,
     name_hash: u64,
+    /// The name was chosen for it: it is the same among qualified ones.
+    is_chosen: bool,
+    /// Its qualified name and the hash of that, once a path was made with it.
+    qualified: GilCell<Option<(Arc<str>, u64)>>,
+    /// The naming by which `root_path` was found: `CallTree::naming_revision`.
+    root_naming: GilValue<u32>,
     root_path: GilCell<RootPath>,
     /// The path of the last nested call, and the id of its caller's path.
     last_nested: GilCell<Option<(u64, Rc<Path>)>>,
 }
 
 impl FunctionInfo {
-    pub(crate) fn new(function: Py<PyAny>, core: Py<ProfilerCore>, name: &str) -> Self {
+    pub(crate) fn new(
+        function: Py<PyAny>,
+        core: Py<ProfilerCore>,
+        name: &str,
+        is_chosen: bool,
+    ) -> Self {
         Self {
             function,
             core,
             name: name.into(),
             name_hash: hash_name(name),
+            is_chosen,
+            qualified: GilCell::new(None),
+            root_naming: GilValue::new(0),
             root_path: GilCell::new(RootPath::Unknown),
             last_nested: GilCell::new(None),
         }
@@ -54,17 +71,34 @@ impl FunctionInfo {
     }
 
     /// The path of a call made where the call with path `caller` is current.
-    pub(crate) fn path(
-        &self,
-        py: Python<'_>,
-        caller: &Rc<Path>,
-        paths: &GilCell<PathCache>,
-    ) -> Rc<Path> {
-        if caller.is_empty() { self.root_call(py, paths) } else { self.nested(py, caller, paths) }
+    pub(crate) fn path(&self, py: Python<'_>, caller: &Rc<Path>, tree: &CallTree) -> Rc<Path> {
+        if caller.is_empty() { self.root_call(py, tree) } else { self.nested(py, caller, tree) }
     }
 
-    fn root_call(&self, py: Python<'_>, paths: &GilCell<PathCache>) -> Rc<Path> {
-        if let Some(path) = self.root_path.with(py, |root| root.certain()) {
+    fn root_call(&self, py: Python<'_>, tree: &CallTree) -> Rc<Path> {
+        let revision = tree.naming_revision.get(py);
+        if self.root_naming.get(py) == revision
+            && let Some(path) = self.root_path.with(py, |root| root.certain())
+        {
+            return path;
+        }
+        self.find_root_path(py, tree, revision)
+    }
+
+    #[cold]
+    fn find_root_path(&self, py: Python<'_>, tree: &CallTree, revision: u32) -> Rc<Path> {
+        if self.root_naming.get(py) != revision {
+            let before = self.root_path.replace(py, RootPath::Unknown);
+            registered(py, || drop(before));
+            self.root_naming.set(py, revision);
+        }
+        let paths = &tree.paths;
+        if paths.with(py, |paths| paths.naming().qualified) {
+            let (name, _) = self.qualified_name(py);
+            let path = paths.with(py, |paths| paths.root(&name));
+            let root = RootPath::Certain(Rc::clone(&path));
+            let before = self.root_path.replace(py, root);
+            registered(py, || drop(before));
             return path;
         }
         // The cell is closed meanwhile: to find the owner, Python code looks into a module's dict.
@@ -84,15 +118,37 @@ impl FunctionInfo {
         path
     }
 
-    fn nested(&self, py: Python<'_>, caller: &Rc<Path>, paths: &GilCell<PathCache>) -> Rc<Path> {
+    fn nested(&self, py: Python<'_>, caller: &Rc<Path>, tree: &CallTree) -> Rc<Path> {
         let last = self.last_nested.with(py, |last| match last {
             Some((caller_id, path)) if *caller_id == caller.id() => Some(Rc::clone(path)),
             _ => None,
         });
         last.unwrap_or_else(|| {
-            let path = paths.with(py, |paths| paths.child(caller, &self.name, self.name_hash));
+            let (name, hash) = if tree.paths.with(py, |paths| paths.naming().qualified) {
+                self.qualified_name(py)
+            } else {
+                (Arc::clone(&self.name), self.name_hash)
+            };
+            let path = tree.paths.with(py, |paths| paths.child(caller, &name, hash));
             self.last_nested.set(py, Some((caller.id(), Rc::clone(&path))));
             path
+        })
+    }
+
+    /// The name with its class, worked out once, and its hash.
+    fn qualified_name(&self, py: Python<'_>) -> (Arc<str>, u64) {
+        let known = self.qualified.with(py, |known| known.clone());
+        known.unwrap_or_else(|| {
+            // Python code says it, and may call decorated functions.
+            let found = if self.is_chosen {
+                None
+            } else {
+                registered(py, || qualified::name_of(self.function.bind(py)))
+            };
+            let name = found.map_or_else(|| Arc::clone(&self.name), Arc::from);
+            let hash = hash_name(&name);
+            self.qualified.set(py, Some((Arc::clone(&name), hash)));
+            (name, hash)
         })
     }
 }

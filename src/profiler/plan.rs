@@ -3,6 +3,8 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
+use phanos_core::number;
+
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::metric::base::Metric;
 use crate::profiler::sampling::Sampling;
@@ -90,7 +92,17 @@ impl Traverse for MetricEntry {
 
 impl_traverse!(HandlerEntry { handler, kind });
 impl_traverse!(Hooks { before, after, before_root, after_root });
-impl_traverse!(Plan { profiler, metrics, handlers, time, size, hooks, sampling });
+impl_traverse!(Plan {
+    profiler,
+    metrics,
+    handlers,
+    time,
+    size,
+    hooks,
+    sampling,
+    measure_size,
+    ignores
+});
 
 /// One configuration of a profiler. A new one replaces it as a whole; it never changes.
 #[pyclass(module = "phanos._phanos", frozen)]
@@ -103,6 +115,8 @@ pub(crate) struct Plan {
     pub(crate) handlers: Vec<HandlerEntry>,
     /// Gets the durations of calls.
     pub(crate) time: Option<Py<Metric>>,
+    /// Decimals of the milliseconds that it gets.
+    pub(crate) time_decimals: u32,
     /// Gets the sizes of what root calls return.
     pub(crate) size: Option<Py<Metric>>,
     pub(crate) hooks: Hooks,
@@ -114,6 +128,10 @@ pub(crate) struct Plan {
     pub(crate) overridden: bool,
     /// Which trees are recorded, if not all are.
     pub(crate) sampling: Option<Sampling>,
+    /// Returns the size of what it is given, or None; nothing here: `sys.getsizeof`.
+    pub(crate) measure_size: Option<Py<PyAny>>,
+    /// Tells whether the exception that is being handled is no error; nothing here: none is.
+    pub(crate) ignores: Option<Py<PyAny>>,
     /// Neither is a step overridden nor are trees left out: one flag for what nearly all calls ask.
     pub(crate) is_usual: bool,
 }
@@ -123,7 +141,8 @@ impl Plan {
     #[new]
     #[pyo3(signature = (
         profiler, *, metrics, handlers, time, size, hooks, flush_threshold, max_unhandled,
-        overridden, sampling=None
+        overridden, sampling=None, time_decimals=number::USUAL_DECIMALS, measure_size=None,
+        ignores=None
     ))]
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
     fn new(
@@ -137,6 +156,9 @@ impl Plan {
         max_unhandled: usize,
         overridden: bool,
         sampling: Option<(f64, Py<Self>, bool)>,
+        time_decimals: u32,
+        measure_size: Option<Py<PyAny>>,
+        ignores: Option<Py<PyAny>>,
     ) -> Self {
         let (before, after, before_root, after_root) = hooks;
         let metrics: Vec<_> = metrics
@@ -166,6 +188,9 @@ impl Plan {
             flush_threshold,
             max_unhandled,
             overridden,
+            time_decimals,
+            measure_size,
+            ignores,
             is_usual: !overridden && sampling.is_none(),
             sampling: sampling
                 .filter(|_| !overridden)

@@ -9,7 +9,7 @@ use pyo3::ffi;
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use phanos_core::path::PathCache;
+use phanos_core::path_cache::{Naming, PathCache};
 
 use crate::interp::entry::registered;
 use crate::interp::garbage::{Traverse, impl_traverse};
@@ -31,6 +31,8 @@ pub(crate) struct CallTree {
     /// Records waiting in the metrics of this profiler.
     waiting: GilValue<usize>,
     pub(crate) paths: GilCell<PathCache>,
+    /// Grows whenever paths are made in another way from then on.
+    pub(crate) naming_revision: GilValue<u32>,
 }
 
 impl_traverse!(CallTree { current, root });
@@ -43,7 +45,22 @@ impl CallTree {
             root: GilCell::new(Some(root.clone().unbind())),
             waiting: GilValue::new(0),
             paths: GilCell::new(PathCache::new(MAX_PATHS)),
+            naming_revision: GilValue::new(0),
         })
+    }
+
+    /// Makes paths by `naming` from now on.
+    pub(crate) fn set_naming(&self, py: Python<'_>, naming: Naming) {
+        let is_new = self.paths.with(py, |paths| {
+            let is_new = paths.naming() != naming;
+            if is_new {
+                paths.set_naming(naming);
+            }
+            is_new
+        });
+        if is_new {
+            self.naming_revision.set(py, self.naming_revision.get(py).wrapping_add(1));
+        }
     }
 
     /// The tree of the default profiler.

@@ -6,6 +6,7 @@
 //! | `path_strings`    | paths as Python strings, made once |
 //! | `attributes`      | attributes that users set on nodes and contexts |
 //! | `owner`           | the class or module that a root call belongs to |
+//! | `qualified`       | names of functions with their classes |
 //! | `context`         | `Context`: the dotted context of a node |
 //! | `node`            | `MethodTreeNode`: a call; its place in the tree, its pool |
 //! | `by_turns`        | which node is current after calls that run by turns |
@@ -21,3 +22,4 @@ pub(crate) mod decorated_class;
 pub(crate) mod node;
 pub(crate) mod owner;
 pub(crate) mod path_strings;
+pub(crate) mod qualified;

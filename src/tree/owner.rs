@@ -7,7 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString, PyType};
 use pyo3::{PyTypeInfo, ffi};
 
-use phanos_core::path::{Path, PathCache};
+use phanos_core::path::Path;
+use phanos_core::path_cache::PathCache;
 
 use crate::interp::entry::registered;
 use crate::interp::gil_cell::GilCell;

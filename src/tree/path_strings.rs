@@ -4,7 +4,7 @@
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
-use phanos_core::path::{Path, TextSlot, item_of};
+use phanos_core::path::{Path, TextSlot, item_of_path};
 
 use crate::interp::gil_cell::GilCell;
 
@@ -35,7 +35,7 @@ pub(crate) fn item_and_method<'py>(
     });
     known.unwrap_or_else(|| {
         let text = path.text();
-        let (item, method) = (PyString::new(py, item_of(&text)), PyString::new(py, &text));
+        let (item, method) = (PyString::new(py, item_of_path(&text)), PyString::new(py, &text));
         remember(py, path, (item.clone().unbind(), method.clone().unbind()));
         (item, method)
     })

@@ -4,7 +4,8 @@ use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use phanos_core::path::{Path, PathCache, hash_name, item_of};
+use phanos_core::path::{Path, item_of, item_of_path};
+use phanos_core::path_cache::{Naming, PathCache, hash_name};
 use proptest::prelude::*;
 
 fn name(text: &str) -> Arc<str> {
@@ -40,6 +41,70 @@ fn the_item_is_what_stands_before_the_first_colon() {
     assert_eq!(item_of("no colon.leaf"), "no colon.leaf");
     assert_eq!(item_of(":append"), "");
     assert_eq!(item_of(""), "");
+}
+
+#[test]
+fn the_item_of_a_path_without_a_colon_is_its_root() {
+    assert_eq!(item_of_path("Orders.get > load"), "Orders.get");
+    assert_eq!(item_of_path("Orders.get"), "Orders.get");
+    assert_eq!(item_of_path("A:root > x.leaf"), "A");
+}
+
+fn cache_by(naming: Naming) -> PathCache {
+    let mut cache = PathCache::new(100);
+    cache.set_naming(naming);
+    cache
+}
+
+#[test]
+fn qualified_names_are_joined_by_arrows() {
+    let mut cache = cache_by(Naming { qualified: true, ..Naming::default() });
+    let root = cache.root(&name("Orders.get"));
+    let load = child(&mut cache, &root, "Stock.load");
+    assert_eq!(child(&mut cache, &load, "query").text(), "Orders.get > Stock.load > query");
+    assert_eq!(load.child(name("own")).text(), "Orders.get > Stock.load > own");
+    cache.set_naming(Naming::default());
+    let root = cache.root(&name("A:root"));
+    assert_eq!(child(&mut cache, &root, "leaf").text(), "A:root.leaf");
+}
+
+#[test]
+fn calls_within_themselves_share_a_path() {
+    let mut cache = cache_by(Naming { folds: true, ..Naming::default() });
+    let walk = cache.root(&name("A:walk"));
+    let again = child(&mut cache, &walk, "walk");
+    assert_eq!(again.text(), "A:walk*");
+    assert!(Rc::ptr_eq(&again, &child(&mut cache, &again, "walk")));
+    let leaf = child(&mut cache, &again, "leaf");
+    assert_eq!(leaf.text(), "A:walk*.leaf");
+    let below = child(&mut cache, &leaf, "leaf");
+    assert_eq!(below.text(), "A:walk*.leaf*");
+    assert!(Rc::ptr_eq(&below, &child(&mut cache, &leaf, "leaf")));
+    assert_eq!(child(&mut cache, &below, "walk").text(), "A:walk*.leaf*.walk");
+}
+
+#[test]
+fn deeper_calls_share_a_path_below_the_deepest() {
+    let mut cache = cache_by(Naming { max_depth: 2, ..Naming::default() });
+    let root = cache.root(&name("A:root"));
+    let second = child(&mut cache, &root, "second");
+    let deeper = child(&mut cache, &second, "third");
+    assert_eq!(deeper.text(), "A:root.second.(deeper)");
+    assert!(Rc::ptr_eq(&deeper, &child(&mut cache, &second, "other")));
+    assert!(Rc::ptr_eq(&deeper, &child(&mut cache, &deeper, "fourth")));
+}
+
+#[test]
+fn beyond_the_limit_calls_share_a_path_and_known_ones_keep_theirs() {
+    let mut cache = cache_by(Naming { max_paths: 2, ..Naming::default() });
+    let root = cache.root(&name("A:root"));
+    let leaf = child(&mut cache, &root, "leaf");
+    let other = child(&mut cache, &root, "other");
+    assert_eq!(other.text(), "(overflow)");
+    assert!(Rc::ptr_eq(&other, &child(&mut cache, &other, "leaf")));
+    assert!(Rc::ptr_eq(&other, &cache.root(&name("B:root"))));
+    assert!(Rc::ptr_eq(&leaf, &child(&mut cache, &root, "leaf")));
+    assert_eq!(cache.counts(), (2, 2));
 }
 
 #[test]

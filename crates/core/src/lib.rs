@@ -10,7 +10,8 @@
 //! | `label`        | which label names a metric expects, and the text of a mismatch |
 //! | `column`       | a metric's waiting records: three columns that users may edit |
 //! | `forest`       | the tree of live calls: an arena with removal in constant time |
-//! | `path`         | dotted context of a call (`Owner:root.leaf`), interned per parent and name |
+//! | `path`         | dotted context of a call (`Owner:root.leaf`) |
+//! | `path_cache`   | the paths of a process, interned per parent and name, and how many there may be |
 //! | `json`         | JSON strings and numbers as orjson writes them |
 //! | `number`       | floats as Python and orjson print them; milliseconds of nanoseconds |
 //! | `value`        | the value of a label or an operation, free of the interpreter |
@@ -26,6 +27,7 @@ pub mod label;
 pub mod lines;
 pub mod number;
 pub mod path;
+pub mod path_cache;
 pub mod rate_limiter;
 pub mod record;
 pub mod record_json;

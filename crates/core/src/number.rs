@@ -94,6 +94,19 @@ fn write_hundredths(negative: bool, hundredths: i64, write: impl FnOnce(&[u8])) 
     write(&text[start..length]);
 }
 
+/// Decimals of the milliseconds of time metrics, unless more or fewer are asked for.
+pub const USUAL_DECIMALS: u32 = 2;
+
+/// Milliseconds with `decimals` decimals, six at most.
+#[cold]
+pub fn milliseconds_with(decimals: u32, nanoseconds: u64) -> f64 {
+    let decimals = decimals.min(6);
+    let unit = 10u64.pow(6 - decimals);
+    #[allow(clippy::cast_precision_loss)] // As below.
+    let units = (nanoseconds.saturating_add(unit / 2) / unit) as f64;
+    units / f64::from(10u32.pow(decimals))
+}
+
 /// Milliseconds with two decimals, the unit of time metrics: what `round(ms, 2)` gives.
 #[allow(clippy::cast_precision_loss)] // Exact below 2^53 hundredths: 2,800 years.
 pub fn milliseconds(nanoseconds: u64) -> f64 {

@@ -1,16 +1,14 @@
 //! The dotted context of a call: `Owner:root.child.leaf`.
 //!
 //! A path is a linked list towards its root, so making one for a call copies no text; the
-//! text is written only where a record leaves the process. [`PathCache`] interns paths per
+//! text is written only where a record leaves the process. `PathCache` interns paths per
 //! (parent, name), so a call that was seen before costs one look-up.
 //!
 //! Paths are counted by `Rc`, not `Arc`: an atomic count costs 20 to 30 ns a change, and a call
 //! changes it four times. Records that go to another thread carry the text instead.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::fmt;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,12 +16,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Identities are never reused, so a stale cache entry can never match a new path.
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// One context. Two paths may have the same text; interning by [`PathCache`] makes that rare.
+/// One context. Two paths may have the same text; interning by `PathCache` makes that rare.
 pub struct Path {
     id: u64,
-    name: Arc<str>,
-    parent: Option<Rc<Path>>,
-    depth: u32,
+    pub(crate) name: Arc<str>,
+    pub(crate) parent: Option<Rc<Path>>,
+    pub(crate) depth: u32,
+    /// Names are qualified: they may have dots, and ` > ` is between them.
+    pub(crate) qualified: bool,
     /// The whole text is printable ASCII: nothing in it can break a line.
     plain: bool,
     /// Where a table of texts keeps the text.
@@ -43,14 +43,20 @@ pub struct TextSlot {
 impl Path {
     /// A path whose text is `text`; `""` is the context of a tree's root.
     pub fn literal(text: &str) -> Rc<Self> {
-        Self::without_parent(text.into())
+        Self::without_parent(text.into(), false)
     }
 
-    fn without_parent(name: Arc<str>) -> Rc<Self> {
-        Self::new(name, None, 1, true)
+    pub(crate) fn without_parent(name: Arc<str>, qualified: bool) -> Rc<Self> {
+        Self::new(name, None, 1, true, qualified)
     }
 
-    fn new(name: Arc<str>, parent: Option<Rc<Self>>, depth: u32, parent_plain: bool) -> Rc<Self> {
+    fn new(
+        name: Arc<str>,
+        parent: Option<Rc<Self>>,
+        depth: u32,
+        parent_plain: bool,
+        qualified: bool,
+    ) -> Rc<Self> {
         let plain = parent_plain && name.bytes().all(|byte| (b' '..0x7f).contains(&byte));
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
         Rc::new(Self {
@@ -58,6 +64,7 @@ impl Path {
             name,
             parent,
             depth,
+            qualified,
             plain,
             slot: Cell::default(),
             string_slot: Cell::default(),
@@ -68,9 +75,10 @@ impl Path {
     /// name stands alone.
     pub fn child(self: &Rc<Self>, name: Arc<str>) -> Rc<Self> {
         if self.is_empty() {
-            return Self::without_parent(name);
+            return Self::without_parent(name, false);
         }
-        Self::new(name, Some(Rc::clone(self)), self.depth.saturating_add(1), self.plain)
+        let depth = self.depth.saturating_add(1);
+        Self::new(name, Some(Rc::clone(self)), depth, self.plain, self.qualified)
     }
 
     /// Unique for the life of the process.
@@ -120,7 +128,7 @@ impl Path {
         for name in names.iter().rev() {
             out.push_str(separator);
             out.push_str(name);
-            separator = ".";
+            separator = if self.qualified { ARROW } else { "." };
         }
     }
 
@@ -154,74 +162,20 @@ impl fmt::Debug for Path {
     }
 }
 
+/// Between the calls of a path with qualified names.
+const ARROW: &str = " > ";
+
+/// What records of a path carry as `item`: the part before the first `:`, or of qualified names,
+/// which have none, the root call.
+pub fn item_of_path(text: &str) -> &str {
+    let item = item_of(text);
+    if item.len() < text.len() {
+        return item;
+    }
+    text.split_once(ARROW).map_or(text, |(root, _)| root)
+}
+
 /// The part of a context before its first `:`, which records carry as `item`.
 pub fn item_of(context: &str) -> &str {
     context.split_once(':').map_or(context, |(item, _)| item)
-}
-
-/// Paths by (parent, name). Bounded: a full cache forgets all of them, so a program that keeps
-/// making new names costs some re-interning, and no memory.
-pub struct PathCache {
-    paths: HashMap<(u64, u64), Rc<Path>, BuildHasherDefault<KeyHasher>>,
-    limit: usize,
-}
-
-impl PathCache {
-    /// At most `limit` paths are remembered.
-    pub fn new(limit: usize) -> Self {
-        Self { paths: HashMap::default(), limit }
-    }
-
-    /// The path of a root call named `text`.
-    pub fn root(&mut self, text: &Arc<str>) -> Rc<Path> {
-        let empty = Path::literal("");
-        self.child(&empty, text, hash_name(text))
-    }
-
-    /// The path of `name` under `parent`. `hash` is [`hash_name`]`(name)`; the caller keeps it.
-    pub fn child(&mut self, parent: &Rc<Path>, name: &Arc<str>, hash: u64) -> Rc<Path> {
-        // All empty contexts are one parent: each tree has a root of its own.
-        let parent_id = if parent.is_empty() { 0 } else { parent.id };
-        let key = (parent_id, hash);
-        if let Some(known) = self.paths.get(&key) {
-            if *known.name == **name {
-                return Rc::clone(known);
-            }
-            // Two names with one 64-bit hash: correct, merely not cached.
-            return parent.child(Arc::clone(name));
-        }
-        if self.paths.len() >= self.limit {
-            self.paths = HashMap::default();
-        }
-        let path = parent.child(Arc::clone(name));
-        self.paths.insert(key, Rc::clone(&path));
-        path
-    }
-}
-
-/// The hash under which [`PathCache`] files a name (FNV-1a, 64 bits).
-pub fn hash_name(name: &str) -> u64 {
-    name.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-/// Keys are an id and a hash already: one multiplication mixes them well enough.
-#[derive(Default)]
-struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, value: u64) {
-        self.0 = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
-    }
 }

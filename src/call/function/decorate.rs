@@ -14,17 +14,22 @@ use crate::call::native_call::vectorcall;
 use crate::interp::once::intern;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::function_info::FunctionInfo;
-use crate::tree::decorated_class;
+use crate::tree::{decorated_class, qualified};
 
 /// Sets what decorated functions need of the Python side, once.
 ///
 /// `wrap` is called with a function whose code was replaced; it returns what [`decorate`] takes.
 /// `template` is a plain function, whose attributes stand in for those that a wrapped builtin, class
-/// or object lacks.
+/// or object lacks. `qualify` returns the name of a function with its class.
 #[pyfunction]
-pub(crate) fn support_functions(wrap: &Bound<'_, PyAny>, template: &Bound<'_, PyAny>) {
+pub(crate) fn support_functions(
+    wrap: &Bound<'_, PyAny>,
+    template: &Bound<'_, PyAny>,
+    qualify: &Bound<'_, PyAny>,
+) {
     code::set_wrap(wrap);
     attributes::set_template(template);
+    qualified::set_qualify(qualify);
 }
 
 /// Decorates `function`.
@@ -32,19 +37,20 @@ pub(crate) fn support_functions(wrap: &Bound<'_, PyAny>, template: &Bound<'_, Py
 /// `wrapper` is given for coroutine functions (`is_coroutine`) and generator functions: it runs the
 /// body.
 #[pyfunction]
-#[pyo3(signature = (core, function, name, wrapper, is_coroutine))]
+#[pyo3(signature = (core, function, name, wrapper, is_coroutine, is_chosen=false))]
 pub(crate) fn decorate<'py>(
     core: &Bound<'py, ProfilerCore>,
     function: &Bound<'py, PyAny>,
     name: &str,
     wrapper: Option<Bound<'py, PyAny>>,
     is_coroutine: bool,
+    is_chosen: bool,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = core.py();
     if !function.is_callable() {
         return Err(PyTypeError::new_err(format!("expected a callable, got {}", function.repr()?)));
     }
-    let info = FunctionInfo::new(function.clone().unbind(), core.clone().unbind(), name);
+    let info = FunctionInfo::new(function.clone().unbind(), core.clone().unbind(), name, is_chosen);
     let kind = FunctionKind::of(wrapper.is_some(), is_coroutine);
     let dict = PyDict::new(py);
     if let Some(own) = function.getattr_opt(intern!(py, "__dict__"))?

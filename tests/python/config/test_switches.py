@@ -121,6 +121,8 @@ def test_stats_of_profiler_and_handlers() -> None:
         "job": "TEST",
         "waiting": 0,
         "dropped": 0,
+        "paths": 0,
+        "paths_refused": 0,
         "handlers": {
             "telling": {"class": "Telling", "queued": 3},
             "broken": {"class": "Broken", "error": "OSError: gone"},

@@ -24,6 +24,7 @@ from phanos.handlers import (
     SyncBaseHandler,
 )
 from phanos.messaging import BlockingPublisher
+from phanos.testing import Recording, recording
 from phanos.tree import MethodTreeNode
 from phanos.types import Record
 
@@ -31,6 +32,11 @@ from phanos.types import Record
 @phanos.profile
 def plain(a: int, b: str = "b", *, c: bool) -> list[int]:
     return [a] if c else [len(b)]
+
+
+@phanos.profile(name="named")
+def named(a: int) -> str:
+    return str(a)
 
 
 @phanos.profile
@@ -186,6 +192,18 @@ def every_operation() -> None:
 def configure(profiler: publisher.Profiler) -> KeepingHandler:
     logger = logging.getLogger("downstream")
     profiler.config(logger, True, True, True)
+    profiler.config(
+        job="JOB",
+        sample_rate=0.5,
+        names="qualified",
+        fold_recursion=True,
+        max_depth=9,
+        max_paths=100,
+        time_decimals=6,
+        response_size_of="body",
+        ignored_errors=(LookupError, ValueError),
+    )
+    profiler.config(ignored_errors=lambda error: isinstance(error, LookupError))
     profiler.config(logger, "JOB", time_profile=True, error_raised_label=False)
     settings: dict[str, Any] = {
         "job": "JOB",
@@ -287,6 +305,13 @@ if sys.version_info >= (3, 11):
         assert_type(profiler.tree.root, MethodTreeNode)
         assert_type(profiler.tree.root.parent, MethodTreeNode | None)
         assert_type(phanos.profiler, publisher.Profiler)
+        assert_type(named(1), str)
+        assert_type(profiler.sample_rate, float)
+        assert_type(profiler.stats(), dict[str, Any])
+        with recording(profiler) as calls:
+            assert_type(calls, Recording)
+            assert_type(calls.times("named"), int)
+            calls.at_most({"named": 1}, plain=2)
 
 
 if __name__ == "__main__":

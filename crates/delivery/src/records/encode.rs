@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use phanos_core::json::write_string;
-use phanos_core::path::item_of;
+use phanos_core::path::item_of_path;
 use phanos_core::record::Metric;
 use phanos_core::record_json::{write_head, write_number, write_value};
 
@@ -68,7 +68,7 @@ pub fn join(body: &mut Vec<u8>, more: &[u8]) {
 /// The beginning of a record, up to its labels.
 fn head(metric: &Metric, method: &str) -> Box<[u8]> {
     let mut out = Vec::with_capacity(128 + 2 * method.len());
-    write_head(metric, item_of(method), |out| write_string(method, out), &mut out);
+    write_head(metric, item_of_path(method), |out| write_string(method, out), &mut out);
     out.into()
 }
 

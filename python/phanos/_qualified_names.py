@@ -1,0 +1,64 @@
+"""
+Names of functions with their classes, such as `Orders.get`.
+
+What is before the last `<locals>` is left out: a class in an application factory is called as it is
+in its own code. Where two functions would have one name, and both were decorated before the first
+was called, both get their modules and the whole of their qualified names instead:
+`shop.orders.create.Orders.get`.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+_MOST_NAMES = 10_000
+"""So many names are watched for a second function; data-driven ones must not fill the memory."""
+
+_decorated: dict[tuple[Any, Any], None] = {}
+"""Module and qualified name of what was decorated, in order, as far as names were not asked for."""
+_known: dict[str, set[str]] = {}
+"""Full names by short ones, of what was decorated before names were asked for."""
+
+
+def register(function: Any) -> None:
+    """Note that `function` was decorated: this is all that a program without such names pays."""
+    if len(_decorated) < _MOST_NAMES:
+        try:
+            _decorated[function.__module__, function.__qualname__] = None
+        except (AttributeError, TypeError):  # It has none, or one that is no text.
+            return
+
+
+def qualified_name(function: Any) -> str:
+    """
+    Return the name of `function` with its class, and with its module if it is not the only one.
+
+    Raises:
+        TypeError: it has no name.
+    """
+    while _decorated:
+        _note(*_decorated.popitem()[0])
+    while isinstance(function, functools.partial):
+        function = function.func
+    qualified: Any = getattr(function, "__qualname__", None)
+    if not isinstance(qualified, str):
+        raise TypeError(f"no function with a qualified name: {function!r}")
+    short, full = _forms(getattr(function, "__module__", None), qualified)
+    return full if len(_known.get(short, ())) > 1 else short
+
+
+def _note(module: Any, qualified: Any) -> None:
+    if isinstance(qualified, str):
+        short, full = _forms(module, qualified)
+        if short in _known or len(_known) < _MOST_NAMES:
+            full_names = _known.setdefault(short, set())
+            if len(full_names) < 2:  # That is all there is to know.
+                full_names.add(full)
+
+
+def _forms(module: Any, qualified: str) -> tuple[str, str]:
+    """Return the short and the full name."""
+    short = qualified.rpartition("<locals>.")[2]
+    full = qualified.replace(".<locals>", "")
+    return short, f"{module}.{full}" if isinstance(module, str) else full
