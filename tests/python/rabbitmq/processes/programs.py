@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +70,17 @@ class Program:
             stderr=subprocess.PIPE,
             text=True,
             env=environment,
+            start_new_session=True,
         )
 
     def __enter__(self) -> Program:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.communicate()
+        # With its children, which may have outlived it and hold its pipes.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.communicate(timeout=DEADLINE_S)
 
     def wait_for(self, what: str) -> None:
         """Wait until the program tells that it is there."""
