@@ -184,7 +184,8 @@ class MetricsCollector:
     def __init__(self, delivery: Delivery, settings: HostSettings, logger: LoggerLike) -> None:
         from prometheus_client.openmetrics import parser
 
-        self._parse: Callable[[str], Iterable[Any]] = parser.text_string_to_metric_families
+        untyped: Any = parser
+        self._parse: Callable[[str], Iterable[Any]] = untyped.text_string_to_metric_families
         self._page = Page(delivery, settings)
         self._logger = logger
 

@@ -52,6 +52,7 @@ def test_a_wheel_installs_where_no_compiler_is(version: str, tmp_path: Path) -> 
     installed = run(python, *PIP, "list", "--format=freeze").split()
     assert {line.partition("==")[0] for line in installed} <= {"phanos", "pip", "setuptools"}
     assert_records(python, tmp_path)
+    assert "collect" in run(str(Path(python).with_name("phanos")), "--help")
 
 
 def test_a_wheel_runs_on_old_systems(version: str) -> None:
