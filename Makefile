@@ -132,6 +132,8 @@ test-rust: versions ## test the crates without Python, then the extension with i
 WORKERS = $(shell expr 2 '*' $$(nproc))
 PYTEST := -m pytest --numprocesses=$(WORKERS) --dist=loadgroup --no-loadscope-reorder
 OTHERS := $(filter-out $(DEFAULT),$(VERSIONS))
+# What these tests import is installed for the default version alone.
+NO_PAGE := --ignore=tests/python/page
 
 .PHONY: test-python
 test-python: versions test-python-$(DEFAULT) ## run the Python tests on the default version
@@ -152,7 +154,8 @@ test-python-$(DEFAULT): .venvs/$(DEFAULT)/.servers .venvs/$(DEFAULT)/.page .brow
 $(SUPPORTED:%=test-python-%): test-python-%: .venvs/%/.test .venvs/%/.package .oracle/.oracle \
 		.rabbitmq/.installed .prometheus/.installed
 	$(call say,"pytest on Python $*")
-	PHANOS_ORACLE_PYTHON=$(call oracle,$*) .venvs/$*/bin/python $(PYTEST) -m '$(call selection,$*)'
+	PHANOS_ORACLE_PYTHON=$(call oracle,$*) .venvs/$*/bin/python $(PYTEST) -m '$(call selection,$*)' \
+		$(if $(filter $(DEFAULT),$*),,$(NO_PAGE))
 
 .PHONY: test-versions
 test-versions: versions $(OTHERS:%=test-python-%) ## run the Python tests on every other version found
@@ -169,7 +172,7 @@ test-brokers: versions $(BROKERS:%=test-broker-%) ## run the tests with a broker
 $(BROKERS:%=test-broker-%): test-broker-%: .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.package \
 		.venvs/$(DEFAULT)/.servers .oracle/.oracle .brokers/%/.installed
 	$(call say,"RabbitMQ of Debian $*: $$(cat .brokers/$*/.installed)")
-	PHANOS_RABBITMQ=.brokers/$* $(DEFAULT_BIN)/python $(PYTEST) -m rabbitmq
+	PHANOS_RABBITMQ=.brokers/$* $(DEFAULT_BIN)/python $(PYTEST) -m rabbitmq $(NO_PAGE)
 
 # Other tests run what is compiled in less time; what differs is what the compiler makes of it.
 .PHONY: test-release

@@ -81,6 +81,6 @@ export function colourOf(node, by, comparing) {
     return colours[found.kind](Math.min(1, 0.2 + Math.abs(Math.log2(found.ratio)) / 2));
   }
   // A root has its owner's hue; so has everything below it, by owner.
-  const isRoot = node.name.includes(":");
+  const isRoot = node.name === node.path;
   return colours.hue(hueOf((by === "owner" || isRoot) && node.owner ? node.owner : node.name));
 }

@@ -51,10 +51,24 @@ export class Node {
   }
 }
 
-/** What stands before the colon of a path. */
-export function ownerOf(path) {
+/** Between the names of a path of qualified ones: `Orders.get > Database.query`. */
+const QUALIFIED = " > ";
+
+/** The path of the caller and the name of the call; null for a root. */
+function callerOf(path) {
+  const sign = path.lastIndexOf(QUALIFIED);
+  if (sign > 0) return [path.slice(0, sign), path.slice(sign + QUALIFIED.length)];
   const colon = path.indexOf(":");
-  return colon < 0 ? "" : path.slice(0, colon);
+  const dot = path.lastIndexOf(".");
+  // Without an owner before a colon it is one qualified name, whose dots are its own.
+  return colon >= 0 && dot > colon ? [path.slice(0, dot), path.slice(dot + 1)] : null;
+}
+
+/** The class or module of a path's root: `Orders` of `Orders:get.load` and `Orders.get > load`. */
+export function ownerOf(path) {
+  const root = path.split(QUALIFIED, 1)[0];
+  const colon = root.indexOf(":");
+  return root.slice(0, Math.max(0, colon >= 0 ? colon : root.lastIndexOf(".")));
 }
 
 export class Tree {
@@ -81,10 +95,9 @@ export class Tree {
   enter(path) {
     const known = this.byPath.get(path);
     if (known) return known;
-    const dot = path.lastIndexOf(".");
-    const inner = dot > path.indexOf(":") && dot > 0;
-    const parent = inner ? this.enter(path.slice(0, dot)) : this.all;
-    const node = new Node(inner ? path.slice(dot + 1) : path, path, parent);
+    const parts = callerOf(path);
+    const parent = parts ? this.enter(parts[0]) : this.all;
+    const node = new Node(parts ? parts[1] : path, path, parent);
     parent.children.push(node);
     this.byPath.set(path, node);
     this.list.push(node);

@@ -112,3 +112,16 @@ def test_hostile_names_are_text(browser: Any, any_collector: Start) -> None:
         visit.open("window=all").wait_for_rows()
         assert f"Shop:{name}" in visit.names()
         assert visit.page.locator("img, b").count() == 0
+
+
+def test_qualified_names_make_a_tree(browser: Any, any_collector: Start) -> None:
+    collector = any_collector()
+    shop = Shop()
+    with LocalSender(collector.socket) as sender:
+        paths = ["Orders.get > Database.query"] * 12 + ["Orders.get"]
+        sender.send("time_profiler", [shop._record(path, 1.0) for path in paths])
+        sender.flush()
+    with visiting(browser, collector) as visit:
+        visit.open("window=all").wait_for_rows()
+        assert visit.names() == ["Orders.get", "Database.query"]
+        assert visit.cell("Orders.get > Database.query", "perRoot") == "12"

@@ -124,6 +124,20 @@ fn the_most_calls_of_one_root_are_counted_across_messages() {
 }
 
 #[test]
+fn paths_of_qualified_names_have_roots_too() {
+    let mut aggregate = Aggregate::new(options());
+    let query = "Orders.get > Database.query";
+    let mut records = vec![call(query, 1.0, false); 3];
+    records.push(call("Orders.get", 5.0, false));
+    take(&mut aggregate, "w", 1, &records, START_MS);
+    take(&mut aggregate, "w", 2, &records[1..], START_MS);
+    let calls = ever(&aggregate);
+    assert_eq!((calls[query].calls, calls[query].largest), (5, 3));
+    assert_eq!((calls["Orders.get"].calls, calls["Orders.get"].largest), (2, 1));
+    assert_eq!(calls.len(), 2);
+}
+
+#[test]
 fn what_was_counted_before_a_restart_is_in_no_window() {
     let mut before = Aggregate::new(options());
     take(&mut before, "w", 1, &request(3), START_MS);

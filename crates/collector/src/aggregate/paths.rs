@@ -141,9 +141,26 @@ impl Paths {
     }
 }
 
+/// What stands between the names of a path of qualified ones: `Orders.get > Database.query`.
+const QUALIFIED: &str = " > ";
+
+/// The path of the caller, and the name of the call: `Orders:get` and `load` of `Orders:get.load`;
+/// `None` for a root.
+pub(crate) fn caller_of(path: &str) -> Option<(&str, &str)> {
+    if let Some(parts) = path.rsplit_once(QUALIFIED) {
+        return Some(parts);
+    }
+    // Without an owner before a colon it is one qualified name, whose dots are its own.
+    let owner = path.find(':')? + 1;
+    let dot = owner + path[owner..].rfind('.')?;
+    Some((&path[..dot], &path[dot + 1..]))
+}
+
 /// The beginning of a path up to its first call: `Orders:get` of `Orders:get.load`.
 pub(crate) fn root_of(path: &str) -> &str {
-    let owner = path.find(':').map_or(0, |place| place + 1);
-    let end = path[owner..].find('.').map_or(path.len(), |place| owner + place);
-    &path[..end]
+    if let Some((root, _)) = path.split_once(QUALIFIED) {
+        return root;
+    }
+    let Some(owner) = path.find(':').map(|colon| colon + 1) else { return path };
+    path[owner..].find('.').map_or(path, |dot| &path[..owner + dot])
 }

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 
 use serde::Deserialize;
 
+use crate::aggregate::paths::{caller_of, root_of};
+
 /// What rows can be sorted by, largest first; by path from A to Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sort {
@@ -130,19 +132,6 @@ struct Status {
     overflowed: u64,
 }
 
-/// Where the last call of a path begins, if it is not the root.
-fn last_dot(path: &str) -> Option<usize> {
-    path.rfind('.').filter(|dot| *dot > path.find(':').unwrap_or(0))
-}
-
-fn root(path: &str) -> &str {
-    let mut root = path;
-    while let Some(dot) = last_dot(root) {
-        root = &root[..dot];
-    }
-    root
-}
-
 impl Table {
     /// # Errors
     /// One line: why it is no answer.
@@ -171,13 +160,13 @@ impl Table {
             rows.iter().map(|row| (row.path.clone(), row.calls)).collect();
         let mut inside: HashMap<String, f64> = HashMap::new();
         for row in &rows {
-            if let Some(dot) = last_dot(&row.path) {
-                *inside.entry(row.path[..dot].to_owned()).or_default() += row.total;
+            if let Some((caller, _)) = caller_of(&row.path) {
+                *inside.entry(caller.to_owned()).or_default() += row.total;
             }
         }
         for row in &mut rows {
             row.own = (row.total - inside.get(&row.path).copied().unwrap_or(0.0)).max(0.0);
-            let roots = counted.get(root(&row.path)).copied().unwrap_or(0.0);
+            let roots = counted.get(root_of(&row.path)).copied().unwrap_or(0.0);
             row.per_root = if roots > 0.0 { row.calls / roots } else { 0.0 };
         }
         Ok(Self {
@@ -215,9 +204,9 @@ impl Table {
             let mut path = &*row.path;
             let mut caller = None;
             while caller.is_none()
-                && let Some(dot) = last_dot(path)
+                && let Some((before, _)) = caller_of(path)
             {
-                path = &path[..dot];
+                path = before;
                 caller = places.get(path).copied();
             }
             children.entry(caller).or_default().push(place);

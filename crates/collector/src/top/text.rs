@@ -1,5 +1,6 @@
 //! Rows as lines of text, as wide as they may be.
 
+use crate::aggregate::paths::caller_of;
 use crate::top::rows::{Row, Sort, Table};
 
 /// Titles of the columns, their widths, and what sorts by them.
@@ -55,7 +56,7 @@ impl Layout {
 
     pub(crate) fn row(&self, row: &Row, table: &Table, is_tree: bool) -> String {
         let name = if is_tree && row.depth > 0 {
-            let name = row.path.rsplit('.').next().unwrap_or_default();
+            let name = caller_of(&row.path).map_or(&*row.path, |(_, name)| name);
             format!("{}{name}", "  ".repeat(row.depth.min(20)))
         } else {
             row.path.clone()
