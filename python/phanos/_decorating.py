@@ -20,21 +20,23 @@ def check(function: Any) -> None:
     Raises:
         TypeError: not callable, such as what `@property` and `@classmethod` make.
     """
+    if type(function) is types.FunctionType:
+        # Nearly always, and in a file without routes.
+        if _routes.get(function.__code__.co_filename, True) and (route := _route_below(function)):
+            _warn(
+                f"@profile stands above {route}, which gives {function.__qualname__} to its "
+                "framework as it is: requests are not recorded; put @profile right above def",
+            )
+        return
     if not callable(function):
         kind: type[Any] = type(function)  # pyright: ignore[reportUnknownVariableType]
         # What is bound like a method, as are properties and class methods.
         hint = f": put @profile below @{kind.__name__}" if hasattr(kind, "__get__") else ""
         raise TypeError(f"profile expects a callable, got {function!r}{hint}")
-    if isinstance(function, type):
-        if _is_being_defined(function):
-            _warn(
-                f"profile makes a function of the class {function.__qualname__}: it has no "
-                "subclasses and no isinstance any more; put @profile above its methods",
-            )
-    elif type(function) is types.FunctionType and (route := _route_below(function)):
+    if isinstance(function, type) and _is_being_defined(function):
         _warn(
-            f"@profile stands above {route}, which gives {function.__qualname__} to its framework "
-            "as it is: requests are not recorded; put @profile right above def",
+            f"profile makes a function of the class {function.__qualname__}: it has no "
+            "subclasses and no isinstance any more; put @profile above its methods",
         )
 
 

@@ -47,11 +47,12 @@ def decorated(
         TypeError: function is not callable.
     """
     check(function)
-    is_chosen = name is not None
     if name is None:
         name = _name_of(function)
         register(function)
-    native = decorate(core, function, name, *wrapping(function), is_chosen)
+        native = decorate(core, function, name, *wrapping(function))
+    else:
+        native = decorate(core, function, name, *wrapping(function), is_chosen=True)
     if name in _IMPLICIT_CLASS_METHODS and inspect.isfunction(function):
 
         @functools.wraps(function)

@@ -61,6 +61,7 @@ NOT_USED = {
     "Record",
     "SyncBaseHandler",
     "curr_node",
+    "PrometheusHandler",
     "TreeHandler",
 }
 
