@@ -88,6 +88,14 @@ def test_the_table_is_printed_once(command: Path, running: Collector) -> None:
     assert any(line.startswith("    query ") for line in tree)
 
 
+def test_without_calls_the_table_is_empty(
+    command: Path, collector: Callable[..., Collector]
+) -> None:
+    said = once(command, f"http://127.0.0.1:{collector().port}")
+    assert paths(said) == []
+    assert "job -  window 300s  0 calls/s  0 workers" in said.stdout
+
+
 @pytest.mark.parametrize(
     ("options", "code", "told"),
     [

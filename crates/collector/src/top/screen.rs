@@ -282,7 +282,8 @@ fn page() -> usize {
 }
 
 pub(crate) fn headline(table: &Table, view: &View, is_paused: bool) -> String {
-    let calls: f64 = table.rows.iter().map(|row| row.calls).sum();
+    // The sum of no floats at all is -0.
+    let calls = table.rows.iter().fold(0.0, |sum, row| sum + row.calls);
     let mut line = format!(
         "phanos top  job {}  window {}  {:.0} calls/s  {} worker{}",
         if table.job.is_empty() { "-" } else { &table.job },
