@@ -488,7 +488,7 @@ copy_compiled = for compiled in target/$(DEFAULT)/debug target/debug; do \
 .venvs/%/.packages: requirements/packages.txt | .venvs/%/bin/python
 	$(install_requirements)
 
-# Valgrind, unless the machine has it installed.
+# Prometheus with promtool, unless the machine has them installed.
 .prometheus/.installed: tools/prometheus.py tools/packages.py
 	@printf '==> Prometheus into %s\n' $(@D)
 	@$(call interpreter,$(DEFAULT)) -m tools.prometheus
@@ -498,6 +498,7 @@ copy_compiled = for compiled in target/$(DEFAULT)/debug target/debug; do \
 	@printf '==> Chromium into %s\n' $(@D)
 	@$(call interpreter,$(DEFAULT)) -m tools.browser
 
+# Valgrind, unless the machine has it installed.
 .valgrind/.installed: tools/valgrind.py tools/packages.py
 	@printf '==> valgrind into %s\n' $(@D)
 	@$(call interpreter,$(DEFAULT)) -m tools.valgrind
