@@ -3,8 +3,6 @@
 use pyo3::gc::{PyTraverseError, PyVisit};
 use pyo3::prelude::*;
 
-use phanos_core::number;
-
 use crate::interp::garbage::{Traverse, impl_traverse};
 use crate::metric::base::Metric;
 use crate::profiler::sampling::Sampling;
@@ -141,7 +139,7 @@ impl Plan {
     #[new]
     #[pyo3(signature = (
         profiler, *, metrics, handlers, time, size, hooks, flush_threshold, max_unhandled,
-        overridden, sampling=None, time_decimals=number::USUAL_DECIMALS, measure_size=None,
+        overridden, sampling=None, time_decimals=2, measure_size=None,
         ignores=None
     ))]
     #[allow(clippy::too_many_arguments, clippy::type_complexity)]
