@@ -505,7 +505,11 @@ COLLECTIONS = {
         ("a generator", "serve()", "list(generator())"),
         ("records of a handler", "serve(Handler())", "plain()"),
         ("decorating", "function = lambda: None", "phanos.profile(function)"),
-        ("to_records", "counter.inc(1, {'label': 1})", "counter.to_records()"),
+        (
+            "to_records",
+            "profiler.add_metric(counter); counter.inc(1, {'label': 1})",
+            "counter.to_records()",
+        ),
         ("children", "root = profiler.tree.root", "root.children"),
     )
 }

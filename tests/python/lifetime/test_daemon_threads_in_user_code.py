@@ -52,9 +52,8 @@ profiler.logger = logging.getLogger("staying")
 profiler.add_handler(handlers.get(mode, ordinary)())
 if mode.endswith("_func"):
     setattr(profiler, mode, stay)
-counter = Metric("counter", "TEST", "units")
-if mode == "to_records":
-    profiler.add_metric(counter)
+counter = (Metric if mode == "to_records" else metrics.Counter)("counter", "TEST", "units")
+profiler.add_metric(counter)
 if mode == "steps":
     profiler.measure_execution_start = stay
 if mode in ("logger", "failure"):

@@ -1,8 +1,11 @@
 //! What the system says.
 
 use std::io;
+use std::thread;
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::{Handle, Signals as SystemSignals};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// What a signal asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,26 +14,38 @@ pub(crate) enum Wish {
     Reload,
 }
 
+/// Signals are read by a thread of their own.
+///
+/// With tokio's own signals every runtime of the process needs descriptors that are opened once and
+/// never again: a program that profiles and closes all descriptors could start no engine any more.
 pub(crate) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
+    wishes: UnboundedReceiver<Wish>,
+    handle: Handle,
 }
 
 impl Signals {
     pub(crate) fn new() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
+        let mut signals = SystemSignals::new([SIGTERM, SIGINT, SIGHUP])?;
+        let handle = signals.handle();
+        let (sender, wishes) = unbounded_channel();
+        thread::Builder::new().name("signals".into()).spawn(move || {
+            for signal in signals.forever() {
+                let wish = if signal == SIGHUP { Wish::Reload } else { Wish::End };
+                if sender.send(wish).is_err() {
+                    return;
+                }
+            }
+        })?;
+        Ok(Self { wishes, handle })
     }
 
     pub(crate) async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.terminate.recv() => Wish::End,
-            _ = self.interrupt.recv() => Wish::End,
-            _ = self.hang_up.recv() => Wish::Reload,
-        }
+        self.wishes.recv().await.unwrap_or(Wish::End)
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.handle.close();
     }
 }
