@@ -28,10 +28,10 @@ pub(crate) use methods::add_methods;
 
 static POOL: Pool<DeferredCall> = Pool::new();
 
-/// References to a call while its wrapper ends it: a variable of the wrapper, the wrapper's value
-/// stack, from which it calls a method (and which borrows the variable's from CPython 3.14 on), and
-/// the one that puts it into the pool.
-const OWN_REFERENCES: isize = if cfg!(Py_3_14) { 2 } else { 3 };
+/// References to a call while its wrapper ends it, at most: a variable of the wrapper, the wrapper's
+/// value stack, from which it calls a method, and the one that puts it into the pool. From CPython
+/// 3.14 on the value stack borrows the variable's now and then.
+const OWN_REFERENCES: isize = 3;
 
 /// One call of a decorated coroutine function or generator function.
 ///

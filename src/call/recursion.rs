@@ -5,16 +5,18 @@
 use pyo3::ffi;
 
 /// Counts a level of recursion, up to CPython 3.11. Each nested call of a profiled function takes
-/// C stack, which a limit that counts only Python frames would let run out. From 3.12 on the
-/// interpreter itself counts nested C calls, in a budget that counting here would halve.
+/// C stack, which a limit that counts only Python frames would let run out. In 3.12 and 3.13 the
+/// interpreter itself counts nested C calls, in a budget that counting here would halve. From 3.14
+/// on it counts none, and this asks how much C stack is left: it asks by itself only where a Python
+/// function is called, and profiled functions can be profiled again.
 ///
 /// False, with a `RecursionError` raised, if no level is left.
 pub(crate) fn enter() -> bool {
-    #[cfg(not(Py_3_12))]
+    #[cfg(any(not(Py_3_12), Py_3_14))]
     // SAFETY: called by the interpreter, which holds its lock.
     return unsafe { ffi::Py_EnterRecursiveCall(c" while calling a profiled function".as_ptr()) }
         == 0;
-    #[cfg(Py_3_12)]
+    #[cfg(all(Py_3_12, not(Py_3_14)))]
     true
 }
 
