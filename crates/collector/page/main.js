@@ -243,6 +243,11 @@ function draw() {
   });
 }
 
+/** Shows what has changed now: the next key is pressed on what the last one led to. */
+function settle() {
+  if (pending) render();
+}
+
 function render() {
   const begun = performance.now();
   page.live.textContent = liveText(state, answer, since, answer ? overall().calls / seconds() : 0);
@@ -522,6 +527,7 @@ const table = new Table(page.table, {
   select,
   zoom,
   toggle,
+  settle,
   sort(column) {
     view.sort = column;
     sort();

@@ -228,6 +228,7 @@ export class Table {
 
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey || !event.target.matches('[role="row"]')) return;
+    this.on.settle();
     const place = this.rows.findIndex((row) => row.node === this.at.selected);
     const row = this.rows[place];
     const page = Math.max(1, Math.floor(this.section.clientHeight / ROW) - 2);

@@ -105,6 +105,19 @@ def test_boxes_zoom_and_show_what_they_are(visit: Visit) -> None:
     assert visit.view()["zoom"] == first
 
 
+def test_keys_may_come_faster_than_frames(visit: Visit) -> None:
+    visit.open("window=all").wait_for_rows()
+    visit.row("Orders:get").click()
+    visit.page.evaluate(
+        """() => {
+            for (const key of ["ArrowLeft", "ArrowRight", "ArrowRight"])
+                document.activeElement.dispatchEvent(
+                    new KeyboardEvent("keydown", { key, bubbles: true }));
+        }"""
+    )
+    expect(visit.page.locator(":focus .name")).to_have_text("load_order")
+
+
 def test_the_table_is_walked_by_keys(visit: Visit) -> None:
     visit.open("window=all").wait_for_rows()
     page = visit.page

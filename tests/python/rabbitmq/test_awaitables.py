@@ -128,9 +128,10 @@ def test_asyncio_looks_where_no_thread_can_be_had(
     monkeypatch.setattr(
         "phanos.messaging.wait_async", lambda pending, s: wait_async(Refusing(pending), s)
     )
-    monkeypatch.setattr(
-        "phanos._rabbitmq.wait_async", lambda pending, s: wait_async(Refusing(pending), s)
-    )
+    for module in ("phanos._rabbitmq", "phanos._delivering"):
+        monkeypatch.setattr(
+            f"{module}.wait_async", lambda pending, s: wait_async(Refusing(pending), s)
+        )
     monkeypatch.setattr(
         "phanos.messaging.wait_for_probe_async",
         lambda probe: wait_for_probe_async(Refusing(probe)),
