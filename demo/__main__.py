@@ -22,7 +22,7 @@ def send(address: str, path: str, method: str = "GET", body: str | None = None) 
 
 
 def free_port() -> int:
-    """Return a port that nobody has; an application has a fixed one, 9464 by default."""
+    """Return a free port; an application has a fixed one, 9464 by default."""
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
         return port

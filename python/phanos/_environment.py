@@ -1,5 +1,5 @@
 """
-Settings that whoever runs a program gives in its environment; they count more than its code.
+Settings that a program finds in its environment; they count more than its code.
 
 A variable that is empty counts as one that is not there.
 """

@@ -102,7 +102,7 @@ _told_of: set[str] = set()
 
 def _tell_if_disabled(logger: Any, level: int, text: str) -> None:
     """
-    Warn of a line that nobody will see, once for each logger.
+    Warn of a line that no handler shows, once for each logger.
 
     `logging.config.dictConfig` and `fileConfig` disable the loggers that they find, unless told not
     to: so a program that configures its logging after it imported this package hears nothing.

@@ -54,7 +54,7 @@ class Page:
         self._settings = settings
 
     def get(self, method: str, accept: str, accept_encoding: str) -> Answer:
-        """Ask for the page; 503 and a reason if nobody serves it."""
+        """Ask for the page; 503 and a reason if no process serves it."""
         if method not in ("GET", "HEAD"):
             return Answer(405, [_PLAIN, ("allow", "GET, HEAD")], b"GET or HEAD\n")
         # Imported here: most programs do without.

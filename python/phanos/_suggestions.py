@@ -1,4 +1,4 @@
-"""Names: what somebody may have meant by one that is not known, and what Prometheus takes."""
+"""Names: what was meant by one that is not known, and what Prometheus takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a profiler has for whoever runs it: switches, counts for a probe, a telling text form."""
+"""What a profiler has for operators: switches, counts for a probe, a telling text form."""
 
 from __future__ import annotations
 

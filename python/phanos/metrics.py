@@ -107,7 +107,7 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
             return object.__repr__(self)
 
     def _warn_if_never_added(self) -> None:
-        """Say at the end of the process that records were made which nobody takes."""
+        """Say at the end of the process that records were made which no profiler takes."""
         count = self._lengths()[0]
         if count:
             with contextlib.suppress(Exception):

@@ -16,7 +16,7 @@ use crate::rabbitmq::delivery::Delivery;
 
 /// How long messages may wait to be counted and stored before another link is tried.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
-/// Before another link is opened: whoever takes the place of a process that ends has it at once.
+/// Before another link is opened: the process that takes the place of one that ends has it at once.
 const RETRY_DELAY: Duration = Duration::from_millis(20);
 
 /// Checked settings: attributes of `phanos._host.HostSettings`.

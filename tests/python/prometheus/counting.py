@@ -46,7 +46,7 @@ class Place:
             return False
 
     def wait_until_served(self) -> None:
-        wait_until(self.is_served, f"nobody serves port {self.port}")
+        wait_until(self.is_served, f"no process serves port {self.port}")
 
     def samples(self) -> dict[Sample, float]:
         return dict(samples_in(self.get()))

@@ -204,7 +204,7 @@ fn windows_are_read_or_refused_clearly() {
     }
 }
 
-/// Whoever was told all of it is told what has changed.
+/// A client that was told all of it is told what has changed.
 #[tokio::test]
 async fn answers_tell_what_has_changed() {
     let running = Running::new(None);

@@ -16,7 +16,7 @@ use crate::aggregate::paths::Paths;
 use crate::aggregate::series::{Data, Series};
 use crate::aggregate::table::Table;
 use crate::aggregate::tally::Tally;
-use crate::aggregate::worker::{NOBODY, Workers};
+use crate::aggregate::worker::{UNKNOWN_WORKER, Workers};
 
 /// All that was counted. Times are milliseconds of the epoch, given by the caller.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ fn milliseconds(duration: Duration) -> u64 {
 fn is_live(workers: &Workers, timeout: Duration, now_ms: u64) -> impl Fn(u64) -> bool {
     let timeout = milliseconds(timeout);
     move |worker| {
-        worker == NOBODY
+        worker == UNKNOWN_WORKER
             || workers.seen_ms(worker).is_some_and(|seen| seen.saturating_add(timeout) > now_ms)
     }
 }

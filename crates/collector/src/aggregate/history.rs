@@ -2,7 +2,7 @@
 //!
 //! Counting knows nothing of it. Each cut compares every series that has changed with what it was at
 //! the cut before; the difference is a frame. So counting stays as fast as it is, a frame never
-//! changes once it is there, and whoever sums frames up does so without a lock.
+//! changes once it is there, and frames are summed up without a lock.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ const SECOND_MS: u64 = 1000;
 const MINUTE_MS: u64 = 60 * SECOND_MS;
 const HOUR_MS: u64 = 60 * MINUTE_MS;
 
-/// Cuts come at least so far apart, and while nobody looks so far.
+/// Cuts come at least so far apart, and while no page is open so far.
 pub(crate) const SHORTEST_MS: u64 = SECOND_MS;
 const USUAL_MS: u64 = 10 * SECOND_MS;
 /// From this age on, frames are joined to ones of this length: some 110 in all.

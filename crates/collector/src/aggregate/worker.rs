@@ -13,7 +13,7 @@ const SETTLE_DELAY_MS: u64 = 60_000;
 const MOST_WORKERS: usize = 200_000;
 
 /// The worker of messages that name none.
-pub(crate) const NOBODY: u64 = 0;
+pub(crate) const UNKNOWN_WORKER: u64 = 0;
 
 #[derive(Debug)]
 pub(crate) struct Worker {

@@ -1,5 +1,5 @@
 //! Exchange, queue and binding, declared again and again: an exchange that was deleted and made
-//! anew has lost its bindings, and nobody is told.
+//! anew has lost its bindings, and no client is told.
 
 use std::time::Duration;
 

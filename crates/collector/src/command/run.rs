@@ -72,7 +72,7 @@ fn wrong(verb: &str, line: &str) -> u8 {
 
 /// Writes a line that is not part of what was asked for.
 fn say(line: &str) {
-    // Nobody may be there to read it.
+    // The terminal may be gone.
     let _ = writeln!(io::stderr(), "phanos collect: {line}");
 }
 

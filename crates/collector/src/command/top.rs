@@ -61,7 +61,7 @@ fn once(source: &Source, view: &View, lines: Option<usize>) -> Result<(), String
         out.push_str(layout.row(row, &table, view.is_tree).trim_end());
         out.push('\n');
     }
-    // Whoever reads may have enough.
+    // The reader of a pipe may have enough.
     let _ = io::stdout().write_all(out.as_bytes());
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! A process's way to the leader, which makes it the leader where there is none.
 //!
-//! Nobody watches over the leader: when it ends, the links of all others break, and whoever opens
+//! No process watches over the leader: when it ends, the links of all others break, and whoever opens
 //! the next one finds that there is none.
 
 use std::fmt;

@@ -1,5 +1,5 @@
 //! Where the socket and the locks of processes are that share a port. The folder belongs to the
-//! user, and nobody else can reach what is in it.
+//! user, and no other user can reach what is in it.
 
 use std::env;
 use std::fs::{self, DirBuilder, Permissions};

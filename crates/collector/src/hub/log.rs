@@ -1,4 +1,4 @@
-//! Lines for whoever runs the collector, of each kind at most one a minute.
+//! Lines for the operator, of each kind at most one a minute.
 
 use std::fmt;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! The call tree, for whoever looks.
+//! The call tree, for pages and `phanos top`.
 
 use std::sync::atomic::Ordering;
 

@@ -3,10 +3,10 @@
 //! | module      | concept |
 //! |-------------|---------|
 //! | `clock`     | milliseconds of the epoch |
-//! | `log`       | lines for whoever runs the collector, limited in rate |
+//! | `log`       | lines for the operator, limited in rate |
 //! | `condition` | how the parts are doing, for health checks and own metrics |
 //! | `shared`    | what sources, committer and server share |
-//! | `looking`   | the call tree, for whoever looks |
+//! | `looking`   | the call tree, for pages and `phanos top` |
 //! | `committer` | stores what has changed, again and again |
 //! | `metrics`   | the collector's own metrics |
 

@@ -137,7 +137,7 @@ impl Hub {
         self.stored.subscribe()
     }
 
-    /// Waits until somebody asks for everything to be stored.
+    /// Waits until a caller asks for everything to be stored.
     pub(crate) async fn woken(&self) {
         self.wake.notified().await;
     }

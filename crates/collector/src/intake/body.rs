@@ -8,7 +8,7 @@ use crate::intake::split::Split;
 /// One element of the array.
 #[derive(Clone, Copy, Debug)]
 pub enum Element<'a> {
-    /// Cut and not read. Whoever does not know the head asks [`Body::whole`] for the element.
+    /// Cut and not read. A caller that does not know the head asks [`Body::whole`] for the element.
     Split(Split<'a>),
     /// A JSON value, as it stands.
     Whole(&'a RawValue),

@@ -1,4 +1,4 @@
-//! Server-sent events: a body that goes on for as long as somebody reads it.
+//! Server-sent events: a body that goes on for as long as a client reads it.
 
 use std::convert::Infallible;
 use std::pin::Pin;

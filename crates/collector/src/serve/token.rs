@@ -1,4 +1,4 @@
-//! Who may read: whoever knows the token, if there is one.
+//! Who may read: clients that know the token, if there is one.
 
 use std::fmt;
 

@@ -99,7 +99,7 @@ impl Drop for LocalListener {
 async fn stored_after_end(hub: &Hub, end: &mut watch::Receiver<bool>) {
     let _ = end.changed().await;
     hub.store_soon();
-    // Nothing may be left to store, or nobody who stores.
+    // Nothing may be left to store, or no task that stores.
     let _ = timeout(END_TIMEOUT, hub.stored().changed()).await;
     // Time for the frame that tells it.
     sleep(ACCEPT_PAUSE).await;

@@ -41,7 +41,7 @@ impl Lock {
         };
         if succeeded(file.try_lock())? {
             first()?;
-            // Whoever comes in between finds nothing that matters yet.
+            // A process that comes in between finds nothing that matters yet.
             file.unlock()?;
         }
         let is_locked = succeeded(file.try_lock_shared())?;
@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(told.get(), 2);
 
         let path = folder.join("leader");
-        let lock = Lock::alone(&path).expect("no error").expect("nobody has it");
+        let lock = Lock::alone(&path).expect("no error").expect("it is free");
         assert!(Lock::alone(&path).expect("no error").is_none());
         drop(lock);
         assert!(Lock::alone(&path).expect("no error").is_some());

@@ -38,7 +38,7 @@ fn try_to_bind(path: &Path, is_ours: bool) -> io::Result<(UnixListener, Unshared
     Ok((listener, unshared))
 }
 
-/// Removes a socket that nobody listens at.
+/// Removes a socket that no process listens at.
 fn remove_abandoned(path: &Path, is_ours: bool) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(data) if data.file_type().is_socket() => {}

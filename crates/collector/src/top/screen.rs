@@ -81,7 +81,7 @@ impl Drop for Restored {
     }
 }
 
-/// Shows rows until somebody quits.
+/// Shows rows until the user quits.
 ///
 /// # Errors
 /// The terminal cannot be written to, or is none.

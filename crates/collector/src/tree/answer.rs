@@ -1,4 +1,4 @@
-//! The answer as JSON: all of it to whoever was told nothing yet, else what has changed.
+//! The answer as JSON: all of it to a client that was told nothing yet, else what has changed.
 //!
 //! A row is `[path, calls, errors, total, largest, p50, p95, p99]` (seconds), with a second window
 //! followed by the last seven of that. Paths are told once, by name.
@@ -11,7 +11,7 @@ use crate::aggregate::frame::Calls;
 use crate::tree::look::{Look, Part};
 use crate::tree::quantile::quantile;
 
-/// What somebody was told.
+/// What a client was told.
 #[derive(Debug, Default)]
 pub struct Told {
     generation: u64,

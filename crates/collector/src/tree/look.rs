@@ -7,7 +7,7 @@ use crate::aggregate::aggregation::Aggregate;
 use crate::aggregate::frame::{Calls, Frame};
 use crate::tree::window::Window;
 
-/// What somebody wants to see.
+/// What a client wants to see.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// `None`: the job with most series.

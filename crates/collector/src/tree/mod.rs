@@ -1,4 +1,4 @@
-//! The call tree over time: what somebody asks for, and the answer as JSON.
+//! The call tree over time: what a client asks for, and the answer as JSON.
 //!
 //! | module     | concept |
 //! |------------|---------|

@@ -61,7 +61,7 @@ fn try_out(directory: &Path) -> Result<(), String> {
     }
 }
 
-/// Each file has a name of its own, and one that somebody else made is left alone: other threads
+/// Each file has a name of its own, and one that another process made is left alone: other threads
 /// and processes try the directory out at the same time.
 pub(crate) fn make_trial_file(
     directory: &Path,

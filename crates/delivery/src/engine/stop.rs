@@ -59,7 +59,7 @@ impl Engine {
         while let Some((chunk, _)) = self.shared.buffer.take() {
             records += chunk.len() as u64;
         }
-        // Their file is kept, and whoever adopts it finds the pieces that were written.
+        // Their file is kept, and the process that adopts it finds the pieces that were written.
         records += left.iter().map(|(outstanding, kept)| outstanding - kept).sum::<u64>();
         self.shared.count_dropped(DropReason::Closed, records);
         let counters = &self.shared.counters;

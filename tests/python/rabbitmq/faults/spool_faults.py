@@ -1,4 +1,4 @@
-"""Spools: many of them, damaged ones, and a directory that somebody removes."""
+"""Spools: many of them, damaged ones, and a directory that is removed."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ use crate::aggregate::labels::LabelWriter;
 use crate::aggregate::options::Options;
 use crate::aggregate::series::{Data, Series};
 use crate::aggregate::tally::Taken;
-use crate::aggregate::worker::NOBODY;
+use crate::aggregate::worker::UNKNOWN_WORKER;
 use crate::intake::body::{Body, Element};
 use crate::intake::kind::Kind;
 use crate::intake::message::Message;
@@ -30,7 +30,7 @@ impl Aggregate {
         self.tally.messages += 1;
         self.history.begin(now_ms);
         let mut taken = Taken::default();
-        let mut worker = NOBODY;
+        let mut worker = UNKNOWN_WORKER;
         if !message.worker.is_empty() {
             let sender = self.workers.enter(message.worker, now_ms);
             worker = sender.id;
@@ -45,7 +45,7 @@ impl Aggregate {
                 sender.settle(settled, now_ms);
             }
         }
-        let is_known = worker != NOBODY;
+        let is_known = worker != UNKNOWN_WORKER;
         if !is_known || message.number.is_none() {
             self.tally.unnumbered += 1;
         }

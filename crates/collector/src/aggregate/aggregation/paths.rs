@@ -43,7 +43,7 @@ impl Aggregate {
         }
     }
 
-    /// Notes what has come since the last time, if it is time to. `is_watched`: somebody looks.
+    /// Notes what has come since the last time, if it is time to. `is_watched`: a page is open.
     pub fn cut(&mut self, now_ms: u64, is_watched: bool) {
         self.history.begin(now_ms);
         if !self.history.is_due(now_ms, is_watched) {
