@@ -85,6 +85,27 @@ class Recorder:
         while not self._stop.wait(0.002):
             self.record(BURST)
 
+    def nest(self) -> bool:
+        """Record all the time a function that calls another one 48 times."""
+
+        @phanos.profile
+        def leaf() -> None:
+            pass
+
+        @phanos.profile
+        def nested() -> None:
+            for _ in range(48):
+                leaf()
+
+        def run() -> None:
+            while not self._stop.wait(0.002):
+                nested()
+
+        self._stop.clear()
+        self._load = threading.Thread(target=run)
+        self._load.start()
+        return True
+
     def counts(self) -> dict[str, int]:
         """Stop recording; return the number of calls by method and `error_raised`."""
         self._stop.set()
