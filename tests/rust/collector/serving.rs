@@ -45,8 +45,10 @@ impl Serving {
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &str) -> (String, Vec<u8>) {
-        let request =
-            format!("{method} {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{headers}\r\n");
+        let host = self.address;
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}\r\n"
+        );
         self.raw(request.as_bytes()).await
     }
 }
@@ -170,7 +172,7 @@ async fn calls_are_told_once_or_as_events() {
     assert_eq!((&answer["paths"][0][1], &answer["rows"][0][1]), (&"A:b".into(), &1.into()));
     // The stream goes on: what comes later comes by itself.
     let mut stream = TcpStream::connect(serving.address).await.expect("connected");
-    let request = format!("GET /api/events?window=all HTTP/1.1\r\nHost: x\r\n{bearer}\r\n");
+    let request = format!("GET /api/events?window=all HTTP/1.1\r\nHost: localhost\r\n{bearer}\r\n");
     stream.write_all(request.as_bytes()).await.expect("sent");
     let mut told = String::new();
     let mut is_second = false;
@@ -236,4 +238,29 @@ async fn the_end_closes_connections_that_wait() {
     let mut rest = Vec::new();
     in_time(idle.read_to_end(&mut rest)).await.expect("closed");
     assert!(rest.is_empty());
+}
+
+/// A page of strangers whose name leads to 127.0.0.1 reads no numbers through a browser.
+#[tokio::test]
+async fn numbers_are_not_told_by_the_name_of_another_machine() {
+    let ask = async |serving: &Serving, path: &str, lines: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{lines}\r\n");
+        serving.raw(request.as_bytes()).await.0
+    };
+    let serving = Serving::new(None).await;
+    for path in ["/metrics", "/api/calls?job=JOB", "/api/events?job=JOB"] {
+        let head = ask(&serving, path, "Host: evil.example:9464\r\n").await;
+        assert!(head.starts_with("http/1.1 403"), "{path}: {head}");
+    }
+    for host in ["localhost", "127.0.0.1:1", "[::1]"] {
+        let head = ask(&serving, "/metrics", &format!("Host: {host}\r\n")).await;
+        assert!(head.starts_with("http/1.1 200"), "{host}: {head}");
+    }
+    let head = ask(&serving, "/healthz", "Host: evil.example\r\n").await;
+    assert!(head.starts_with("http/1.1 200"), "health tells no numbers: {head}");
+    // A token tells such a page apart as well, and a proxy may send any name.
+    let serving = Serving::new(Some(Token::new("secret").expect("a token"))).await;
+    let lines = "Host: shop.example\r\nAuthorization: Bearer secret\r\n";
+    let head = ask(&serving, "/metrics", lines).await;
+    assert!(head.starts_with("http/1.1 200"), "{head}");
 }

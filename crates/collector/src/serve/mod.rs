@@ -4,13 +4,15 @@
 //! |-----------|---------|
 //! | `events`  | server-sent events |
 //! | `answer`  | answers, and the headers that all of them have |
-//! | `token`   | who may read |
+//! | `token`   | the token that clients may have to send |
+//! | `access`  | who may read |
 //! | `assets`  | the files of the page |
 //! | `query`   | what stands behind the question mark |
 //! | `calls`   | the call tree, once or as events |
 //! | `routes`  | which path has what |
 //! | `server`  | connections |
 
+pub(crate) mod access;
 pub(crate) mod answer;
 pub(crate) mod assets;
 pub(crate) mod calls;

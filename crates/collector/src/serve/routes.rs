@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use hyper::header::{ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderName};
 use hyper::{Method, Request, StatusCode};
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
@@ -10,10 +10,10 @@ use tokio::task::spawn_blocking;
 use crate::expose::negotiate::{Format, accepts_gzip};
 use crate::expose::page::gzip;
 use crate::hub::shared::Hub;
+use crate::serve::access::Access;
 use crate::serve::answer::{Answer, add, answer, text};
 use crate::serve::assets::asset;
 use crate::serve::calls::{once, watched};
-use crate::serve::token::Token;
 
 /// The storing of changes is taken for dead when it is this late.
 const STALLED_S: u64 = 30;
@@ -21,7 +21,7 @@ const STALLED_S: u64 = 30;
 /// The answer to a request, whose body is not looked at. Answers that go on end with `end`.
 pub(crate) async fn route<B>(
     hub: Arc<Hub>,
-    token: Option<&Token>,
+    access: Access<'_>,
     request: Request<B>,
     end: watch::Receiver<bool>,
 ) -> Answer {
@@ -44,21 +44,16 @@ pub(crate) async fn route<B>(
             None => text(StatusCode::OK, "ready"),
             Some(reason) => text(StatusCode::SERVICE_UNAVAILABLE, reason),
         },
-        _ if !may_read(token, headers) => {
-            let mut answer = text(StatusCode::UNAUTHORIZED, "a token is needed");
-            add(answer.headers_mut(), "www-authenticate", "Bearer");
-            answer
-        }
-        "/metrics" => metrics(hub, headers).await,
-        "/api/calls" => once(hub, query, accepts_gzip(&joined(headers, &ACCEPT_ENCODING))).await,
-        "/api/events" => watched(hub, query, end),
-        _ => text(StatusCode::NOT_FOUND, "not found"),
+        _ => match (access.refusal(headers), path) {
+            (Some(refusal), _) => refusal,
+            (None, "/metrics") => metrics(hub, headers).await,
+            (None, "/api/calls") => {
+                once(hub, query, accepts_gzip(&joined(headers, &ACCEPT_ENCODING))).await
+            }
+            (None, "/api/events") => watched(hub, query, end),
+            _ => text(StatusCode::NOT_FOUND, "not found"),
+        },
     }
-}
-
-fn may_read(token: Option<&Token>, headers: &HeaderMap) -> bool {
-    let given = headers.get(AUTHORIZATION).map(HeaderValue::as_bytes).unwrap_or_default();
-    token.is_none_or(|token| token.is_in(given))
 }
 
 fn health(hub: &Hub) -> Answer {

@@ -13,6 +13,7 @@ use tokio::time::sleep;
 
 use crate::hub::shared::Hub;
 use crate::net::accept;
+use crate::serve::access::Access;
 use crate::serve::routes::route;
 use crate::serve::token::Token;
 
@@ -59,10 +60,14 @@ async fn connection(
     mut end: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
+    let local = stream.local_addr().ok();
     let ending = end.clone();
     let service = service_fn(move |request| {
         let (hub, token, ending) = (Arc::clone(&hub), Arc::clone(&token), ending.clone());
-        async move { Ok::<_, Infallible>(route(hub, (*token).as_ref(), request, ending).await) }
+        async move {
+            let access = Access { token: (*token).as_ref(), local };
+            Ok::<_, Infallible>(route(hub, access, request, ending).await)
+        }
     });
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -1,4 +1,4 @@
-//! Who may read: clients that know the token, if there is one.
+//! The token that clients may have to send.
 
 use std::fmt;
 
