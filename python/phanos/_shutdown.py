@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _registry
 from ._phanos import PendingResult, end_deliveries, end_runtime, refuse_deliveries
-from ._waiting import now, remaining
+from ._waiting import now
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -201,9 +201,5 @@ def connect_to_celery() -> None:
 
 
 def _at_end_of_celery_worker(**_: Any) -> None:
-    end = now() + DELIVER_S
-    for profiler in _registry.profilers():
-        profiler._hand_over_at_exit()
-    for result in [publisher._start_flush() for publisher in _registry.publishers()]:
-        result.wait(remaining(end))
+    _deliver(now() + DELIVER_S)
     _write_log_lines()

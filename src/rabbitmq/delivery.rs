@@ -296,9 +296,7 @@ impl Delivery {
             point("stop");
             self.note_started(py, false);
             let sender = self.sender(py);
-            // Records may wait for an engine that ended with its runtime, or never got a thread.
-            let restarted = || (!sender.is_empty()).then(|| start(py, &sender).ok()).flatten();
-            match sender.stop().or_else(|| restarted().and_then(|()| sender.stop())) {
+            match sender.stop() {
                 Some(reply) => PendingResult::new(Some(reply)),
                 None => PendingResult::known(sender.drop_undelivered()),
             }

@@ -2,21 +2,22 @@
 //!
 //! Modules and folders, lowest first: each uses only those above it in this table.
 //!
-//! | module      | concept |
-//! |-------------|---------|
-//! | `intake`    | messages, and the records in their bodies |
-//! | `aggregate` | from records to series |
-//! | `tree`      | the call tree over time, for people |
-//! | `expose`    | series as Prometheus reads them |
-//! | `state`     | what was counted, on disk |
-//! | `net`       | listeners and connections that a forked child does not keep |
-//! | `hub`       | where everything meets: counted, stored, acknowledged |
-//! | `serve`     | the HTTP side |
-//! | `socket`    | messages of processes on this machine |
-//! | `amqp`      | messages from RabbitMQ; knows lapin, and no other folder does |
-//! | `top`       | call paths in a terminal |
-//! | `command`   | the command `phanos` |
-//! | `host`      | processes that share a port: one of them is the collector |
+//! | module         | concept |
+//! |----------------|---------|
+//! | `intake`       | messages, and the records in their bodies |
+//! | `aggregate`    | from records to series |
+//! | `tree`         | the call tree over time, for people |
+//! | `expose`       | series as Prometheus reads them |
+//! | `private_file` | files that the user alone can read |
+//! | `state`        | what was counted, on disk |
+//! | `net`          | listeners and connections that a forked child does not keep |
+//! | `hub`          | where everything meets: counted, stored, acknowledged |
+//! | `serve`        | the HTTP side |
+//! | `socket`       | messages of processes on this machine |
+//! | `amqp`         | messages from RabbitMQ; knows lapin, and no other folder does |
+//! | `top`          | call paths in a terminal |
+//! | `command`      | the command `phanos` |
+//! | `host`         | processes that share a port: one of them is the collector |
 
 mod aggregate;
 mod amqp;
@@ -26,6 +27,7 @@ mod host;
 mod hub;
 mod intake;
 mod net;
+mod private_file;
 mod serve;
 mod socket;
 mod state;

@@ -4,6 +4,8 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdTcpListener};
+use std::os::fd::AsFd;
+use std::task::{Context, Poll};
 
 use phanos_delivery::{Unshared, opening};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
@@ -21,22 +23,19 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<(StdTcpListener, Unshared)
 }
 
 pub(crate) async fn accept(listener: &TcpListener) -> io::Result<(TcpStream, Unshared)> {
-    poll_fn(|context| {
-        let _opening = opening();
-        let accepted = listener.poll_accept(context);
-        accepted.map_ok(|(stream, _)| {
-            let unshared = Unshared::new(&stream);
-            (stream, unshared)
-        })
-    })
-    .await
+    noted(|context| listener.poll_accept(context)).await
 }
 
 pub(crate) async fn accept_local(listener: &UnixListener) -> io::Result<(UnixStream, Unshared)> {
+    noted(|context| listener.poll_accept(context)).await
+}
+
+async fn noted<S: AsFd, A>(
+    accept: impl Fn(&mut Context<'_>) -> Poll<io::Result<(S, A)>>,
+) -> io::Result<(S, Unshared)> {
     poll_fn(|context| {
         let _opening = opening();
-        let accepted = listener.poll_accept(context);
-        accepted.map_ok(|(stream, _)| {
+        accept(context).map_ok(|(stream, _)| {
             let unshared = Unshared::new(&stream);
             (stream, unshared)
         })

@@ -12,7 +12,7 @@ import struct
 import subprocess
 import time
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -145,6 +145,22 @@ def record(
         "labels": labels or {},
         "value": value,
     }
+
+
+@contextlib.contextmanager
+def collectors(command: Path, folder: Path) -> Iterator[Callable[..., Collector]]:
+    """Start collectors with options; they end with the context."""
+    started: list[Collector] = []
+
+    def start(*options: str) -> Collector:
+        collector = Collector(command, folder, *options)
+        started.append(collector)
+        collector.start()
+        return collector
+
+    yield start
+    for one in started:
+        one.close()
 
 
 class LocalSender:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from collecting import Collector, built_command
+from collecting import Collector, built_command, collectors
 
 
 @pytest.fixture(scope="session")
@@ -17,14 +17,5 @@ def command() -> Path:
 @pytest.fixture
 def collector(command: Path, tmp_path: Path) -> Iterator[Callable[..., Collector]]:
     """Start collectors with these options; they end with the test."""
-    started: list[Collector] = []
-
-    def start(*options: str) -> Collector:
-        collector = Collector(command, tmp_path, *options)
-        started.append(collector)
-        collector.start()
-        return collector
-
-    yield start
-    for one in started:
-        one.close()
+    with collectors(command, tmp_path) as start:
+        yield start

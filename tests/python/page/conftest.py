@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from browsing import Visit, calls, visiting
-from collecting import Collector, LocalSender, built_command, wait_until
+from collecting import Collector, LocalSender, built_command, collectors, wait_until
 from playwright.sync_api import sync_playwright
 from shop_records import Shop
 
@@ -86,14 +86,5 @@ def visit(browser: Any, collector: Collector) -> Iterator[Visit]:
 @pytest.fixture
 def any_collector(command: Path, tmp_path: Path) -> Iterator[Callable[..., Collector]]:
     """Start collectors of a test's own."""
-    started: list[Collector] = []
-
-    def start(*options: str) -> Collector:
-        collector = Collector(command, tmp_path, *options)
-        started.append(collector)
-        collector.start()
-        return collector
-
-    yield start
-    for one in started:
-        one.close()
+    with collectors(command, tmp_path) as start:
+        yield start

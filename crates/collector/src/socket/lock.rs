@@ -1,12 +1,13 @@
 //! Locks of processes that share a socket. They end with the process, however it ends; a forked
 //! child does not keep them.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use phanos_delivery::{Unshared, opening};
+
+use crate::private_file;
 
 /// A lock that this process holds.
 #[derive(Debug)]
@@ -18,9 +19,7 @@ pub(crate) struct Lock {
 impl Lock {
     /// The lock that one process can have; `None` if another has it.
     pub(crate) fn alone(path: &Path) -> io::Result<Option<Self>> {
-        let _opening = opening();
-        let file = open(path)?;
-        let unshared = Unshared::new(&file);
+        let (file, unshared) = private_file::open(path)?;
         let is_locked = succeeded(file.try_lock())?;
         Ok(is_locked.then_some(Self { _unshared: unshared, _file: file }))
     }
@@ -47,17 +46,6 @@ impl Lock {
         let is_locked = succeeded(file.try_lock_shared())?;
         Ok(is_locked.then_some(Self { _unshared: unshared, _file: file }))
     }
-}
-
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(path)
 }
 
 /// False if another process has the lock.

@@ -1,16 +1,17 @@
 //! The store: series, and which messages were counted, changed in one transaction.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use phanos_delivery::{Unshared, opening};
+use phanos_delivery::Unshared;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableDefinition, TableError};
 
 use crate::aggregate::changes::{Changes, NamedRows, Stored};
+use crate::private_file;
 
 const SERIES: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("series");
 const FAMILIES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("families");
@@ -83,10 +84,7 @@ fn make_private(directory: &Path) -> io::Result<()> {
 }
 
 fn open(path: &Path) -> Result<(Database, Unshared, Stored), String> {
-    let opening = opening();
-    let file = open_file(path).map_err(|error| error.to_string())?;
-    let unshared = Unshared::new(&file);
-    drop(opening);
+    let (file, unshared) = private_file::open(path).map_err(|error| error.to_string())?;
     // redb panics on some files that are no database.
     let open = || {
         let database = FileBackend::new(file)
@@ -101,17 +99,6 @@ fn open(path: &Path) -> Result<(Database, Unshared, Stored), String> {
     let opened = catch_unwind(AssertUnwindSafe(open));
     let opened = opened.unwrap_or_else(|_| Err("not a collector's state".into()));
     opened.map(|(database, stored)| (database, unshared, stored))
-}
-
-fn open_file(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .custom_flags(libc::O_NOFOLLOW)
-        .open(path)
 }
 
 fn load(database: &Database) -> Result<Stored, String> {

@@ -11,25 +11,27 @@ use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, RawFd};
 use std::ptr::null_mut;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use std::thread::yield_now;
 use std::time::{Duration, Instant};
 
 const FREE: RawFd = -1;
 /// The slot is being filled in.
 const TAKEN: RawFd = -2;
-/// How long a fork waits for a descriptor that is just being opened.
+/// How long a fork waits for descriptors that are just being opened: a disk may not answer.
 const OPENING_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// The slots of this process: a list that only grows, since a child must be able to read it at any
 /// moment. Slots are used again.
 static SLOTS: AtomicPtr<Slot> = AtomicPtr::new(null_mut());
 
-/// A thread opens a descriptor, or forks.
-static OPENING: AtomicBool = AtomicBool::new(false);
+/// How many threads open a descriptor, and from [`FORK`] on how many fork. Only one of the two goes
+/// on at a time; threads that open never wait for each other, as one may be at a disk that hangs.
+static OPENING: AtomicU32 = AtomicU32::new(0);
+const FORK: u32 = 1 << 16;
 
 thread_local! {
-    /// This thread forks, and holds [`OPENING`].
+    /// This thread forks, and is counted.
     static FORKING: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -69,13 +71,15 @@ impl Drop for Unshared {
     }
 }
 
-/// No fork begins while this lives, which must be for an instant.
+/// No fork begins while this lives, which should be for an instant.
 #[derive(Debug)]
 pub struct Opening(());
 
 /// To be held while a descriptor is opened and noted.
 pub fn opening() -> Opening {
-    while OPENING.swap(true, Ordering::Acquire) {
+    let begin = |count: u32| (count < FORK).then_some(count + 1);
+    while OPENING.fetch_update(Ordering::SeqCst, Ordering::SeqCst, begin).is_err() {
+        // A fork takes no longer than the system call.
         yield_now();
     }
     Opening(())
@@ -83,27 +87,24 @@ pub fn opening() -> Opening {
 
 impl Drop for Opening {
     fn drop(&mut self) {
-        OPENING.store(false, Ordering::Release);
+        OPENING.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
 /// Before a fork, on the thread that forks.
 pub(crate) fn before_fork() {
     let begin = Instant::now();
-    while OPENING.swap(true, Ordering::Acquire) {
-        // The thread that opens may be stopped by a debugger.
-        if begin.elapsed() > OPENING_TIMEOUT {
-            return;
-        }
+    OPENING.fetch_add(FORK, Ordering::SeqCst);
+    FORKING.set(true);
+    while OPENING.load(Ordering::SeqCst) & (FORK - 1) != 0 && begin.elapsed() < OPENING_TIMEOUT {
         yield_now();
     }
-    FORKING.set(true);
 }
 
 /// After a fork, on the thread that forked.
 pub(crate) fn in_parent() {
     if FORKING.replace(false) {
-        OPENING.store(false, Ordering::Release);
+        OPENING.fetch_sub(FORK, Ordering::SeqCst);
     }
 }
 
@@ -113,8 +114,8 @@ pub(crate) fn in_parent() {
 /// the parent, and never uses, still believe that they own them.
 pub(crate) fn in_child() {
     FORKING.set(false);
-    // Whichever thread held it is not in this process.
-    OPENING.store(false, Ordering::Release);
+    // The threads that opened something are not in this process.
+    OPENING.store(0, Ordering::SeqCst);
     if slots().all(|slot| slot.descriptor.load(Ordering::SeqCst) < 0) {
         return;
     }
@@ -197,6 +198,16 @@ mod tests {
         assert_eq!(unshared.slot.descriptor.load(Ordering::SeqCst), number);
         drop(one);
         assert_ne!(identity(number), Some(noted), "closed, or another file by now");
+    }
+
+    #[test]
+    fn opening_waits_for_no_other_and_a_fork_not_for_ever() {
+        let at_a_disk_that_hangs = opening();
+        drop(opening());
+        before_fork();
+        in_parent();
+        drop(at_a_disk_that_hangs);
+        drop(opening());
     }
 
     #[test]
