@@ -1,8 +1,6 @@
 //! The memory that waiting records take.
 
-use std::fs;
-use std::sync::{Mutex, PoisonError};
-
+use super::allocated::allocated;
 use super::fixtures::{metric, number};
 use crate::records::buffer::Buffer;
 use crate::records::chunk::{Content, Converted};
@@ -11,22 +9,11 @@ use phanos_core::path::{Path, TextSlot};
 const RECORDS: usize = 1_000_000;
 const LIMIT: usize = 40_000_000;
 
-/// Held by the test that measures: the memory is that of the process.
-static MEASURING: Mutex<()> = Mutex::new(());
-
-/// Bytes that the allocator took from the system.
-fn resident() -> usize {
-    let pages = fs::read_to_string("/proc/self/statm").expect("Linux");
-    let resident: usize = pages.split(' ').nth(1).expect("pages").parse().expect("a number");
-    resident * 4096
-}
-
 /// As a program may do that makes a name for each user or file.
 #[test]
 fn a_metric_name_per_record_is_counted() {
-    let _measuring = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
     let buffer = Buffer::new(usize::MAX / 2);
-    let before = resident();
+    let before = allocated();
     for record in 0..100_000 {
         buffer.push(|chunk| {
             let metric = chunk.metric_of_json(&format!("metric of record {record}"), "JOB");
@@ -35,7 +22,7 @@ fn a_metric_name_per_record_is_counted() {
             chunk.push(metric, TextSlot::default(), content);
         });
     }
-    let taken = resident().saturating_sub(before);
+    let taken = (allocated() - before).cast_unsigned();
     let mut counted = 0;
     while let Some((chunk, _)) = buffer.take() {
         counted += chunk.bytes;
@@ -46,11 +33,10 @@ fn a_metric_name_per_record_is_counted() {
 /// Records as a profiler adds them: 24 bytes each, and the context's text once per chunk.
 #[test]
 fn a_million_records_take_less_than_40_megabytes() {
-    let _measuring = MEASURING.lock().unwrap_or_else(PoisonError::into_inner);
     let buffer = Buffer::new(usize::MAX / 2);
     let metric = metric("time_profiler");
     let paths: Vec<_> = (0..100).map(|i| Path::literal(&format!("Owner:root.leaf{i}"))).collect();
-    let before = resident();
+    let before = allocated();
     for record in 0..RECORDS {
         let path = &paths[record % paths.len()];
         buffer.push(|chunk| {
@@ -60,7 +46,7 @@ fn a_million_records_take_less_than_40_megabytes() {
             chunk.push(metric, slot, number(0.09));
         });
     }
-    let taken = resident().saturating_sub(before);
+    let taken = (allocated() - before).cast_unsigned();
     assert_eq!(buffer.records(), RECORDS as u64);
     assert!(taken < LIMIT, "{taken} bytes for {RECORDS} records");
     let mut counted = 0;

@@ -1,5 +1,6 @@
 //! Tests of what the crate does not export. Those of its public API are in `tests/rust`.
 
+mod allocated;
 mod buffer;
 mod fixtures;
 mod memory;

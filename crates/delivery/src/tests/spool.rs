@@ -12,6 +12,7 @@ use crate::disk::entry::PIECE_BYTES;
 use crate::disk::spool::{Adopted, Spool, SpoolEvent};
 use crate::link::envelope::Envelope;
 use crate::messages::message::{Body, Message};
+use crate::process::locked_file::LockedFile;
 use crate::records::encode::join;
 
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -217,13 +218,19 @@ fn a_few_files_of_dead_processes_are_open_at_a_time_and_all_are_adopted() {
     const DEAD: usize = 50;
     waiting(async {
         let directory = Directory::new();
+        fs::create_dir(directory.path()).expect("made");
         for number in 0..DEAD {
-            let mut dead = spool(&directory, &format!("dead{number}"));
+            // Each in a directory of its own: it looks for files of dead processes, too.
+            let own = Directory::new();
+            let mut dead = spool(&own, &format!("dead{number}"));
             dead.put(&mut message(1));
             write(&mut dead).await;
+            for entry in fs::read_dir(own.path()).expect("listed") {
+                let entry = entry.expect("an entry");
+                fs::rename(entry.path(), directory.path().join(entry.file_name())).expect("moved");
+            }
         }
-        // A file that is still open is still locked.
-        no_more_files_open(&directory, 0).await;
+        none_is_locked(&directory).await;
         let mut heir = spool(&directory, "heir");
         let mut adopted = 0;
         while adopted < DEAD {
@@ -241,6 +248,17 @@ fn a_few_files_of_dead_processes_are_open_at_a_time_and_all_are_adopted() {
         heir.finish().await;
         assert_eq!(fs::read_dir(directory.path()).expect("listed").count(), 0);
     });
+}
+
+/// Waits until no file is locked. They are closed on other threads, and Linux unlocks a file only
+/// after its descriptor is gone from the table.
+async fn none_is_locked(directory: &Directory) {
+    for entry in fs::read_dir(directory.path()).expect("listed") {
+        let path = entry.expect("an entry").path();
+        while LockedFile::open(&path).expect("opened").is_none() {
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 /// Waits until this process has at most so many files of the directory open: they are closed on
