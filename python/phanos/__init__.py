@@ -8,7 +8,6 @@ record with its place in the call tree, its duration and, for roots, the respons
 from __future__ import annotations
 
 from . import (
-    _replaced,
     _shutdown,
     config,
     handlers,
@@ -21,6 +20,7 @@ from . import (
 )
 from ._phanos import __version__
 from ._shutdown import deliver_on_signal
+from ._watching.replaced import watch_public_modules
 from .publisher import Profiler
 from .tree import MethodTreeNode
 
@@ -52,7 +52,7 @@ profile = profiler.profile
 
 profiler._core.make_default()
 publisher.curr_node = tree.curr_node = profiler.curr_node
-_replaced.watch_public_modules()
+watch_public_modules()
 
 
 _shutdown.install()

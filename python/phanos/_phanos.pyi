@@ -14,10 +14,10 @@ from typing import Any, Literal, ParamSpec, TypeAlias, TypeVar, final
 
 from typing_extensions import Self, disjoint_base
 
-from ._column import ColumnIndex
-from ._connection import ConnectionSettings
-from ._host import HostSettings
-from .types import LoggerLike, Record
+from phanos._arguments.connection import ConnectionSettings
+from phanos._arguments.host import HostSettings
+from phanos._metrics.columns import ColumnIndex
+from phanos.types import LoggerLike, Record
 
 __all__ = [
     "CallTree",

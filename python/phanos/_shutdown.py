@@ -16,9 +16,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from . import _registry
+from ._asynchronous.waiting import now
 from ._phanos import PendingResult, end_deliveries, end_runtime, refuse_deliveries
-from ._waiting import now
+from ._watching import registry
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -54,7 +54,7 @@ def _at_exit() -> None:
         refuse_deliveries()
         _disconnect(end + _DISCONNECT_S)
     finally:
-        for metric in _registry.metrics_of_nobody():
+        for metric in registry.metrics_of_nobody():
             metric._warn_if_never_added()
         end_deliveries(_remaining(end + _DISCONNECT_S))
         end_runtime(_remaining(end + _DISCONNECT_S))
@@ -63,34 +63,34 @@ def _at_exit() -> None:
 
 def _deliver(end: float) -> None:
     """Hand over what is waiting, and let all publishers deliver at the same time."""
-    for profiler in _registry.profilers():
+    for profiler in registry.profilers():
         profiler._hand_over_at_exit()
     _flush(end)
 
 
 def _deliver_and_go_on(end: float) -> None:
     """Do so in a process that lives on, whose event loops dispatch to asynchronous handlers."""
-    for profiler in _registry.profilers():
+    for profiler in registry.profilers():
         profiler._hand_over_before_end()
     _flush(end)
 
 
 def _flush(end: float) -> None:
-    _wait_for_all([publisher._start_flush for publisher in _registry.publishers()], end)
+    _wait_for_all([publisher._start_flush for publisher in registry.publishers()], end)
 
 
 def _disconnect(end: float) -> None:
     """End all network sides; records that are left are on disk then, or counted."""
-    _wait_for_all([publisher._start_stop for publisher in _registry.publishers()], end)
+    _wait_for_all([publisher._start_stop for publisher in registry.publishers()], end)
 
 
 def _write_log_lines() -> None:
-    for publisher in _registry.publishers():
+    for publisher in registry.publishers():
         publisher._write_log_lines()
 
 
 def _end_logs() -> None:
-    for publisher in _registry.publishers():
+    for publisher in registry.publishers():
         publisher._end_log()
 
 
@@ -109,7 +109,7 @@ def _remaining(end: float) -> float:
 
 
 def _after_fork() -> None:
-    for profiler in _registry.profilers():
+    for profiler in registry.profilers():
         profiler._forget_inherited()
     _register_with_multiprocessing()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from . import handlers as _handlers
-from ._suggestions import did_you_mean
+from ._arguments.suggestions import did_you_mean
 from .handlers import AsyncBaseHandler, BaseHandler, SyncBaseHandler
 
 __all__ = [

@@ -12,7 +12,7 @@ import logging
 import sys
 from typing import Any, Literal, TextIO
 
-from ._base_handlers import (
+from ._handlers.base import (
     AsyncBaseHandler,
     BaseHandler,
     OutputFormatter,
@@ -21,13 +21,13 @@ from ._base_handlers import (
     formats_as_usual,
     log_error_profiling,
 )
-from ._json_lines import json_lines
+from ._handlers.json_lines import json_lines
+from ._handlers.prometheus import PrometheusHandler
+from ._handlers.rabbitmq import AsyncImpProfHandler, ImpProfHandler
+from ._handlers.tree import TreeHandler
 from ._loggers import can_log, is_enabled, is_of_standard_library
 from ._phanos import records_to_str
-from ._prometheus import PrometheusHandler
-from ._rabbitmq import AsyncImpProfHandler, ImpProfHandler
-from ._replaced import Originals, in_force
-from ._tree_handler import TreeHandler
+from ._watching.replaced import Originals, in_force
 from .types import LoggerLike, Record
 
 __all__ = [

@@ -14,25 +14,25 @@ from contextlib import suppress
 from typing import Any, TypeVar
 from typing import Literal as Literal
 
-from . import _registry
-from ._connection import (
+from ._arguments.connection import (
     ConnectionSettings,
     connection_settings,
     password_of,
     publisher_arguments,
 )
-from ._loggers import logger_of, write, write_message
-from ._phanos import Delivery, PendingResult
-from ._replaced import Originals, WatchedType
-from ._shutdown import connect_to_celery
-from ._signatures import declares
-from ._waiting import (
+from ._arguments.signatures import declares
+from ._asynchronous.waiting import (
     FOREVER_S,
     wait,
     wait_async,
     wait_for_probe,
     wait_for_probe_async,
 )
+from ._loggers import logger_of, write, write_message
+from ._phanos import Delivery, PendingResult
+from ._shutdown import connect_to_celery
+from ._watching import registry
+from ._watching.replaced import Originals, WatchedType
 from .types import LoggerLike, Record
 
 T = TypeVar("T")
@@ -134,18 +134,18 @@ class BasePublisher(ABC, metaclass=WatchedType):
         self.connection = None
         self.channel = None
         self._delivery = Delivery(settings, password_of(arguments["password"]))
-        _registry.add_publisher(self)
+        registry.add_publisher(self)
         connect_to_celery()
 
     def __setattr__(self, attribute: str, value: Any) -> None:
         super().__setattr__(attribute, value)
         if attribute in _METHODS:
-            _registry.component_changed(self)
+            registry.component_changed(self)
 
     def __delattr__(self, attribute: str) -> None:
         super().__delattr__(attribute)
         if attribute in _METHODS:
-            _registry.component_changed(self)
+            registry.component_changed(self)
 
     def __bool__(self) -> bool:
         return self.is_connected() and self._is_bound()

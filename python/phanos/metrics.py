@@ -16,12 +16,12 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, SupportsIndex, cast
 
-from . import _registry
-from ._body_size import body_size
-from ._column import Column, ColumnIndex
-from ._metric_arguments import checked_labels, hint_at_form
+from ._metrics.arguments import checked_labels, hint_at_form
+from ._metrics.body_size import body_size
+from ._metrics.columns import Column, ColumnIndex
 from ._phanos import MethodTreeNode, MetricStore, monotonic_ns
-from ._replaced import WatchedType
+from ._watching import registry
+from ._watching.replaced import WatchedType
 from .log import InstanceLoggerMixin
 from .types import LoggerLike, Record, ValueTypes
 
@@ -97,7 +97,7 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
         self.label_names = checked_labels(name, labels)
         self.operations = {}
         self.default_operation = ""
-        _registry.add_metric(self)
+        registry.add_metric(self)
 
     def __repr__(self) -> str:
         try:
@@ -122,11 +122,11 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
         super().__setattr__(attribute, value)
         # It may replace a method, and plans depend on which are replaced.
         if callable(value) or attribute in ("decimals", "size_of"):
-            _registry.component_changed(self)
+            registry.component_changed(self)
 
     def __delattr__(self, attribute: str) -> None:
         super().__delattr__(attribute)
-        _registry.component_changed(self)
+        registry.component_changed(self)
 
     def __reduce_ex__(self, protocol: SupportsIndex, /) -> tuple[Any, ...]:
         """Copy or pickle the metric and its waiting records; a copy belongs to no profiler."""

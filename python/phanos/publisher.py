@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 
-from ._configuration import RESPONSE_SIZE, TIME_PROFILER
-from ._ext import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler
-from ._profiler import Profiler
+from ._profiler.configuration import RESPONSE_SIZE, TIME_PROFILER
+from ._profiler.profiler import Profiler
+from ._profiler.steps import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler
 from .handlers import (
     AsyncBaseHandler,
     AsyncImpProfHandler,

@@ -18,8 +18,8 @@ from collections import Counter
 from types import TracebackType
 from typing import Any
 
-from ._drawn_tree import Branch, parts_of
-from ._snapshot import Snapshot
+from ._handlers.drawn_tree import Branch, parts_of
+from ._profiler.snapshot import Snapshot
 from .handlers import SyncBaseHandler
 from .publisher import TIME_PROFILER, Profiler
 from .types import Record

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
-from . import _registry
 from ._phanos import Context, MethodTreeNode
-from ._replaced import Originals, WatchedType
+from ._watching import registry
+from ._watching.replaced import Originals, WatchedType
 from .log import LOGGING_METHODS, InstanceLoggerMixin
 from .types import LoggerLike
 
@@ -52,12 +52,12 @@ class ContextTree(InstanceLoggerMixin, metaclass=WatchedType):
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
         if name in TREE_STEPS:
-            _registry.component_changed(self)
+            registry.component_changed(self)
 
     def __delattr__(self, name: str) -> None:
         super().__delattr__(name)
         if name in TREE_STEPS:
-            _registry.component_changed(self)
+            registry.component_changed(self)
 
     def delete_node(self, node: MethodTreeNode) -> bool:
         """

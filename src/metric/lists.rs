@@ -16,7 +16,7 @@ use crate::tree::node::Node;
 /// The lengths of the columns: values, labels, methods.
 pub(crate) type Lengths = (usize, usize, usize);
 
-/// A column; the numbers are those of `phanos._column.ColumnIndex`.
+/// A column; the numbers are those of `phanos._metrics.columns.ColumnIndex`.
 #[derive(Clone, Copy)]
 pub(crate) enum ColumnIndex {
     Values,

@@ -19,7 +19,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// Before another link is opened: the process that takes the place of one that ends has it at once.
 const RETRY_DELAY: Duration = Duration::from_millis(20);
 
-/// Checked settings: attributes of `phanos._host.HostSettings`.
+/// Checked settings: attributes of `phanos._arguments.host.HostSettings`.
 #[derive(FromPyObject)]
 pub(crate) struct PythonSettings {
     port: u16,
@@ -39,7 +39,7 @@ pub(crate) struct PythonSettings {
     spool_adopt_s: f64,
 }
 
-/// What is chosen for one metric: attributes of `phanos._host.MetricSettings`.
+/// What is chosen for one metric: attributes of `phanos._arguments.host.MetricSettings`.
 #[derive(FromPyObject)]
 pub(crate) struct PythonMetric {
     name: String,

@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 
 use phanos_delivery::{AmqpSettings, Secret, Settings, SpoolSettings, TcpOptions, Tls, TlsFiles};
 
-/// The checked settings of a connection: attributes of `phanos._connection.ConnectionSettings`.
+/// The checked settings of a connection: attributes of `phanos._arguments.connection.ConnectionSettings`.
 #[derive(FromPyObject)]
 pub(crate) struct ConnectionSettings {
     host: String,

@@ -1,4 +1,4 @@
-//! The methods of [`DeferredCall`], which its Python wrapper (`phanos._wrappers`) calls.
+//! The methods of [`DeferredCall`], which its Python wrapper (`phanos._calls.wrappers`) calls.
 //!
 //! All of them are functions of the C API in one table, and none is made by PyO3: such a method
 //! costs 20 to 28 ns more, since it tells PyO3 that the thread holds the interpreter lock. Every

@@ -12,7 +12,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
 import pytest
-from phanos import _async_dispatch
+from phanos._asynchronous import dispatch
 from phanos._phanos import monotonic_ns
 from support import DEADLINE_S, AsyncCollectingHandler, make_profiler, run_in_threads, wait_until
 
@@ -221,7 +221,7 @@ def test_a_queue_that_ends_while_it_is_emptied_gives_its_batch_once() -> None:
 
 
 def test_a_loop_does_not_wait_for_ever_for_a_handler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_async_dispatch, "AT_END_S", 0.05)
+    monkeypatch.setattr(dispatch, "AT_END_S", 0.05)
     slow = Slow()
     handler = AsyncCollectingHandler(on_handle=slow)
     profiler = make_profiler(handler)

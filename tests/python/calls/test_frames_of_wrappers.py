@@ -13,7 +13,7 @@ import warnings
 from typing import Any
 
 import pytest
-from phanos import _wrappers
+from phanos._calls import wrappers as _wrappers
 from support import AsyncCollectingHandler, CollectingHandler, make_profiler
 
 PROFILER = make_profiler(CollectingHandler())

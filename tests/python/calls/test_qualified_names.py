@@ -10,7 +10,8 @@ import types
 from typing import Any
 
 import pytest
-from phanos import _qualified_names, metrics, publisher
+from phanos import metrics, publisher
+from phanos._calls import qualified_names
 from phanos.handlers import StreamHandler, TreeHandler
 from support import CollectingHandler, assert_tree_at_rest, make_profiler, path_of
 
@@ -20,8 +21,8 @@ HERE = __name__
 @pytest.fixture(autouse=True)
 def nothing_decorated_before(monkeypatch: pytest.MonkeyPatch) -> None:
     """Other tests of the process decorate functions of the same names."""
-    monkeypatch.setattr(_qualified_names, "_decorated", {})
-    monkeypatch.setattr(_qualified_names, "_known", {})
+    monkeypatch.setattr(qualified_names, "_decorated", {})
+    monkeypatch.setattr(qualified_names, "_known", {})
 
 
 @pytest.fixture

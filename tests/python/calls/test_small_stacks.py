@@ -45,7 +45,7 @@ def run():
         try:
             drive(recurse_later()) if kind == "coroutine" else recurse()
         except RecursionError:
-            assert depth > 10, depth
+            assert depth > 5, depth
         else:
             raise AssertionError("no RecursionError")
         if kind in ("recording", "coroutine"):

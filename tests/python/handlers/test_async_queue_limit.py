@@ -6,7 +6,7 @@ import asyncio
 import logging
 
 import pytest
-from phanos import _async_dispatch
+from phanos._asynchronous import dispatch
 from phanos.metrics import Counter
 from support import (
     DEADLINE_S,
@@ -22,7 +22,7 @@ LIMIT = 5
 
 @pytest.fixture(autouse=True)
 def few_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_async_dispatch, "QUEUE_MAX_BATCHES", LIMIT)
+    monkeypatch.setattr(dispatch, "QUEUE_MAX_BATCHES", LIMIT)
 
 
 def numbered(handler):
@@ -133,8 +133,8 @@ def test_the_dropped_are_counted_whatever_is_logged_meanwhile() -> None:
         """
         import logging, sys
         logging.basicConfig(stream=sys.stderr, format="%(levelname)s %(message)s")
-        from phanos import _async_dispatch
-        _async_dispatch.QUEUE_MAX_BATCHES = 5
+        from phanos._asynchronous import dispatch
+        dispatch.QUEUE_MAX_BATCHES = 5
         from support import AsyncCollectingHandler, make_profiler
 
         profiler = make_profiler(AsyncCollectingHandler())

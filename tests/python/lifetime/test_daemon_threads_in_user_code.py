@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from support import output_of
 
@@ -182,6 +184,14 @@ FINAL_MODES = (
 )
 
 
-@pytest.mark.parametrize("mode", FINAL_MODES)
+@pytest.mark.parametrize(
+    "mode",
+    [
+        mode
+        for mode in FINAL_MODES
+        # Where the loop itself runs a finalizer, CPython 3.14 hangs at the end without phanos, too.
+        if not (mode == "replaced by a coroutine" and sys.version_info >= (3, 14))
+    ],
+)
 def test_the_end_is_clean_in_finalizers_and_setters(mode: str) -> None:
     output_of(FINALIZERS, mode, timeout_s=20)

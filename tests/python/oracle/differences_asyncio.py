@@ -36,6 +36,7 @@ class Suspending(publisher.AsyncBaseHandler):
 
     async def handle(self, records: Any, profiler_name: str = "profiler") -> None:
         self.entered.set()
+        await asyncio.sleep(0)  # From CPython 3.12 on, `wait_for` does not suspend by itself.
         await asyncio.wait_for(self.may_go_on.wait(), DEADLINE_S)
         self.batches.append((profiler_name, [record["method"] for record in records]))
 

@@ -255,7 +255,7 @@ class Run:
             exec(code, vars(self.module))
             outcome = self.module.main()
             if inspect.iscoroutine(outcome):
-                asyncio.run(run_coroutine(outcome))
+                asyncio.run(run_coroutine(outcome, self.profiler))
             # A copy: the next program clears the default profiler, which may hand over.
             return {"events": list(self.events), "final": self.final_state()}
         finally:

@@ -18,8 +18,8 @@ import time
 from collections.abc import Callable
 
 import seccomp
-from phanos import _connection
-from phanos._rabbitmq import AsyncImpProfHandler
+from phanos._arguments import connection
+from phanos._handlers.rabbitmq import AsyncImpProfHandler
 from sample_records import record
 from spooling_program import hand_over
 
@@ -156,5 +156,5 @@ def forks_with_many_files(port: int, directory: str) -> None:
 
 if __name__ == "__main__":
     logging.basicConfig()
-    _connection.SPOOL_ADOPT_S = 0.1
+    connection.SPOOL_ADOPT_S = 0.1
     globals()[sys.argv[1]](int(sys.argv[2]), sys.argv[3])

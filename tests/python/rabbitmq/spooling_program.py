@@ -15,8 +15,8 @@ import sys
 import time
 from typing import Any
 
-from phanos import _connection
-from phanos._rabbitmq import AsyncImpProfHandler
+from phanos._arguments import connection
+from phanos._handlers.rabbitmq import AsyncImpProfHandler
 from sample_records import record
 
 PAUSE_S = 0.002
@@ -67,7 +67,7 @@ def record_on_a_small_disk(handler: AsyncImpProfHandler) -> None:
 
 
 def main(port: int, directory: str, what: str) -> None:
-    _connection.SPOOL_ADOPT_S = 0.1
+    connection.SPOOL_ADOPT_S = 0.1
     # Made directly it does not connect: the broker may be down.
     handler = AsyncImpProfHandler("spooling", port=port, spool_directory=directory)
     if what == "small":

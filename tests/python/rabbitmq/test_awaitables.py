@@ -10,7 +10,7 @@ from typing import Any
 import phanos
 import pytest
 import trio
-from phanos import _waiting
+from phanos._asynchronous import waiting as _waiting
 from phanos.messaging import AsyncioPublisher
 from phanos.publisher import AsyncImpProfHandler, ImpProfHandler
 from proxy import Proxy
@@ -128,7 +128,7 @@ def test_asyncio_looks_where_no_thread_can_be_had(
     monkeypatch.setattr(
         "phanos.messaging.wait_async", lambda pending, s: wait_async(Refusing(pending), s)
     )
-    for module in ("phanos._rabbitmq", "phanos._delivering"):
+    for module in ("phanos._handlers.rabbitmq", "phanos._handlers.delivering"):
         monkeypatch.setattr(
             f"{module}.wait_async", lambda pending, s: wait_async(Refusing(pending), s)
         )

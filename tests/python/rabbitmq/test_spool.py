@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phanos import _connection
-from phanos._rabbitmq import AsyncImpProfHandler
+from phanos._arguments import connection
+from phanos._handlers.rabbitmq import AsyncImpProfHandler
 from proxy import Proxy
 from receiver import Receiver
 from sample_records import record
@@ -34,7 +34,7 @@ def make_handler(
     monkeypatch: pytest.MonkeyPatch, proxy: Proxy, directory: Path
 ) -> Iterator[MakeHandler]:
     """Makes handlers behind the proxy, with one spool directory."""
-    monkeypatch.setattr(_connection, "SPOOL_ADOPT_S", ADOPT_S)
+    monkeypatch.setattr(connection, "SPOOL_ADOPT_S", ADOPT_S)
     made: list[AsyncImpProfHandler] = []
 
     def make(**arguments: Any) -> AsyncImpProfHandler:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from phanos._rabbitmq import AsyncImpProfHandler
+from phanos._handlers.rabbitmq import AsyncImpProfHandler
 from phanos.publisher import ImpProfHandler
 from proxy import Proxy
 from receiver import Receiver

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from phanos._rabbitmq import AsyncImpProfHandler
+from phanos._handlers.rabbitmq import AsyncImpProfHandler
 from receiver import Receiver
 from sample_records import record
 from spool_processes import DEADLINE_S, numbers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from phanos._rabbitmq import AsyncImpProfHandler
+from phanos._handlers.rabbitmq import AsyncImpProfHandler
 from proxy import Proxy
 from receiver import Receiver
 from sample_records import record

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from phanos import _connection
-from phanos._rabbitmq import AsyncImpProfHandler
+from phanos._arguments import connection
+from phanos._handlers.rabbitmq import AsyncImpProfHandler
 from proxy import Proxy
 from receiver import Receiver
 from sample_records import record
@@ -30,7 +30,7 @@ def directory(tmp_path: Path) -> Path:
 def heir(
     monkeypatch: pytest.MonkeyPatch, proxy: Proxy, directory: Path
 ) -> Iterator[AsyncImpProfHandler]:
-    monkeypatch.setattr(_connection, "SPOOL_ADOPT_S", 0.1)
+    monkeypatch.setattr(connection, "SPOOL_ADOPT_S", 0.1)
     handler = AsyncImpProfHandler("heir", port=proxy.port, spool_directory=str(directory))
     yield handler
     handler.publisher._delivery.stop().wait(DEADLINE_S)

@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from phanos import _connection
+from phanos._arguments import connection
 from phanos.handlers import AsyncImpProfHandler, ImpProfHandler
 from phanos.metrics import Gauge
 from phanos.publisher import Profiler
@@ -229,7 +229,7 @@ class Recording(System):
 def main() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     told = json.loads(sys.argv[1])
-    _connection.SPOOL_ADOPT_S = SPOOL_ADOPT_S
+    connection.SPOOL_ADOPT_S = SPOOL_ADOPT_S
     recording = Recording(**told)
     print(json.dumps("ready"), flush=True)
     for line in sys.stdin:

@@ -7,7 +7,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-from phanos._rabbitmq import AsyncImpProfHandler
+from phanos._handlers.rabbitmq import AsyncImpProfHandler
 from sample_records import record
 from spooling_program import hand_over
 

@@ -1,0 +1,1 @@
+"""Waiting for the network side, and batches on their way to asynchronous handlers."""

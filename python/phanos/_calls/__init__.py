@@ -1,0 +1,1 @@
+"""Decorated functions: what they are called and which kind they are; bodies that wait."""

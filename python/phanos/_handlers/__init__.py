@@ -1,0 +1,1 @@
+"""The handlers that `phanos.handlers` shows, and what they are made of."""

@@ -1,0 +1,1 @@
+"""What `phanos.metrics` is made of."""

@@ -1,0 +1,1 @@
+"""The profiler: its settings, the plan that the native core follows, its steps in Python."""

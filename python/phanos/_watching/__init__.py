@@ -1,0 +1,1 @@
+"""What is alive, and what users put in the place of names, methods and parts."""
