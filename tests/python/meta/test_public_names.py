@@ -7,6 +7,7 @@ import importlib
 import importlib.metadata
 import inspect
 import json
+import typing
 from pathlib import Path
 from types import ModuleType
 from typing import Any, get_args, get_type_hints
@@ -253,6 +254,7 @@ CLASSES = sorted(
         if module not in ("phanos", "phanos.types")
         and name != "Record"
         and inspect.isclass(lookup(module, name))
+        and typing.get_origin(lookup(module, name)) is None  # A class as well, on CPython 3.10.
     }
 )
 
