@@ -42,14 +42,18 @@ class Node(Commands):
     Args:
         folder: for data and log, kept afterwards; by default a temporary one, removed by `close`.
         certificates: for a second listener that speaks TLS.
+        installation: which RabbitMQ; by default what `Installation.find` finds.
 
     Raises `MissingRabbitmqError`.
     """
 
     def __init__(
-        self, folder: Path | None = None, certificates: Certificates | None = None
+        self,
+        folder: Path | None = None,
+        certificates: Certificates | None = None,
+        installation: Installation | None = None,
     ) -> None:
-        installation = Installation.find()
+        installation = installation or Installation.find()
         self._temporary = None
         if folder is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="rabbitmq-")

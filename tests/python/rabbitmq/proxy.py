@@ -69,6 +69,10 @@ class Proxy:
         self._behaviour = Behaviour()
         self._run(self._listen())
 
+    def lead_to(self, port: int) -> None:
+        """Forward connections that are made from now on to another port."""
+        self._target = port
+
     def slow(self, *, latency_s: float = 0.0, bytes_per_s: float | None = None) -> None:
         """Pass on what is sent at one time after `latency_s`, and at no higher rate than this."""
         self._behaviour = Behaviour(latency_s=latency_s, bytes_per_s=bytes_per_s)
