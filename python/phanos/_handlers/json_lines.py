@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from datetime import datetime, timezone
 
@@ -19,6 +18,8 @@ def json_lines(records: list[Record], name: str, batch: int) -> str:
         name: the metric's.
         batch: a number that records which were handed over together have in common.
     """
+    import json  # Not everyone needs it: importing it takes 150 KB.
+
     head = json.dumps(
         {
             "time": datetime.now(timezone.utc).isoformat(timespec="milliseconds"),
