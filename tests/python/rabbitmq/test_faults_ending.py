@@ -84,7 +84,7 @@ for _ in range(calls):
 """
 SILENT = 20
 # One after the other they would take 2 s, and 0.2 s each.
-MANY_EXIT_S = 5.0
+MANY_EXIT_S = 20.0
 
 
 @pytest.mark.timeout(120)

@@ -170,7 +170,7 @@ BROKER_DOWN = (
         own()
     start = time.monotonic()
     children(3, own)
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 15
     """
 )
 
