@@ -63,6 +63,8 @@ mod module {
     #[pymodule_export]
     use crate::metric::base::Metric;
     #[pymodule_export]
+    use crate::metric::label_check::eq_labels_replaced;
+    #[pymodule_export]
     use crate::profiler::aflush::run_for;
     #[pymodule_export]
     use crate::profiler::core::ProfilerCore;

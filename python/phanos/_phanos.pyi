@@ -474,6 +474,9 @@ def admit_log_line(kind: str) -> int | None:
     Returns the number of lines left out since the last one, None if this one is to be left out.
     """
 
+def eq_labels_replaced(original: Callable[..., bool]) -> None:
+    """Note that a metric, or a class of them, may have another `eq_labels` than `original`."""
+
 def monotonic_ns() -> int:
     """Return nanoseconds of the system's monotonic clock, counted from the first call."""
 

@@ -120,20 +120,8 @@ class StreamHandler(_TextHandler):
             flush()
 
 
-class LoggerHandler(_TextHandler):
-    """
-    Logs each batch as one message, lines joined by line breaks.
-
-    Args:
-        handler_name: name of the handler.
-        logger: where messages go, any object with a method `log`; by default the logger `PHANOS`,
-            at DEBUG, on stdout, or nowhere if the process has none.
-        level: level of the messages; an int, or what the logger takes if it is none of the
-            standard library.
-
-    Raises:
-        TypeError: logger has no `log`, or level is not an int.
-    """
+class _LogsBatches(_TextHandler):
+    """What both handlers that log have: as in 0.3.2, neither inherits from the other."""
 
     logger: LoggerLike
     level: int
@@ -183,7 +171,23 @@ def _default_logger() -> logging.Logger:
     return logger
 
 
-class NamedLoggerHandler(LoggerHandler):
+class LoggerHandler(_LogsBatches):
+    """
+    Logs each batch as one message, lines joined by line breaks.
+
+    Args:
+        handler_name: name of the handler.
+        logger: where messages go, any object with a method `log`; by default the logger `PHANOS`,
+            at DEBUG, on stdout, or nowhere if the process has none.
+        level: level of the messages; an int, or what the logger takes if it is none of the
+            standard library.
+
+    Raises:
+        TypeError: logger has no `log`, or level is not an int.
+    """
+
+
+class NamedLoggerHandler(_LogsBatches):
     """
     A `LoggerHandler` whose logger is found by name.
 
@@ -206,7 +210,7 @@ class NamedLoggerHandler(LoggerHandler):
 
 
 _STREAM = Originals(StreamHandler, ("handle", "_text"))
-_LOGGER = Originals(LoggerHandler, ("handle", "_text"))
+_LOGGER = Originals(_LogsBatches, ("handle", "_text"))
 
 
 def writes_to_stream(handler: Any) -> bool:
@@ -220,7 +224,7 @@ def writes_to_stream(handler: Any) -> bool:
 
 def writes_to_logger(handler: Any) -> bool:
     """Tell whether the native core can log what `handler` would log."""
-    return isinstance(handler, LoggerHandler) and _writes_as(handler, _LOGGER)
+    return isinstance(handler, _LogsBatches) and _writes_as(handler, _LOGGER)
 
 
 def _writes_as(handler: Any, originals: Originals) -> bool:

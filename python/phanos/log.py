@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 from ._loggers import write_message
+from ._watching.declared import declared
 from .types import LoggerLike
 
 
@@ -20,8 +21,8 @@ class InstanceLoggerMixin:
         logger_name: name of that logger; by default `logged_name`.
     """
 
-    logger: LoggerLike
-    logged_name: str
+    logger: LoggerLike = declared()
+    logged_name: str = declared()
 
     def __init__(
         self,

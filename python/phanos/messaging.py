@@ -32,6 +32,7 @@ from ._loggers import logger_of, write, write_message
 from ._phanos import Delivery, PendingResult
 from ._shutdown import connect_to_celery
 from ._watching import registry
+from ._watching.declared import declared
 from ._watching.replaced import Originals, WatchedType
 from .types import LoggerLike, Record
 
@@ -111,13 +112,13 @@ class BasePublisher(ABC, metaclass=WatchedType):
         ValueError: a value out of range, or one that cannot be honoured.
     """
 
-    exchange_name: str
-    exchange_type: str
-    connection_parameters: ConnectionSettings
-    connection: Delivery | None
-    channel: Delivery | None
-    retry: int
-    logger: LoggerLike
+    exchange_name: str = declared()
+    exchange_type: str = declared()
+    connection_parameters: ConnectionSettings = declared()
+    connection: Delivery | None = declared()
+    channel: Delivery | None = declared()
+    retry: int = declared()
+    logger: LoggerLike = declared()
     _name: str
     """Begins log lines of the network side; a handler puts its own name here."""
 
@@ -291,6 +292,11 @@ class BlockingPublisher(BasePublisher):
 
 class AsyncioPublisher(BasePublisher):
     """Publishes from coroutines and never blocks the loop; arguments as `BasePublisher`."""
+
+    @property
+    def exchange(self) -> Delivery | None:
+        """What sends to the exchange, while there is a connection."""
+        return self.channel
 
     async def connect(self) -> None:
         """Connect and declare the exchange; raises as `BlockingPublisher.connect`."""

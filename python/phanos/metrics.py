@@ -19,7 +19,7 @@ from typing import Any, ClassVar, SupportsIndex, cast
 from ._metrics.arguments import checked_labels, hint_at_form
 from ._metrics.body_size import body_size
 from ._metrics.columns import Column, ColumnIndex
-from ._phanos import MethodTreeNode, MetricStore, monotonic_ns
+from ._phanos import MethodTreeNode, MetricStore, eq_labels_replaced, monotonic_ns
 from ._watching import registry
 from ._watching.replaced import WatchedType
 from .log import InstanceLoggerMixin
@@ -49,7 +49,25 @@ class InvalidValueError(Exception):
     """Raised by operations that users write, to refuse a value: logged, nothing stored."""
 
 
-class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
+class _MetricType(WatchedType):
+    """Notices where `eq_labels` is replaced: without that, operations do not ask for it."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
+        super().__init__(name, bases, namespace)
+        if MetricStore not in bases:  # The first of them has the original.
+            cls._look_at_eq_labels()
+
+    def __setattr__(cls, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "eq_labels":
+            cls._look_at_eq_labels()
+
+    def _look_at_eq_labels(cls) -> None:
+        if cls.eq_labels is not _EQ_LABELS:  # type: ignore[attr-defined]
+            eq_labels_replaced(_EQ_LABELS)
+
+
+class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=_MetricType):
     """
     Base of all metrics: waiting records in three columns, and the attributes that they share.
 
@@ -123,6 +141,8 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
         # It may replace a method, and plans depend on which are replaced.
         if callable(value) or attribute in ("decimals", "size_of"):
             registry.component_changed(self)
+        if attribute == "eq_labels":
+            eq_labels_replaced(_EQ_LABELS)
 
     def __delattr__(self, attribute: str) -> None:
         super().__delattr__(attribute)
@@ -233,6 +253,9 @@ class MetricWrapper(MetricStore, InstanceLoggerMixin, metaclass=WatchedType):
                     self._fill(labels, node)
         finally:
             self._restore()
+
+
+_EQ_LABELS = MetricWrapper.eq_labels
 
 
 def _without_init(kind: type[MetricWrapper]) -> MetricWrapper:

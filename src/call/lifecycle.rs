@@ -4,6 +4,7 @@
 use pyo3::prelude::*;
 
 use phanos_core::number;
+use phanos_core::record::Operation;
 
 use crate::call::arguments::PackedArgs;
 use crate::interp::entry::registered;
@@ -12,12 +13,16 @@ use crate::interp::once::{GilOnce, intern};
 use crate::interp::panics::{OnPanic, contained, point};
 use crate::interp::user_code;
 use crate::metric::base::Metric;
-use crate::metric::label_check::check_labels;
+use crate::metric::label_check::{check_labels, eq_labels_may_be_replaced, replaced_eq_labels};
+use crate::metric::record_labels::RecordLabels;
+use crate::metric::record_method::RecordMethod;
+use crate::metric::record_value::RecordValue;
 use crate::profiler::core::ProfilerCore;
 use crate::profiler::function_info::FunctionInfo;
 use crate::profiler::handover::{self, Outcome};
 use crate::profiler::plan::Plan;
 use crate::profiler::report::log_failure;
+use crate::tree::call_tree::CallTree;
 use crate::tree::current::ContextToken;
 use crate::tree::node::Node;
 
@@ -286,14 +291,43 @@ fn record(
 ) -> Result<(), Box<PyErr>> {
     let tree = &core.get().tree;
     let path = call.node.get().path(py);
-    if metric.get().push_measurement(py, tree, number, failed, path)
-        || !metric.get().belongs_to(py, tree)
+    if !eq_labels_may_be_replaced() && metric.get().push_measurement(py, tree, number, failed, path)
     {
         return Ok(());
     }
-    // Label names that a user added, and for which there are no values: the check logs that.
-    registered(py, || swallow(py, check_labels(metric.bind(py), None, "observe")).map(drop))
-        .map_err(Box::new)
+    let record = || record_checked(py, tree, metric, number, failed, call);
+    registered(py, || swallow(py, record()).map(drop)).map_err(Box::new)
+}
+
+/// [`record`] where a user has replaced `eq_labels`, or added label names for which there are no
+/// values: the check logs that.
+#[cold]
+fn record_checked(
+    py: Python<'_>,
+    tree: &Py<CallTree>,
+    metric: &Py<Metric>,
+    number: f64,
+    failed: bool,
+    call: &Call<'_>,
+) -> PyResult<()> {
+    if !metric.get().belongs_to(py, tree) {
+        return Ok(());
+    }
+    let path = call.node.get().path(py);
+    let bound = metric.bind(py);
+    if replaced_eq_labels(bound)?.is_none()
+        && metric.get().push_measurement(py, tree, number, failed, path.clone())
+    {
+        return Ok(());
+    }
+    let labels = match check_labels(bound, None, "observe")? {
+        Some(RecordLabels::ErrorRaised(_)) => RecordLabels::ErrorRaised(failed),
+        Some(labels) => labels,
+        None => return Ok(()),
+    };
+    let value = RecordValue::Number(Operation::Observe, number);
+    metric.get().push(py, value, labels, RecordMethod::Path(path));
+    Ok(())
 }
 
 /// False if the exception that the call raised, and which is being handled, is no error.

@@ -216,7 +216,7 @@ def connection_settings(arguments: Mapping[str, Any]) -> ConnectionSettings:
         port=port,
         other_hosts=others,
         user=text_without_nul("user", arguments["user"] or _GUEST),
-        heartbeat=None if heartbeat is None else whole("heartbeat", heartbeat, 65535),
+        heartbeat=None if heartbeat is None else _heartbeat_of(heartbeat),
         blocked_connection_timeout=_timeout("timeout", arguments["timeout"]),
         connection_attempts=max(whole("retry", arguments["retry"], 2**31, -(2**31)), 1),
         retry_delay=seconds_of("retry_delay", arguments["retry_delay"]),
@@ -295,6 +295,11 @@ def _host(value: Any) -> str:
     if not value or any(character.isspace() for character in value):
         raise ValueError("host must be a host name or an address, got spaces or nothing")
     return text_without_nul("host", value)
+
+
+def _heartbeat_of(value: Any) -> int:
+    # The smaller of this and the broker's is used, and AMQP has none beyond 65,535.
+    return min(whole("heartbeat", value, 2**31 - 1), 65_535)
 
 
 def _timeout(name: str, value: Any) -> float:

@@ -137,3 +137,12 @@ def what_is_said_where_no_broker_is() -> Any:
         publisher.ImpProfHandler("rabbit", port=1, retry=1)
     except RuntimeError as error:
         return str(error)
+
+
+@difference("R14", upstream=["returned"] * 3, ours=["TypeError", "ValueError", "returned"])
+def values_of_other_kinds() -> Any:
+    return [
+        outcome(lambda: messaging.BlockingPublisher(heartbeat=lambda connection, proposed: 5)),
+        outcome(lambda: messaging.BlockingPublisher(client_properties={"version": 5})),
+        outcome(lambda: messaging.BlockingPublisher(heartbeat=70_000)),
+    ]

@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 
 from differences import configured, difference, outcome
-from phanos import messaging, metrics, publisher, tree
+from phanos import log, messaging, metrics, publisher, tree
 
 
 def _profiled() -> tuple[Any, Any]:
@@ -110,3 +110,13 @@ def the_current_node_assigned() -> Any:
         profiler.curr_node = contextvars.ContextVar("another")
 
     return outcome(assign)
+
+
+@difference("T08", upstream=["returned", True], ours=["AttributeError", False])
+def a_method_of_one_node() -> Any:
+    node = tree.MethodTreeNode()
+
+    def replace() -> None:
+        node.add_child = mock.Mock()
+
+    return [outcome(replace), isinstance(node, log.InstanceLoggerMixin)]

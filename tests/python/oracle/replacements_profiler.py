@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import functools
 from typing import Any
 from unittest import mock
 
@@ -372,3 +374,65 @@ def parent_of_a_node() -> Any:
     moved = three.parent is two
     three.parent = None
     return [moved, three.parent is None, str(three.ctx) == path]
+
+
+ASKED = ("own class", "a base beside it", "class", "object", "module")
+
+
+@replacement(*((where, said) for where in ASKED for said in (True, False)))
+def eq_labels(where: str, said: bool) -> Any:
+    calls, setting, keeping = Calls(), Setting(), Keeping()
+    setting.profiler.add_handler(keeping)
+    setting.profiler.error_raised_label = True
+    setting.profiler.create_time_profiler()
+
+    class Beside:
+        def eq_labels(self, labels: Any) -> bool:
+            calls.made.append(sorted(labels))
+            return said
+
+    class Own(metrics.Counter):
+        eq_labels = Beside.eq_labels
+
+    class Based(Beside, metrics.Counter):
+        pass
+
+    kind = {"own class": Own, "a base beside it": Based}.get(where, metrics.Counter)
+    metric = kind("labelled", "JOB", "units", {"known"})
+    setting.profiler.add_metric(metric)
+
+    @setting.profiler.profile
+    def call() -> None:
+        for labels in ({"known": 1}, {"anything": "goes"}, {}):
+            metric.inc(1.0, setting.profiler.curr_node.get(), labels)
+
+    with contextlib.ExitStack() as stack:
+        if where == "class":
+            new = Beside.eq_labels
+            stack.enter_context(mock.patch.object(metrics.Counter, "eq_labels", new))
+        if where == "object":
+            new = functools.partial(Beside.eq_labels, None)
+            stack.enter_context(mock.patch.object(metric, "eq_labels", new))
+        if where == "module":
+            new = Beside.eq_labels
+            stack.enter_context(mock.patch("phanos.metrics.MetricWrapper.eq_labels", new))
+        call()
+    call()
+    records = [[name, record["labels"]] for batch, name in keeping.batches for record in batch]
+    return [calls.made, records]
+
+
+@replacement("handle", "record_to_str")
+def one_handler_that_logs_and_not_the_other(name: str) -> Any:
+    setting, calls = Setting(), Calls()
+    setting.profiler.add_handler(publisher.LoggerHandler("one", mock.Mock()))
+    setting.profiler.add_handler(publisher.NamedLoggerHandler("other", "other"))
+    target = publisher.LoggerHandler if name == "handle" else publisher.OutputFormatter
+    with mock.patch.object(target, name, calls.noting(name, "text")):
+        setting.call()
+    relations = [
+        issubclass(one, other)
+        for one in (publisher.LoggerHandler, publisher.NamedLoggerHandler)
+        for other in (publisher.LoggerHandler, publisher.NamedLoggerHandler)
+    ]
+    return [len(calls.made), relations]

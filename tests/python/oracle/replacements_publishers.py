@@ -247,6 +247,60 @@ def handle_of_rabbitmq_handlers(where: str) -> Any:
     return [call[0] for call in calls.made]
 
 
+@replacement()
+def the_class_of_an_asynchronous_handler_in_settings() -> Any:
+    calls = Calls()
+
+    class Own(publisher.AsyncBaseHandler):
+        @classmethod
+        async def create(cls, handler_name: str, **arguments: Any) -> Any:
+            calls.made.append(["create", handler_name, plain(arguments)])
+            return cls(handler_name)
+
+        handle = calls.awaited("handle")
+
+    async def main() -> Any:
+        profiler = publisher.Profiler()
+        arguments = {"handler_name": "rabbit", "host": "nowhere.example"}
+        settings = {"key": {"class": "phanos.publisher.AsyncImpProfHandler", **arguments}}
+        with mock.patch("phanos.publisher.AsyncImpProfHandler", Own):
+            await profiler.async_dict_config(
+                {"job": "JOB", "time_profile": True, "handlers": settings}
+            )
+
+        @profiler.profile
+        async def root() -> str:
+            return "result"
+
+        return [await root(), len(calls.made), calls.made[0]]
+
+    return asyncio.run(main())
+
+
+@replacement("class", "object")
+def handle_of_an_asynchronous_handler(where: str) -> Any:
+    calls = Calls()
+
+    async def main() -> Any:
+        profiler = publisher.Profiler()
+        profiler.async_config(job="JOB", time_profile=True)
+        with mock.patch("phanos.publisher.AsyncioPublisher") as replaced:
+            replaced.return_value = fake_async_publisher(calls)
+            handler = await publisher.AsyncImpProfHandler.create("rabbit")
+        profiler.add_handler(handler)
+
+        @profiler.profile
+        async def root() -> str:
+            return "result"
+
+        target: Any = publisher.AsyncImpProfHandler if where == "class" else handler
+        with mock.patch.object(target, "handle", calls.awaited("handle")):
+            replaced_result = await root()
+        return [replaced_result, await root(), [name for name, *_ in calls.made]]
+
+    return asyncio.run(main())
+
+
 @replacement("mock", "function")
 def the_class_of_a_handler_in_settings(kind: str) -> Any:
     calls = Calls()

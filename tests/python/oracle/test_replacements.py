@@ -29,7 +29,7 @@ def test_replacement(name: str, outcomes: tuple[dict[str, Any], dict[str, Any]])
 # What the package itself uses of `phanos.publisher`, by the program that replaces it there.
 USED = {
     "AsyncExtProfiler": "ext_profilers-AsyncExtProfiler",
-    "AsyncImpProfHandler": "the_class_of_a_handler_in_settings-mock",
+    "AsyncImpProfHandler": "the_class_of_an_asynchronous_handler_in_settings",
     "AsyncioPublisher": "the_class_of_asynchronous_publishers",
     "BlockingPublisher": "the_class_of_publishers_in_a_profiler",
     "ContextTree": "context_tree",
@@ -69,3 +69,11 @@ NOT_USED = {
 def test_every_public_name_is_replaced_by_a_program() -> None:
     assert set(publisher.__all__) == USED.keys() | NOT_USED
     assert set(USED.values()) <= REPLACEMENTS.keys()
+
+
+def test_classes_show_the_names_that_specifications_of_mocks_are_made_from() -> None:
+    modules = [f"phanos.{name}" for name in ("publisher", "metrics", "tree", "log", "messaging")]
+    upstream, ours = interpreters.run_both("class_names.py", modules)
+    lacking = {name: set(shown) - set(ours[name]) for name, shown in upstream.items()}
+    assert {name for name in lacking if lacking[name]} == set()
+    assert len(upstream) > 40

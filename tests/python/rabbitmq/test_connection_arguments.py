@@ -178,7 +178,7 @@ WRONG_VALUES: list[tuple[str, Any, str]] = [
     ("port", 70000, "port must be from 0 to 65535, got 70000"),
     ("port", -1, "port must be from 0 to 65535, got -1"),
     ("password", "sesame\udc80", "password must be without NUL and lone surrogates"),
-    ("heartbeat", 65536, "heartbeat must be from 0 to 65535, got 65536"),
+    ("heartbeat", 2**31, "heartbeat must be from 0 to 2147483647, got 2147483648"),
     ("timeout", -1, "timeout must be from 0"),
     ("timeout", float("nan"), "timeout must be from 0"),
     ("retry_delay", -0.1, "retry_delay must be from 0"),
