@@ -437,6 +437,7 @@ fn end<'py>(
 /// Queues the dispatches to asynchronous handlers; returns what must be raised.
 #[cold]
 fn queue(py: Python<'_>, plan: &Plan, outcome: Outcome<'_>) -> Option<Box<PyErr>> {
+    point("queue");
     let mut to_raise = outcome.to_raise;
     if let Some(dispatches) = outcome.dispatches
         && let Err(error) = report::queue_dispatches(py, plan, &dispatches)

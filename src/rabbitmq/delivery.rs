@@ -234,12 +234,16 @@ impl Delivery {
         records: &Bound<'_, PyAny>,
         logger: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
-        let sender = self.sender(py);
-        let mut unserializable = UnserializableKinds::default();
-        enqueue::push_dicts(&sender, &string_of(name), records, &mut unserializable)?;
-        self.start_for_records(py, &sender);
-        settled::take_kinds(py, &mut unserializable);
-        unserializable.log(py, Some(logger))
+        let push = || {
+            point("push");
+            let sender = self.sender(py);
+            let mut unserializable = UnserializableKinds::default();
+            enqueue::push_dicts(&sender, &string_of(name), records, &mut unserializable)?;
+            self.start_for_records(py, &sender);
+            settled::take_kinds(py, &mut unserializable);
+            unserializable.log(py, Some(logger))
+        };
+        contained(py, "records for the network side", push).unwrap_or(Ok(()))
     }
 
     /// Sends the records as one message. `unsent_s`: seconds to wait for a connection; `sent_s`:
@@ -252,17 +256,22 @@ impl Delivery {
         unsent_s: f64,
         sent_s: f64,
     ) -> PyResult<PendingResult> {
-        let mut unserializable = UnserializableKinds::default();
-        let message = enqueue::Message::of_dicts(records, &mut unserializable)?;
-        settled::take_kinds(py, &mut unserializable);
-        unserializable.log(py, Some(logger))?;
-        let sender = self.started_for_caller(py)?;
-        let now = Instant::now();
-        let unsent = now + seconds("unsent_s", unsent_s)?;
-        let sent = now + seconds("sent_s", sent_s)?;
-        let reply =
-            sender.publish(&message.routing_key, message.records, message.body, unsent, sent);
-        Ok(PendingResult::new(reply))
+        let publish = || {
+            point("publish");
+            let mut unserializable = UnserializableKinds::default();
+            let message = enqueue::Message::of_dicts(records, &mut unserializable)?;
+            settled::take_kinds(py, &mut unserializable);
+            unserializable.log(py, Some(logger))?;
+            let sender = self.started_for_caller(py)?;
+            let now = Instant::now();
+            let unsent = now + seconds("unsent_s", unsent_s)?;
+            let sent = now + seconds("sent_s", sent_s)?;
+            let reply =
+                sender.publish(&message.routing_key, message.records, message.body, unsent, sent);
+            Ok(PendingResult::new(reply))
+        };
+        contained(py, "a message for the network side", publish)
+            .unwrap_or_else(|| Ok(PendingResult::known(false)))
     }
 
     /// Starts the engine, unless it runs; the result is True when it is connected, and False when an

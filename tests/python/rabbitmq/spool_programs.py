@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import resource
+import select
 import socket
 import sys
 import time
@@ -58,10 +59,9 @@ def opens_files_of_its_own(port: int, directory: str) -> None:
     one = handler(port, directory)
     hand_over(one, [record(0)])
     refused = 0
-    os.set_blocking(sys.stdin.fileno(), False)
     print(json.dumps("started"), flush=True)
     end = time.monotonic() + DEADLINE_S
-    while not sys.stdin.read(1) and time.monotonic() < end:
+    while not select.select([sys.stdin], [], [], 0)[0] and time.monotonic() < end:
         opened: list[socket.socket | int] = []
         try:
             for _ in range(OWN_DESCRIPTORS // 2):

@@ -5,7 +5,13 @@ import logging
 import sys
 
 import phanos
-from phanos.publisher import AsyncImpProfHandler, Profiler, SyncBaseHandler
+from phanos.publisher import (
+    AsyncBaseHandler,
+    AsyncImpProfHandler,
+    ImpProfHandler,
+    Profiler,
+    SyncBaseHandler,
+)
 
 told = []
 
@@ -99,6 +105,34 @@ def operation(armed):
     return "leaf"
 
 
+class Later(AsyncBaseHandler):
+    @classmethod
+    async def create(cls, handler_name):
+        return cls(handler_name)
+
+    async def handle(self, records, profiler_name="profiler"):
+        pass
+
+
+later = Profiler()
+later.async_config(job="TEST", request_size_profile=False)
+later.add_handler(Later("later"))
+
+
+def queueing(armed):
+    hands_over = later.profile(lambda: "leaf")
+    armed()
+    result = hands_over()
+    assert later.curr_node.get() is later.tree.root
+    return result
+
+
+def command(armed):
+    armed()
+    assert sys.modules["phanos._phanos"].run_command(["phanos", "--version"]) == 1
+    return "leaf"
+
+
 def check(kind, armed):
     """Run the calls with a panic in them; then all is as if there had been none."""
     assert globals()[kind](armed) == "leaf"
@@ -142,7 +176,28 @@ def check_network(kind, armed):
         except StopIteration as stop:
             return stop.value
 
+    given = [{"item": "A", "job": "TEST", "method": "A:root", "labels": {}, "value": ("inc", 1)}]
+
+    async def push():
+        return await handler.handle(given, "counter") is not None
+
+    def publish():
+        logger = logging.getLogger("phanos")
+        return handler.publisher._delivery.publish(given, logger, 0.1, 0.1).wait(5.0)
+
+    def probe():
+        said = None
+        try:
+            ImpProfHandler("connecting", port=1, retry=1, logger=logging.getLogger("connecting"))
+        except RuntimeError as error:
+            said = str(error)
+        assert "it panicked" in (said or ""), said
+        return False
+
     calls = {
+        "push": lambda: asyncio.run(push()),
+        "publish": publish,
+        "probe": probe,
         "without_loop": without_loop,
         "record": record,
         "flush": flush,
@@ -154,5 +209,7 @@ def check_network(kind, armed):
     assert recorded() == "leaf"
     stats = handler.stats()
     assert stats["handed_over"] == stats["queued"] + sum(stats["dropped"].values()), stats
-    assert stats["handed_over"] >= (1 if kind == "close" else 2), stats
+    assert stats["handed_over"] >= (1 if kind in ("close", "push", "publish", "probe") else 2), (
+        stats
+    )
     asyncio.run(close())

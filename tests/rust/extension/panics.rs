@@ -8,7 +8,7 @@ use crate::interp::panics::for_tests::{arm, is_armed};
 
 /// Points that calls go through, with the kind of call in `panics.py` that must then have done as
 /// always: nothing of a call is lost but its own record.
-const POINTS: [(&str, &str); 22] = [
+const POINTS: [(&str, &str); 24] = [
     ("choose", "plain"),
     ("begin", "plain"),
     ("begun", "plain"),
@@ -31,10 +31,12 @@ const POINTS: [(&str, &str); 22] = [
     ("resume", "generator"),
     ("end deferred", "generator"),
     ("operation", "operation"),
+    ("queue", "queueing"),
+    ("command", "command"),
 ];
 
 /// Points of the network side; its methods then say that nothing was delivered.
-const NETWORK_POINTS: [(&str, &str); 8] = [
+const NETWORK_POINTS: [(&str, &str); 11] = [
     ("start", "record"),
     ("start", "flush"),
     ("flush", "flush"),
@@ -43,6 +45,9 @@ const NETWORK_POINTS: [(&str, &str); 8] = [
     ("await", "aflush"),
     ("poll", "without_loop"),
     ("stop", "close"),
+    ("push", "push"),
+    ("publish", "publish"),
+    ("probe", "probe"),
 ];
 
 fn prepared(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
