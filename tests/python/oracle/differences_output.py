@@ -200,3 +200,26 @@ def logging_without_standard_output() -> Any:
     finally:
         own.handlers = handlers
     return "profiler: " in errors.getvalue()
+
+
+@difference("O10", upstream=[4, 4], ours=[0, 0])
+def lines_of_a_call_at_debug() -> Any:
+    lines: list[str] = []
+
+    class Lines(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            lines.append(record.getMessage())
+
+    logger = logging.getLogger("lines of a call")
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(Lines())
+    profiler = publisher.Profiler()
+    profiler.config(logger=logger, job="JOB")
+    profiler.add_handler(publisher.StreamHandler("stream", io.StringIO()))
+    call = profiler.profile(configured)
+    found: list[int] = []
+    for _ in range(2):
+        lines.clear()
+        call()
+        found.append(len(lines))
+    return found
