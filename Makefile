@@ -1,9 +1,9 @@
 # One verb per task; `make help` lists them. Continuous integration calls the same verbs.
 #
 # Everything made here stays in .venvs/ (one environment per Python version), .oracle/ (the
-# environment of phanos 0.3.2), .rabbitmq/, .brokers/, .prometheus/, .browser/, .pythons/,
-# .debug-python/ and .valgrind/ (Debian's packages, unpacked) and target/ (compiled Rust). A step
-# runs again only when what it was made from has changed.
+# environment of phanos 0.3.2), .rabbitmq/, .brokers/, .prometheus/, .prometheuses/, .browser/,
+# .pythons/, .debug-python/ and .valgrind/ (Debian's packages, unpacked) and target/ (compiled Rust).
+# A step runs again only when what it was made from has changed.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -174,6 +174,14 @@ $(BROKERS:%=test-broker-%): test-broker-%: .venvs/$(DEFAULT)/.test .venvs/$(DEFA
 	$(call say,"RabbitMQ of Debian $*: $$(cat .brokers/$*/.installed)")
 	PHANOS_RABBITMQ=.brokers/$* $(DEFAULT_BIN)/python $(PYTEST) -m rabbitmq $(NO_PAGE)
 
+# The next release of Debian has Prometheus 3, in which histograms are native ones.
+ANOTHER_PROMETHEUS := .prometheuses/forky
+
+.PHONY: test-prometheus
+test-prometheus: versions .venvs/$(DEFAULT)/.test .venvs/$(DEFAULT)/.package $(ANOTHER_PROMETHEUS)/.installed ## run the tests that ask a real Prometheus on version 3 as well
+	$(call say,"$$(cat $(ANOTHER_PROMETHEUS)/.installed)")
+	PHANOS_PROMETHEUS=$(ANOTHER_PROMETHEUS) $(DEFAULT_BIN)/python $(PYTEST) -m prometheus $(NO_PAGE)
+
 # Other tests run what is compiled in less time; what differs is what the compiler makes of it.
 .PHONY: test-release
 test-release: versions .venvs/release-$(DEFAULT)/.test .venvs/release-$(DEFAULT)/.package ## run a core of the tests with the package as it ships
@@ -302,6 +310,16 @@ soak: $(BROKER_NEEDS) ## the same at random, for SOAK_S seconds; SEED=... repeat
 	$(call say,"faults at random")
 	@$(FAULTS) --soak $(SOAK_S) $(if $(SEED),--seed $(SEED))
 
+# How long `make kills` goes on for each of the two ways, in seconds.
+KILLS_S := 60
+
+.PHONY: kills
+kills: $(BROKER_NEEDS) ## kill leaders, collector, broker and connections at random for KILLS_S seconds, compare every series (SEED=... repeats)
+	$(call say,"kills at random")
+	@PHANOS_KILLS_S=$(KILLS_S) $(if $(SEED),PHANOS_KILLS_SEED=$(SEED)) \
+		PHANOS_COMMAND=$(CURDIR)/$(RELEASE_BIN)/phanos \
+		$(RELEASE_BIN)/python -m pytest -q --capture=no tests/python/kills
+
 # What a profiled call costs is measured on these versions, as far as the machine has them.
 MEASURED := 3.11 3.13 3.14 3.15
 BENCH := PYTHONPATH=benches/python:. $(DEFAULT_BIN)/python -m
@@ -367,7 +385,7 @@ format: .venvs/$(DEFAULT)/.lint ## format and mend what can be mended
 
 .PHONY: clean
 clean: ## remove everything these verbs made
-	rm -rf .venvs .oracle .rabbitmq .brokers .pythons .debug-python .valgrind .prometheus .browser target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venvs .oracle .rabbitmq .brokers .pythons .debug-python .valgrind .prometheus .prometheuses .browser target dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- Environments ------------------------------------------------------------------------
 
@@ -492,6 +510,14 @@ copy_compiled = for compiled in target/$(DEFAULT)/debug target/debug; do \
 .prometheus/.installed: tools/prometheus.py tools/packages.py
 	@printf '==> Prometheus into %s\n' $(@D)
 	@$(call interpreter,$(DEFAULT)) -m tools.prometheus
+
+# Prometheus of another release of Debian, with all that it needs.
+.prometheuses/%/.installed: tools/prometheus.py tools/packages.py tools/relocated.py \
+		| .venvs/packages/.packages
+	@printf '==> Prometheus into %s\n' $(@D)
+	@.venvs/packages/bin/python -m tools.prometheus $*
+
+.PRECIOUS: .prometheuses/%/.installed
 
 # Chromium, unless the machine has it installed.
 .browser/.installed: tools/browser.py tools/packages.py

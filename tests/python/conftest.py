@@ -22,6 +22,7 @@ TESTS = Path(__file__).parent
 ONE_VERSION = {
     "collector",
     "counts",
+    "kills",
     "meta",
     "page",
     "prometheus",

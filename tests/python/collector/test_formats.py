@@ -74,6 +74,7 @@ def test_openmetrics_is_parsed(filled: Collector) -> None:
     assert facts.labels["version"] == "1.2"
 
 
+@pytest.mark.prometheus
 def test_promtool_has_nothing_to_say(filled: Collector) -> None:
     check = [str(PROMTOOL), "check", "metrics"]
     answer = subprocess.run(

@@ -33,7 +33,7 @@ def recorder(place: Place) -> Iterator[Callable[..., Recorder]]:
     started: list[Recorder] = []
 
     def start(**arguments: Any) -> Recorder:
-        started.append(Recorder(place, **arguments))
+        started.append(Recorder(**{**place.arguments, **arguments}))
         return started[-1]
 
     yield start

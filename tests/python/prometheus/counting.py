@@ -92,8 +92,8 @@ class Place:
 class Recorder:
     """A process that runs `recorder.py`."""
 
-    def __init__(self, place: Place, **arguments: Any) -> None:
-        given = json.dumps({**place.arguments, **arguments})
+    def __init__(self, **arguments: Any) -> None:
+        given = json.dumps(arguments)
         self._process = subprocess.Popen(
             [sys.executable, str(HERE / "recorder.py"), given],
             stdin=subprocess.PIPE,

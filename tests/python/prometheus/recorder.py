@@ -1,7 +1,8 @@
 """
 A process of the tests: records, and does what it is told on its standard input, line by line.
 
-Arguments: keyword arguments of the handler, as JSON. Each command is answered with a line of JSON.
+Arguments: keyword arguments of the handler, as JSON, among them its class if it is another one, and
+`kinds` for metrics of several kinds. Each command is answered with a line of JSON.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from collections import Counter
 from typing import Any
 
 import phanos
+from phanos import publisher
 from phanos.metrics import Counter as CounterMetric
-from phanos.publisher import PrometheusHandler
+from phanos.metrics import Gauge, Histogram, Summary
 
 METHODS = 7
 BURST = 50
+# Whole numbers: their sum is the same in any order.
+VALUES = (0, 1, 40, 900, 20_000, 3_000_000)
 
 
 class Lines(logging.Handler):
@@ -42,19 +46,32 @@ class Recorder:
         self._logged = Lines()
         logging.getLogger("phanos").addHandler(self._logged)
         logging.getLogger("phanos").setLevel(logging.INFO)
-        self._handler = PrometheusHandler("prometheus", **arguments)
+        kind = getattr(publisher, arguments.pop("class", "PrometheusHandler"))
+        kinds = arguments.pop("kinds", False)
+        self._handler = kind("handler", **arguments)
         phanos.profiler.config(job="JOB")
         phanos.profiler.add_handler(self._handler)
         self._items = CounterMetric("items", "JOB", "pieces")
         phanos.profiler.add_metric(self._items)
+        self._sizes = Histogram("sizes", "JOB", "B")
+        self._shares = Summary("shares", "JOB", "pieces")
+        self._level = Gauge("level", "JOB", "pieces")
+        self._kinds = [self._sizes, self._shares, self._level] if kinds else []
+        for metric in self._kinds:
+            phanos.profiler.add_metric(metric)
         self._functions = [self._function(f"method_{number}") for number in range(METHODS)]
         self._counts: Counter[str] = Counter()
+        self._values: Counter[str] = Counter()
         self._stop = threading.Event()
         self._load: threading.Thread | None = None
 
     def _function(self, name: str) -> Any:
-        def body(fails: bool) -> None:
+        def body(fails: bool, value: float) -> None:
             self._items.inc(2.0, label_values={})
+            if self._kinds:
+                self._sizes.observe(value, label_values={})
+                self._shares.observe(value, label_values={})
+                self._level.inc(1.0, label_values={})
             if fails:
                 raise LookupError
 
@@ -63,9 +80,11 @@ class Recorder:
 
     def _call(self, number: int) -> None:
         fails = number % 5 == 0
+        value = VALUES[number % len(VALUES)]
         with contextlib.suppress(LookupError):
-            self._functions[number % METHODS](fails)
+            self._functions[number % METHODS](fails, float(value))
         self._counts[f"method_{number % METHODS}:{str(fails).lower()}"] += 1
+        self._values[f"method_{number % METHODS}:{value}"] += 1
 
     def record(self, count: int) -> bool:
         """Make so many calls."""
@@ -112,6 +131,10 @@ class Recorder:
         if self._load is not None:
             self._load.join()
         return dict(self._counts)
+
+    def values(self) -> dict[str, int]:
+        """Return how often each value was recorded, by method and value."""
+        return dict(self._values)
 
     def flush(self, timeout_s: float = 40.0) -> bool:
         return self._handler.flush(timeout_s)

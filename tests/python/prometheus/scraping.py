@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import urllib.parse
 import urllib.request
@@ -13,9 +14,9 @@ from typing import Any
 from collecting import DEADLINE_S, free_port, wait_until
 from counting import Place
 
-from tools.prometheus import PROMTOOL
+from tools.prometheus import PROMETHEUS
 
-PROMETHEUS = PROMTOOL.with_name("prometheus")
+MISSING = "make .prometheus/.installed brings it"
 CONFIGURATION = """
 global:
   scrape_interval: 200ms
@@ -23,9 +24,25 @@ global:
 scrape_configs:
   - job_name: phanos
     honor_labels: true
+{options}
     static_configs:
       - targets: ["127.0.0.1:{port}"]
 """
+
+
+def _version() -> tuple[int, ...]:
+    """Return the version of the one that is there, or none."""
+    if not PROMETHEUS.exists():
+        return ()
+    said = subprocess.run(
+        [str(PROMETHEUS), "--version"], capture_output=True, text=True, timeout=60, check=True
+    )
+    found = re.search(r"version (\d+)\.(\d+)", said.stdout + said.stderr)
+    assert found, said
+    return int(found[1]), int(found[2])
+
+
+VERSION = _version()
 
 
 class Prometheus:
@@ -54,10 +71,22 @@ class Prometheus:
 
 
 @contextmanager
-def prometheus(place: Place) -> Iterator[Prometheus]:
+def prometheus(
+    place: Place, *, native: bool = False, options: tuple[str, ...] = ()
+) -> Iterator[Prometheus]:
+    """
+    Run one that scrapes a place.
+
+    Args:
+        native: take histograms in their native form, by protobuf.
+        options: lines of the job's configuration.
+    """
     folder = place.runtime.parent
     configuration = folder / "prometheus.yml"
-    configuration.write_text(CONFIGURATION.format(port=place.port))
+    if native and VERSION >= (3, 8):
+        options = ("scrape_native_histograms: true", *options)
+    lines = "\n".join(f"    {line}" for line in options)
+    configuration.write_text(CONFIGURATION.format(port=place.port, options=lines))
     port = free_port()
     command = [
         str(PROMETHEUS),
@@ -65,6 +94,8 @@ def prometheus(place: Place) -> Iterator[Prometheus]:
         f"--storage.tsdb.path={folder / 'data'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--log.level=warn",
+        # From 3.8 on the configuration says so.
+        *(["--enable-feature=native-histograms"] if native and VERSION < (3, 8) else []),
     ]
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)

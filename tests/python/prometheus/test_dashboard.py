@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from collecting import wait_until
 from counting import Place, Recorder
-from scraping import PROMETHEUS, Prometheus, prometheus
+from scraping import MISSING, PROMETHEUS, Prometheus, prometheus
 
 FILE = Path(__file__).parents[3] / "examples" / "prometheus" / "phanos.dashboard.json"
 DASHBOARD: dict[str, Any] = json.loads(FILE.read_text())
@@ -52,7 +52,8 @@ def test_its_parts_have_names_that_stay() -> None:
         assert "rate(" not in query or "[$__rate_interval]" in query, title
 
 
-@pytest.mark.skipif(not PROMETHEUS.exists(), reason="make .prometheus/.installed brings it")
+@pytest.mark.prometheus
+@pytest.mark.skipif(not PROMETHEUS.exists(), reason=MISSING)
 def test_each_query_has_an_answer(place: Place, recorder: Callable[..., Recorder]) -> None:
     process = recorder()
     with prometheus(place) as server:
@@ -67,7 +68,8 @@ def test_each_query_has_an_answer(place: Place, recorder: Callable[..., Recorder
         process.ask("counts")
 
 
-@pytest.mark.skipif(not PROMETHEUS.exists(), reason="make .prometheus/.installed brings it")
+@pytest.mark.prometheus
+@pytest.mark.skipif(not PROMETHEUS.exists(), reason=MISSING)
 def test_calls_for_each_root_call(place: Place, recorder: Callable[..., Recorder]) -> None:
     [query] = [query for title, query in queries() if title.startswith("Called many times")]
     process = recorder()

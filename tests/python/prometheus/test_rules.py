@@ -13,6 +13,7 @@ from tools.prometheus import PROMTOOL
 SHIPPED = Path(__file__).parents[3] / "examples" / "prometheus"
 
 
+@pytest.mark.prometheus
 @pytest.mark.parametrize(
     "arguments",
     [("check", "rules", "phanos.rules.yml"), ("test", "rules", "phanos.rules.test.yml")],
