@@ -70,6 +70,7 @@ pub use intake::record::Record;
 pub use intake::split::Split;
 pub use intake::value::Value;
 pub use serve::server::serve;
+pub use serve::tls::Tls;
 pub use serve::token::Token;
 pub use socket::listener::LocalListener;
 pub use state::store::Store;

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import time
@@ -42,8 +43,18 @@ def free_port() -> int:
 class Collector:
     """A process that can be killed and started again."""
 
-    def __init__(self, command: Path, folder: Path, *options: str) -> None:
+    def __init__(
+        self,
+        command: Path,
+        folder: Path,
+        *options: str,
+        trusted: Path | None = None,
+        token: str | None = None,
+    ) -> None:
         self.folder = folder
+        self._token = {} if token is None else {"Authorization": f"Bearer {token}"}
+        # The authority of its certificate, if it serves by https.
+        self._trusted = trusted
         self.port = free_port()
         self.socket = folder / "run" / "socket"
         self._log = folder / "collector.log"
@@ -72,9 +83,11 @@ class Collector:
 
     def page(self, accept: str = "text/plain") -> str:
         """Return the page in a format."""
-        url = f"http://127.0.0.1:{self.port}/metrics"
-        request = urllib.request.Request(url, headers={"Accept": accept})
-        with urllib.request.urlopen(request, timeout=DEADLINE_S) as answer:
+        scheme = "https" if self._trusted else "http"
+        context = ssl.create_default_context(cafile=self._trusted) if self._trusted else None
+        url = f"{scheme}://127.0.0.1:{self.port}/metrics"
+        request = urllib.request.Request(url, headers={"Accept": accept, **self._token})
+        with urllib.request.urlopen(request, timeout=DEADLINE_S, context=context) as answer:
             body: bytes = answer.read()
         return body.decode()
 
@@ -152,8 +165,8 @@ def collectors(command: Path, folder: Path) -> Iterator[Callable[..., Collector]
     """Start collectors with options; they end with the context."""
     started: list[Collector] = []
 
-    def start(*options: str) -> Collector:
-        collector = Collector(command, folder, *options)
+    def start(*options: str, **client: Any) -> Collector:
+        collector = Collector(command, folder, *options, **client)
         started.append(collector)
         collector.start()
         return collector

@@ -65,6 +65,14 @@ def test_settings_come_from_arguments_environment_and_file(command: Path, tmp_pa
         ),
         (["--listen-socket", "s", "--job-label", "le"], '"le" is no name of a label that is free'),
         (["--listen-socket", "s", "--token-file", "/nowhere"], "token-file /nowhere: No such file"),
+        (
+            ["--listen-socket", "s", "--tls-key-file", "k"],
+            "tls-cert-file and tls-key-file are given together or not at all",
+        ),
+        (
+            ["--listen-socket", "s", "--tls-cert-file", "/nowhere", "--tls-key-file", "/nowhere"],
+            "tls-cert-file /nowhere: No such file",
+        ),
         (["--listen-socket", "s", "--config", "/nowhere"], "/nowhere: No such file"),
         (["--unheard"], "unexpected argument '--unheard'"),
     ],

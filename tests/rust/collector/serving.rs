@@ -25,7 +25,7 @@ impl Serving {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
         let address = listener.local_addr().expect("an address");
         let (end, ending) = watch::channel(false);
-        tokio::spawn(serve(listener, Arc::clone(&running.hub), token, ending));
+        tokio::spawn(serve(listener, Arc::clone(&running.hub), token, None, ending));
         Self { running, address, end }
     }
 

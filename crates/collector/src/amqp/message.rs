@@ -7,7 +7,7 @@ use phanos_delivery::number_of_id;
 use crate::intake::message::Message;
 
 const METRIC_HEADER: &str = "x-phanos-metric";
-const WORKER_HEADER: &str = "x-phanos-worker";
+pub(crate) const WORKER_HEADER: &str = "x-phanos-worker";
 const SETTLED_HEADER: &str = "x-phanos-settled";
 
 /// The message of a delivery. That of phanos 0.3.2 has a body and a routing key, and no more.

@@ -3,11 +3,20 @@
 
 use std::time::Duration;
 
-use lapin::options::{QueueBindOptions, QueueDeclareOptions};
+use lapin::options::{
+    ExchangeBindOptions, ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions,
+};
 use lapin::types::{AMQPValue, FieldTable, LongString, ShortString};
+use lapin::{Channel, ExchangeKind};
 use phanos_delivery::AmqpConnection;
 
+use crate::amqp::message::WORKER_HEADER;
 use crate::amqp::settings::{ConsumerSettings, QueueSettings};
+
+/// Hashes a header of the message: all messages with one value of it go to the same queue.
+const CELLS_TYPE: &str = "x-consistent-hash";
+/// Of a binding to it, the share of the queue: the same for all.
+const CELLS_WEIGHT: &str = "1";
 
 /// Declares and binds on a channel of its own, which an error closes.
 ///
@@ -25,15 +34,39 @@ pub(crate) async fn declare(
     let declared =
         channel.queue_declare(name.as_str().into(), options, arguments(&settings.queue)).await;
     declared.map_err(failed)?;
+    let mut source = (&*settings.broker.exchange, &**routing_key);
+    if let Some(cells) = &settings.queue.cells {
+        let declared = declare_cells(&channel, cells, source).await;
+        declared.map_err(|error| format!("cells {cells:?}: {error}"))?;
+        source = (cells, CELLS_WEIGHT);
+    }
     let bound = channel.queue_bind(
         name.as_str().into(),
-        settings.broker.exchange.as_str().into(),
-        routing_key.as_str().into(),
+        source.0.into(),
+        source.1.into(),
         QueueBindOptions::default(),
         FieldTable::default(),
     );
     bound.await.map_err(failed)?;
     channel.close(200, "OK".into()).await.map_err(failed)
+}
+
+/// Puts an exchange behind that of the senders which shares messages out by worker.
+async fn declare_cells(
+    channel: &Channel,
+    cells: &str,
+    (exchange, routing_key): (&str, &str),
+) -> lapin::Result<()> {
+    let mut arguments = FieldTable::default();
+    let header = AMQPValue::LongString(LongString::from(WORKER_HEADER.as_bytes()));
+    arguments.insert("hash-header".into(), header);
+    let kind = ExchangeKind::Custom(CELLS_TYPE.into());
+    let options = ExchangeDeclareOptions { durable: true, ..Default::default() };
+    channel.exchange_declare(cells.into(), kind, options, arguments).await?;
+    let (options, arguments) = (ExchangeBindOptions::default(), FieldTable::default());
+    channel
+        .exchange_bind(cells.into(), exchange.into(), routing_key.into(), options, arguments)
+        .await
 }
 
 fn arguments(queue: &QueueSettings) -> FieldTable {

@@ -50,6 +50,8 @@ pub struct QueueSettings {
     /// Bytes of messages that the broker may send before any is acknowledged.
     pub prefetch_bytes: u64,
     pub routing_key: String,
+    /// An exchange between that of the senders and this queue, which shares messages out.
+    pub cells: Option<String>,
 }
 
 impl Default for QueueSettings {
@@ -63,6 +65,7 @@ impl Default for QueueSettings {
             single_active: true,
             prefetch_bytes: 64 << 20,
             routing_key: "#".into(),
+            cells: None,
         }
     }
 }

@@ -124,6 +124,10 @@ pub(crate) struct CollectArguments {
     /// Routing key of the binding, for exchanges that look at it [default: #]
     #[arg(long, env = "PHANOS_ROUTING_KEY", value_name = "KEY")]
     pub(crate) routing_key: Option<String>,
+    /// Share messages out over several queues, all of one worker to the same: an exchange of type
+    /// x-consistent-hash, the same for all, between the exchange and the queues
+    #[arg(long, env = "PHANOS_CELLS", value_name = "NAME")]
+    pub(crate) cells: Option<String>,
     /// Bytes that the broker may send ahead [default: 64MiB]
     #[arg(long, env = "PHANOS_PREFETCH_BYTES", value_name = "SIZE", value_parser = read_size)]
     pub(crate) prefetch_bytes: Option<u64>,
@@ -137,6 +141,12 @@ pub(crate) struct CollectArguments {
     /// File with a token that clients have to send (Authorization: Bearer ...)
     #[arg(long, env = "PHANOS_TOKEN_FILE", value_name = "FILE")]
     pub(crate) token_file: Option<PathBuf>,
+    /// Certificate chain for https (PEM); read again on SIGHUP
+    #[arg(long, env = "PHANOS_TLS_CERT_FILE", value_name = "FILE")]
+    pub(crate) tls_cert_file: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, env = "PHANOS_TLS_KEY_FILE", value_name = "FILE")]
+    pub(crate) tls_key_file: Option<PathBuf>,
     /// Directory for what was counted; without one it is in memory alone
     #[arg(long, env = "PHANOS_STATE", value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,

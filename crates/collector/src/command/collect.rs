@@ -77,7 +77,8 @@ impl Collector {
         let (end_committer, committer_end) = oneshot::channel();
         let committer = tokio::spawn(commit_until(Arc::clone(&hub), store, committer_end));
         let token = settings.token.clone();
-        let serving = serve(listener, Arc::clone(&hub), token, ending.clone());
+        let tls = settings.tls.clone();
+        let serving = serve(listener, Arc::clone(&hub), token, tls, ending.clone());
         tokio::spawn(async move {
             serving.await;
             drop(unshared);

@@ -103,9 +103,12 @@ fn collect(given: &CollectArguments, settings: &CollectSettings) -> u8 {
             Ok(collector) => collector,
             Err(error) => return failed(&error),
         };
-        say(&format!("http://{}/metrics", settings.listen));
+        say(&settings.url());
+        if let Some(text) = settings.exposure() {
+            log(LogLevel::Warning, &text);
+        }
         while signals.next().await == Wish::Reload {
-            reload(given, &collector);
+            reload(given, settings, &collector);
         }
         if collector.stop().await { DONE } else { failed("the last changes could not be stored") }
     });
@@ -118,13 +121,19 @@ fn failed(line: &str) -> u8 {
     FAILED
 }
 
-/// Reads the file again: options of metrics and limits hold from now on, the rest from the next
-/// start on.
-fn reload(given: &CollectArguments, collector: &Collector) {
+/// Reads the files again: certificates, options of metrics and limits hold from now on, the rest
+/// from the next start on.
+fn reload(given: &CollectArguments, running: &CollectSettings, collector: &Collector) {
     match CollectSettings::new(given.clone()) {
         Ok(settings) => {
+            if let (Some(old), Some(new)) = (&running.tls, &settings.tls) {
+                old.replace_by(new);
+            }
             collector.hub().set_options(settings.options);
-            say("read the configuration again: limits, times and options of metrics are in force");
+            say(
+                "read the configuration again: limits, times, options of metrics and certificates \
+                 are in force",
+            );
         }
         Err(error) => say(&format!("warning: the configuration stays as it was: {error}")),
     }

@@ -12,6 +12,7 @@ use crate::amqp::settings::{ConsumerSettings, Overflow, QueueSettings, broker};
 use crate::command::arguments::CollectArguments;
 use crate::command::file::{self, MetricTable};
 use crate::command::quantity::{show_size, show_time};
+use crate::serve::tls::Tls;
 use crate::serve::token::Token;
 
 /// The port that Prometheus' list of exporters has for metrics of applications.
@@ -24,6 +25,7 @@ pub struct CollectSettings {
     pub listen_socket: Option<PathBuf>,
     pub listen: SocketAddr,
     pub token: Option<Token>,
+    pub tls: Option<Tls>,
     pub state: Option<PathBuf>,
     pub options: Options,
 }
@@ -41,6 +43,7 @@ impl CollectSettings {
             listen_socket: given.listen_socket.clone(),
             listen: given.listen.unwrap_or((Ipv4Addr::LOCALHOST, PORT).into()),
             token: given.token_file.as_deref().map(token).transpose()?,
+            tls: tls(&given)?,
             state: given.state.clone(),
             options: options(&given, tables)?,
         };
@@ -48,6 +51,33 @@ impl CollectSettings {
             return Err("nothing to collect: give --amqp-url, --listen-socket or both".into());
         }
         Ok(settings)
+    }
+
+    /// Where Prometheus finds the metrics.
+    pub(crate) fn url(&self) -> String {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://{}/metrics", self.listen)
+    }
+
+    /// What others can read who reach the address, if it is reached from elsewhere.
+    pub(crate) fn exposure(&self) -> Option<String> {
+        if self.listen.ip().to_canonical().is_loopback() {
+            return None;
+        }
+        let what = "all jobs, names of functions, labels and numbers";
+        let readers = match (&self.token, &self.tls) {
+            (Some(_), Some(_)) => return None,
+            (None, Some(_)) => "whoever reaches it; --token-file asks for a token",
+            (Some(_), None) => {
+                "whoever sees the traffic, as well as the token; --tls-cert-file and \
+                 --tls-key-file encrypt it"
+            }
+            (None, None) => {
+                "whoever reaches it or sees the traffic; --token-file asks for a token, \
+                 --tls-cert-file and --tls-key-file encrypt it"
+            }
+        };
+        Some(format!("{what} at {} can be read by {readers}", self.listen))
     }
 
     /// What would be used, one line each, without secrets.
@@ -72,13 +102,14 @@ impl CollectSettings {
                     queue.name, queue.kind
                 ),
             );
+            line("cells", queue.cells.as_deref().unwrap_or("none"));
             line("prefetch-bytes", &show_size(queue.prefetch_bytes));
         }
         let path = |path: &Option<PathBuf>, none: &str| {
             path.as_ref().map_or(none.to_owned(), |path| path.display().to_string())
         };
         line("listen-socket", &path(&self.listen_socket, "none"));
-        line("listen", &format!("http://{}/metrics", self.listen));
+        line("listen", &self.url());
         line("token", if self.token.is_some() { "needed" } else { "none" });
         line("state", &path(&self.state, "none: in memory alone"));
         let options = &self.options;
@@ -140,6 +171,7 @@ fn amqp(given: &CollectArguments) -> Result<Option<ConsumerSettings>, String> {
         single_active: given.queue_single_active.unwrap_or(default.single_active),
         prefetch_bytes,
         routing_key: given.routing_key.clone().unwrap_or(default.routing_key),
+        cells: given.cells.clone(),
     };
     Ok(Some(ConsumerSettings { broker, queue }))
 }
@@ -149,6 +181,14 @@ pub(crate) fn token(path: &Path) -> Result<Token, String> {
         |error: &dyn ToString| format!("token-file {}: {}", path.display(), error.to_string());
     let text = fs::read_to_string(path).map_err(|error| failed(&error))?;
     Token::new(text.trim()).map_err(|error| failed(&error))
+}
+
+fn tls(given: &CollectArguments) -> Result<Option<Tls>, String> {
+    match (&given.tls_cert_file, &given.tls_key_file) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Tls::read(certificate, key).map(Some),
+        _ => Err("tls-cert-file and tls-key-file are given together or not at all".into()),
+    }
 }
 
 fn options(given: &CollectArguments, tables: Vec<MetricTable>) -> Result<Options, String> {

@@ -63,6 +63,7 @@ impl Leader {
             listen_socket: None,
             listen: settings.listen,
             token: settings.token.clone(),
+            tls: None,
             state: Some(settings.state.clone().unwrap_or_else(|| folder.state())),
             options: settings.options.clone(),
         };

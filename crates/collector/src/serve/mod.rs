@@ -5,6 +5,7 @@
 //! | `events`  | server-sent events |
 //! | `answer`  | answers, and the headers that all of them have |
 //! | `token`   | the token that clients may have to send |
+//! | `tls`     | certificates, and connections by them |
 //! | `access`  | who may read |
 //! | `assets`  | the files of the page |
 //! | `query`   | what stands behind the question mark |
@@ -20,4 +21,5 @@ pub(crate) mod events;
 pub(crate) mod query;
 pub(crate) mod routes;
 pub(crate) mod server;
+pub(crate) mod tls;
 pub(crate) mod token;

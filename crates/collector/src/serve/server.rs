@@ -1,12 +1,14 @@
 //! Connections to the HTTP side.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::sleep;
@@ -15,6 +17,7 @@ use crate::hub::shared::Hub;
 use crate::net::accept;
 use crate::serve::access::Access;
 use crate::serve::routes::route;
+use crate::serve::tls::Tls;
 use crate::serve::token::Token;
 
 /// Connections at a time; further ones wait.
@@ -31,6 +34,7 @@ pub async fn serve(
     listener: TcpListener,
     hub: Arc<Hub>,
     token: Option<Token>,
+    tls: Option<Tls>,
     mut end: watch::Receiver<bool>,
 ) {
     let token = Arc::new(token);
@@ -45,7 +49,8 @@ pub async fn serve(
             sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let connection = connection(stream, Arc::clone(&hub), Arc::clone(&token), end.clone());
+        let tls = tls.clone();
+        let connection = connection(stream, tls, Arc::clone(&hub), Arc::clone(&token), end.clone());
         tokio::spawn(async move {
             connection.await;
             drop((place, unshared));
@@ -55,12 +60,36 @@ pub async fn serve(
 
 async fn connection(
     stream: TcpStream,
+    tls: Option<Tls>,
     hub: Arc<Hub>,
     token: Arc<Option<Token>>,
     mut end: watch::Receiver<bool>,
 ) {
     let _ = stream.set_nodelay(true);
     let local = stream.local_addr().ok();
+    // An error is the client's.
+    match tls {
+        None => answer(stream, local, hub, token, end).await,
+        Some(tls) => {
+            let accepted = tokio::select! {
+                accepted = tls.accept(stream) => accepted,
+                _ = end.changed() => return,
+            };
+            if let Ok(stream) = accepted {
+                answer(stream, local, hub, token, end).await;
+            }
+        }
+    }
+}
+
+/// Answers what is asked on a connection until its end.
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin,
+    local: Option<SocketAddr>,
+    hub: Arc<Hub>,
+    token: Arc<Option<Token>>,
+    mut end: watch::Receiver<bool>,
+) {
     let ending = end.clone();
     let service = service_fn(move |request| {
         let (hub, token, ending) = (Arc::clone(&hub), Arc::clone(&token), ending.clone());
