@@ -8,6 +8,7 @@ import * as exporting from "./exports.js";
 import { clock, number, percent } from "./format.js";
 import { describe, findings, promql } from "./measures.js";
 import { sandwich } from "./sandwich.js";
+import { Spread } from "./spread.js";
 import { Stream, keepToken } from "./stream.js";
 import { COLUMNS, Table } from "./table.js";
 import { Tree } from "./tree.js";
@@ -43,6 +44,7 @@ let matches = null;
 let touched = 0;
 let pending = false;
 
+const spread = new Spread(draw);
 const stream = new Stream({
   answer(newest) {
     if (newest.whole) begin();
@@ -147,10 +149,11 @@ function openAtFirst() {
 
 /** Callers and callees, made anew with each answer; what was selected stays so. */
 function makeSides() {
-  const made = [answer, view.of, width()];
+  spread.ask(answer, view.of);
+  const made = [answer, view.of, width(), spread.rows];
   if (sides && made.every((part, place) => part === sides.made[place])) return;
   const before = sides && selected ? key(selected) : null;
-  sides = { ...sandwich(tree, view.of, width()), made };
+  sides = { ...sandwich(tree, view.of, width(), spread), made };
   hovered = null;
   selected = null;
   const queue = before === null ? [] : [sides.callers, sides.callees];

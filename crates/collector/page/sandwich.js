@@ -17,6 +17,7 @@ class Builder {
 
   node(name, path, parent) {
     const node = new Node(name, path, parent);
+    node.ids = []; // Of the paths that are counted here.
     parent?.children.push(node);
     this.list.push(node);
     return node;
@@ -34,6 +35,7 @@ class Builder {
   count(node, from) {
     node.now = added(node.now, from.now);
     node.before = added(node.before, from.before);
+    if (from.id !== null) node.ids.push(from.id);
   }
 
   callees(into, from) {
@@ -55,8 +57,11 @@ class Builder {
   }
 }
 
-/** `{callers, callees}`: trees whose first node is the function, in all paths that end with `name`. */
-export function sandwich(tree, name, width) {
+/**
+ * `{callers, callees}`: trees whose first node is the function, in all paths that end with `name`.
+ * `spread` has the buckets of their quantiles.
+ */
+export function sandwich(tree, name, width, spread) {
   const builders = [new Builder(), new Builder()];
   const [callers, callees] = builders.map((builder) => builder.node(name, name, null));
   for (const node of tree.list) {
@@ -70,7 +75,10 @@ export function sandwich(tree, name, width) {
   }
   for (const builder of builders) {
     sum(builder.list, width === "self" ? "time" : width);
-    for (const node of builder.list) node.children.sort((one, other) => other.weight - one.weight);
+    for (const node of builder.list) {
+      node.children.sort((one, other) => other.weight - one.weight);
+      if (node.now.calls) Object.assign(node.now, spread.quantiles(node.ids));
+    }
   }
   return { callers, callees };
 }

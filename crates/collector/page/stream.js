@@ -8,7 +8,8 @@ export function keepToken(token) {
   sessionStorage.setItem(TOKEN, token);
 }
 
-function headers() {
+/** What a request is sent with. */
+export function headers() {
   const token = sessionStorage.getItem(TOKEN);
   return token ? { Authorization: `Bearer ${token}` } : {};
 }

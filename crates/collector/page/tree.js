@@ -12,6 +12,7 @@ export class Node {
   constructor(name, path, parent) {
     this.name = name;
     this.path = path;
+    this.id = null; // The collector's number for the path.
     this.parent = parent;
     this.depth = parent ? parent.depth + 1 : 0;
     this.children = [];
@@ -83,7 +84,11 @@ export class Tree {
   /** Takes an answer of the server: all of it, or what has changed. */
   apply(answer) {
     const two = answer.compare !== null;
-    for (const [id, path] of answer.paths) this.byId.set(id, this.enter(path));
+    for (const [id, path] of answer.paths) {
+      const node = this.enter(path);
+      node.id = id;
+      this.byId.set(id, node);
+    }
     for (const row of answer.rows) {
       const node = this.byId.get(row[0]);
       if (!node) continue;

@@ -22,6 +22,7 @@ class Shop:
         slow: how many times as long reserving takes.
         failing: the share of payments that fail.
         calls, errors, milliseconds: by path, of all that was made.
+        queries: how long each of them took, in milliseconds.
     """
 
     slow: float = 1.0
@@ -30,6 +31,7 @@ class Shop:
     calls: Counter[str] = field(default_factory=Counter)
     errors: Counter[str] = field(default_factory=Counter)
     milliseconds: Counter[str] = field(default_factory=Counter)
+    queries: list[float] = field(default_factory=list)
 
     def requests(self, count: int) -> list[dict[str, Any]]:
         """Return the records of so many requests of each kind."""
@@ -50,6 +52,8 @@ class Shop:
         self.calls[method] += 1
         self.errors[method] += failed
         self.milliseconds[method] += milliseconds
+        if method.endswith(".query"):
+            self.queries.append(milliseconds)
         return {
             "item": method.split(":")[0],
             "metric": "histogram",

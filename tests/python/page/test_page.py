@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import PHONE, Visit, visiting
+from browsing import PHONE, Visit, calls, visiting
 from collecting import Collector, LocalSender
 from playwright.sync_api import expect
 from shop_records import MOST_QUERIES, Shop
@@ -192,6 +193,39 @@ def test_callers_and_callees_of_a_function(visit: Visit, shop: Shop) -> None:
     assert visit.view()["of"] == "query"
     visit.page.locator("#sandwich").click()
     expect(visit.page.locator("#crumbs")).to_be_hidden()
+
+
+def seconds(text: str) -> float:
+    number, unit = text.split()
+    return float(number) * {"s": 1.0, "ms": 1e-3, "µs": 1e-6}[unit]
+
+
+def test_quantiles_of_several_paths_together(
+    visit: Visit, shop: Shop, collector: Collector
+) -> None:
+    told = calls(collector, "job=shop&window=all")
+    names = dict(told["paths"])
+    alone = {names[row[0]]: row[5:8] for row in told["rows"]}
+    visit.open("window=all&of=query").wait_for_rows()
+    for place, column in enumerate(("p50", "p95", "p99")):
+        both = visit.row("query").locator(f".cell.{column}")
+        expect(both).to_have_text(re.compile(r"\d"))
+        # Through one caller alone it is one path; shown are two digits or three.
+        for caller, path in (
+            ("Orders:get.load_order", "Orders:get.load_order.query"),
+            ("Orders:get", "Orders:get.load_order.query"),
+            ("Checkout:post.reserve", "Checkout:post.reserve.query"),
+        ):
+            shown = seconds(visit.cell(caller, column))
+            assert shown == pytest.approx(alone[path][place], rel=0.06)
+        # A number of one of its calls, give or take the width of a bucket.
+        shown = seconds(visit.cell("query", column))
+        wanted = quantile(shop.queries, (0.5, 0.95, 0.99)[place]) / 1000
+        assert shown == pytest.approx(wanted, rel=0.13)
+
+
+def quantile(milliseconds: list[float], share: float) -> float:
+    return sorted(milliseconds)[math.ceil(share * len(milliseconds)) - 1]
 
 
 def test_rows_are_sorted_by_any_column(visit: Visit) -> None:

@@ -147,7 +147,7 @@ async fn all_files_of_the_page_are_served() {
 async fn calls_are_told_once_or_as_events() {
     let serving = Serving::new(Some(Token::new("secret").expect("a token"))).await;
     let bearer = "Authorization: Bearer secret\r\n";
-    for path in ["/api/calls", "/api/events"] {
+    for path in ["/api/calls", "/api/spread", "/api/events"] {
         assert!(serving.get(path, "").await.0.starts_with("http/1.1 401"));
         let (head, body) = serving.get(&format!("{path}?window=soon"), bearer).await;
         assert!(head.starts_with("http/1.1 400"), "{head}");
@@ -170,6 +170,14 @@ async fn calls_are_told_once_or_as_events() {
     assert!(head.contains("content-type: application/json"), "{head}");
     let answer: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
     assert_eq!((&answer["paths"][0][1], &answer["rows"][0][1]), (&"A:b".into(), &1.into()));
+    // 1 ms is the bucket below 2^(-79/8) s.
+    let (_, body) = serving.get("/api/spread?window=all&job=JOB&of=b", bearer).await;
+    let spread: serde_json::Value = serde_json::from_slice(&body).expect("JSON");
+    assert_eq!(spread["rows"], serde_json::json!([[answer["paths"][0][0], 0, -79, 1]]));
+    let (_, body) = serving.get("/api/spread?window=all&job=JOB&of=c", bearer).await;
+    assert_eq!(body, b"{\"rows\":[]}");
+    let (head, _) = serving.get("/api/spread?window=all&job=JOB", bearer).await;
+    assert!(head.starts_with("http/1.1 400"), "{head}");
     // The stream goes on: what comes later comes by itself.
     let mut stream = TcpStream::connect(serving.address).await.expect("connected");
     let request = format!("GET /api/events?window=all HTTP/1.1\r\nHost: localhost\r\n{bearer}\r\n");
@@ -248,7 +256,9 @@ async fn numbers_are_not_told_by_the_name_of_another_machine() {
         serving.raw(request.as_bytes()).await.0
     };
     let serving = Serving::new(None).await;
-    for path in ["/metrics", "/api/calls?job=JOB", "/api/events?job=JOB"] {
+    for path in
+        ["/metrics", "/api/calls?job=JOB", "/api/spread?job=JOB&of=b", "/api/events?job=JOB"]
+    {
         let head = ask(&serving, path, "Host: evil.example:9464\r\n").await;
         assert!(head.starts_with("http/1.1 403"), "{path}: {head}");
     }

@@ -9,6 +9,7 @@ use crate::hub::condition::BrokerState;
 use crate::hub::shared::Hub;
 use crate::tree::answer::{Told, quoted};
 use crate::tree::look::{Asked, Look};
+use crate::tree::spread::spread;
 
 /// A worker that was heard of within this time is at work.
 const AT_WORK_MS: u64 = 60_000;
@@ -23,6 +24,16 @@ impl Hub {
             (Look::new(aggregate, asked, told.known()), self.status(aggregate, now_ms))
         });
         told.tell(look, &status)
+    }
+
+    /// How long calls of the paths took that have `text` in their name, as JSON.
+    pub(crate) fn spread(&self, asked: &Asked, text: &str) -> String {
+        let now_ms = now_ms();
+        let look = self.change(|aggregate| {
+            aggregate.cut(now_ms, true);
+            Look::new(aggregate, asked, None)
+        });
+        spread(look, text)
     }
 
     pub(crate) fn has_frames_to_join(&self) -> bool {

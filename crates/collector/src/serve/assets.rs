@@ -19,7 +19,7 @@ macro_rules! assets {
     };
 }
 
-const ASSETS: [(&str, &str, &str); 15] = assets! {
+const ASSETS: [(&str, &str, &str); 16] = assets! {
     "/": "text/html; charset=utf-8", "index.html";
     "/page/style.css": "text/css; charset=utf-8", "style.css";
     "/page/icon.svg": "image/svg+xml", "icon.svg";
@@ -32,6 +32,7 @@ const ASSETS: [(&str, &str, &str); 15] = assets! {
     "/page/format.js": SCRIPT, "format.js";
     "/page/measures.js": SCRIPT, "measures.js";
     "/page/sandwich.js": SCRIPT, "sandwich.js";
+    "/page/spread.js": SCRIPT, "spread.js";
     "/page/stream.js": SCRIPT, "stream.js";
     "/page/table.js": SCRIPT, "table.js";
     "/page/tree.js": SCRIPT, "tree.js";

@@ -1,4 +1,5 @@
-//! The call tree: once (`/api/calls`), or as events (`/api/events`).
+//! The call tree: once (`/api/calls`), or as events (`/api/events`); how long calls took
+//! (`/api/spread`).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,8 +45,22 @@ pub(crate) async fn once(hub: Arc<Hub>, query: &str, compressed: bool) -> Answer
         Ok(asked) => asked,
         Err(error) => return text(StatusCode::BAD_REQUEST, &error),
     };
+    json(compressed, move || hub.calls(&asked, &mut Told::default())).await
+}
+
+/// How long calls took of all paths with the text `of` in their names, as JSON.
+pub(crate) async fn spread(hub: Arc<Hub>, query: &str, compressed: bool) -> Answer {
+    let (asked, of) = match (asked(query), parameter(query, "of")) {
+        (Ok(asked), Some(of)) => (asked, of.into_owned()),
+        (Ok(_), None) => return text(StatusCode::BAD_REQUEST, "of: the name of a function"),
+        (Err(error), _) => return text(StatusCode::BAD_REQUEST, &error),
+    };
+    json(compressed, move || hub.spread(&asked, &of)).await
+}
+
+async fn json(compressed: bool, write: impl FnOnce() -> String + Send + 'static) -> Answer {
     let body = spawn_blocking(move || {
-        let body = hub.calls(&asked, &mut Told::default()).into_bytes();
+        let body = write().into_bytes();
         if compressed { gzip(&body) } else { body }
     });
     let Ok(body) = body.await else {

@@ -13,7 +13,7 @@ use crate::hub::shared::Hub;
 use crate::serve::access::Access;
 use crate::serve::answer::{Answer, add, answer, text};
 use crate::serve::assets::asset;
-use crate::serve::calls::{once, watched};
+use crate::serve::calls::{once, spread, watched};
 
 /// The storing of changes is taken for dead when it is this late.
 const STALLED_S: u64 = 30;
@@ -49,6 +49,9 @@ pub(crate) async fn route<B>(
             (None, "/metrics") => metrics(hub, headers).await,
             (None, "/api/calls") => {
                 once(hub, query, accepts_gzip(&joined(headers, &ACCEPT_ENCODING))).await
+            }
+            (None, "/api/spread") => {
+                spread(hub, query, accepts_gzip(&joined(headers, &ACCEPT_ENCODING))).await
             }
             (None, "/api/events") => watched(hub, query, end),
             _ => text(StatusCode::NOT_FOUND, "not found"),

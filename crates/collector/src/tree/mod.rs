@@ -6,8 +6,10 @@
 //! | `quantile` | quantiles of exponential buckets |
 //! | `look`     | what is taken from the aggregate, so that the rest needs no lock |
 //! | `answer`   | the answer: all of it, then what has changed |
+//! | `spread`   | how long calls took, for quantiles of several paths together |
 
 pub(crate) mod answer;
 pub(crate) mod look;
 pub(crate) mod quantile;
+pub(crate) mod spread;
 pub(crate) mod window;
