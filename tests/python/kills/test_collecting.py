@@ -122,6 +122,16 @@ class Chain:
         rows = self._node.ctl("list_queues", "--quiet", "--no-table-headers", "name", "messages")
         return int(dict(row.split("\t") for row in rows.splitlines())[QUEUE])
 
+    def state(self) -> str:
+        """What became of what is not counted, in a few lines."""
+        stats = [process.ask("stats") for process in self._processes]
+        own = {
+            name: value
+            for (name, _), value in self.collector.samples().items()
+            if name.startswith("phanos_collector_")
+        }
+        return f"{stats}\n{own}\n{self.waiting()} messages wait\n{self.collector.log()[-2000:]}"
+
     def _flush(self, process: Recorder) -> None:
         """Have everything confirmed, as soon as the broker and its queue are back."""
         wait_until(lambda: process.ask("flush"), lambda: process.ask("stats"))
@@ -145,7 +155,7 @@ def test_kills_cost_no_count_and_double_none(stack: ExitStack, tmp_path: Path) -
     def difference_now() -> str:
         return difference(chain.recorded, chain.collector.samples)
 
-    wait_until(lambda: not difference_now(), difference_now)
+    wait_until(lambda: not difference_now(), lambda: f"{difference_now()}\n{chain.state()}")
     # What comes late would be a message that comes twice.
     wait_until(lambda: not chain.waiting(), "the broker keeps messages")
     chain.collector.signal(signal.SIGTERM)
