@@ -63,6 +63,10 @@ class Chain:
         ]
 
     def fill(self) -> None:
+        """Put new processes in the place of those that were killed."""
+        # A broker that was restarted has no queue for the first records of a process before the
+        # collector is back: without a spool they would be dropped (docs/reliability.md).
+        self.collector.wait_for("phanos_collector_broker_up", 1)
         while len(self._processes) < RECORDING:
             process = Recorder(
                 **{"class": "ImpProfHandler", "port": self._before.port, "kinds": True}
@@ -135,6 +139,8 @@ class Chain:
     def _flush(self, process: Recorder) -> None:
         """Have everything confirmed, as soon as the broker and its queue are back."""
         wait_until(lambda: process.ask("flush"), lambda: process.ask("stats"))
+        dropped = process.ask("stats")["dropped"]
+        assert not any(dropped.values()), dropped
 
 
 @pytest.fixture
