@@ -69,7 +69,7 @@ def test_a_certificate_that_expires_is_noticed_when_it_is_shown_again(tmp_path: 
     authority = Authority(tmp_path / "authority")
     clients = Files(tmp_path / "client")
     with Node(tmp_path / "broker", authority.for_node(client_required=True)) as node:
-        clients.replace(authority, authority, "client.example", lasts_s=4)
+        clients.replace(authority, authority, "client.example", lasts_s=10)
         handler = AsyncImpProfHandler(
             "rabbit", host="127.0.0.1", port=node.tls_port, ssl_options=clients.options()
         )

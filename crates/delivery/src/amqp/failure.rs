@@ -60,6 +60,10 @@ pub(super) fn of_opening(error: &lapin::Error, settings: &AmqpSettings) -> Failu
         402 | 530 if text.contains("vhost") => {
             format!("virtual host {:?} was refused: ", settings.virtual_host)
         }
+        // RabbitMQ 4.3 says 406 of a type, those before 503.
+        406 | 503 if text.contains("exchange type") => {
+            format!("exchange type {:?} was refused: ", settings.exchange_type)
+        }
         406 => format!(
             "exchange {:?} exists with other properties than type {:?}, not durable, not \
              auto-delete: ",
