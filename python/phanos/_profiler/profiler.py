@@ -160,26 +160,33 @@ class Profiler(HandingOver, metaclass=ProfilerType):
         Configure for synchronous handlers; handlers that are attached stay.
 
         Args:
-            logger: a logger or the name of one; by default `phanos.publisher`.
-            job: Prometheus job label. A bool here means the arguments of phanos 0.1:
-                `config(logger, time_profile, resp_size_profile, handle_records)`.
-            time_profile: measure durations.
+            logger: for what the profiler itself has to say: a logger, any object with a method
+                `log`, or the name of one; by default `phanos.publisher`.
+            job: Prometheus job label, usually the application's name. A bool here means the
+                arguments of phanos 0.1: `config(logger, time_profile, resp_size_profile,
+                handle_records)`.
+            time_profile: measure durations: the metric `time_profiler`.
             request_size_profile: old name of response_size_profile, deprecated.
-            response_size_profile: measure the size of what root calls return.
+            response_size_profile: measure the size of what root calls return: the metric
+                `response_size`.
             handle_records: False turns the profiler off.
             error_raised_label: give every record the label `error_raised`.
             sample_rate: share of the trees that are recorded, from 0 to 1.
-            time_decimals: decimals of the milliseconds in records, from 0 to 6.
+            time_decimals: decimals of the milliseconds in records, from 0 to 6. With 2, a thousand
+                calls of 4 us add up to nothing; with 6 they are nanoseconds.
             response_size_of: `object` measures what a root call returns as `sys.getsizeof` does;
-                `body` the bytes of a text, or of the body of a response, where they are known.
+                `body` the bytes of a text, or of a response of Flask, Starlette or Django. A
+                stream, a dict or None has no such size, and no record.
             names: `qualified` puts the class of each call into paths: `Orders.get > Stock.reserve`.
             fold_recursion: calls of a function within itself share one path, `walk*`; by default
-                with qualified names.
-            max_depth: deeper calls share one path; 0 for no limit, 50 with qualified names.
-            max_paths: calls whose paths would be more share one; 0 for no limit, 10,000 with
-                qualified names.
-            ignored_errors: exceptions that are no errors, for the label `error_raised` of the
-                built-in metrics: classes, or a function that tells of one.
+                only with qualified names.
+            max_depth: deeper calls share one path, `(deeper)`; 0 for no limit, which is the
+                default; with qualified names it is 50.
+            max_paths: calls whose paths would be more share one, `(overflow)`; 0 for no limit,
+                which is the default; with qualified names it is 10,000.
+            ignored_errors: exceptions that are no errors, such as
+                `werkzeug.exceptions.HTTPException` for `abort(404)`: classes, or a function that
+                tells of one. The built-in metrics do not label them `error_raised`.
             **kwargs: ignored; a warning names them.
 
         Raises:
