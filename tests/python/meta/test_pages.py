@@ -14,7 +14,9 @@ from support import output_of
 SEPARATOR = "\x1e"
 MOST_NOT_RUN = 2
 ALL = all_pages()
-FOR_USERS = [page for page in ALL if page == "README.md" or page.startswith("docs/")]
+FOR_USERS = [
+    page for page in ALL if page in ("README.md", "python/README.md") or page.startswith("docs/")
+]
 RUN = {
     page: run
     for page in FOR_USERS

@@ -9,6 +9,7 @@ import phanos
 import pytest
 from pages import text_of
 from phanos import handlers
+
 from tools import settings_table
 
 PAGE = text_of("docs/settings.md")
