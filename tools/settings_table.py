@@ -161,7 +161,7 @@ def connection_options() -> dict[str, Setting]:
     said = meanings(messaging.BasePublisher)
     defaults = connection_settings(publisher_arguments())._asdict()
     return {
-        name: Setting(name, getattr(annotation, "__forward_arg__", annotation), default, said[name])
+        name: Setting(name, str(getattr(annotation, "__forward_arg__", annotation)), default, said[name])
         for name, annotation in ConnectionOptions.__annotations__.items()
         for default in [defaults[name]]
     }

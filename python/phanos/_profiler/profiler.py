@@ -177,7 +177,9 @@ class Profiler(HandingOver, metaclass=ProfilerType):
             response_size_of: `object` measures what a root call returns as `sys.getsizeof` does;
                 `body` the bytes of a text, or of a response of Flask, Starlette or Django. A
                 stream, a dict or None has no such size, and no record.
-            names: `qualified` puts the class of each call into paths: `Orders.get > Stock.reserve`.
+            names: `qualified` puts the class that defines each method into paths:
+                `Orders.get > Stock.reserve`; `qualified-by-object` the class of the object that it
+                is called on.
             fold_recursion: calls of a function within itself share one path, `walk*`; by default
                 only with qualified names.
             max_depth: deeper calls share one path, `(deeper)`; 0 for no limit, which is the
