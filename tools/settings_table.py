@@ -161,9 +161,13 @@ def connection_options() -> dict[str, Setting]:
     said = meanings(messaging.BasePublisher)
     defaults = connection_settings(publisher_arguments())._asdict()
     return {
-        name: Setting(name, str(getattr(annotation, "__forward_arg__", annotation)), default, said[name])
+        name: Setting(
+            name,
+            str(getattr(annotation, "__forward_arg__", annotation)),
+            defaults[name],
+            said[name],
+        )
         for name, annotation in ConnectionOptions.__annotations__.items()
-        for default in [defaults[name]]
     }
 
 

@@ -76,7 +76,9 @@ def qualified_name_on(method: Any, kind: type) -> str | None:
         others = _known.get(short, set()) | {
             other_full
             for other in _subclasses(found)
-            for other_short, other_full in [_forms(other.__module__, f"{other.__qualname__}.{name}")]
+            for other_short, other_full in [
+                _forms(other.__module__, f"{other.__qualname__}.{name}")
+            ]
             if other_short == short
         }
         return full if others - {full} else short
@@ -85,7 +87,7 @@ def qualified_name_on(method: Any, kind: type) -> str | None:
 
 def _subclasses(kind: type) -> list[type]:
     """Return all that inherit from `kind`, as far as there are not too many to look at."""
-    found = dict.fromkeys(type.__subclasses__(kind))
+    found: dict[type, None] = dict.fromkeys(type.__subclasses__(kind))
     waiting = list(found)
     while waiting and len(found) < _MOST_NAMES:
         new = [one for one in type.__subclasses__(waiting.pop()) if one not in found]

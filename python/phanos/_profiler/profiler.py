@@ -65,6 +65,8 @@ from .steps import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler, call_
 
 P = ParamSpec("P")
 R = TypeVar("R")
+H = TypeVar("H")
+"""The class of a handler."""
 
 _serials = itertools.count()
 _NOTHING: Any = object()
@@ -92,7 +94,7 @@ class Profiler(HandingOver, metaclass=ProfilerType):
 
     tree: ContextTree
     metrics: dict[str, MetricWrapper]
-    handlers: dict[str, Any]
+    handlers: dict[str, HandlerLike]
     job: str
     handle_records: bool
     time_profile: TimeProfiler | None
@@ -446,6 +448,25 @@ class Profiler(HandingOver, metaclass=ProfilerType):
         self.debug("Handler %r added to phanos profiler", name)
 
     addHandler = add_handler
+
+    @overload
+    def get_handler(self, handler_name: str) -> HandlerLike: ...
+    @overload
+    def get_handler(self, handler_name: str, kind: type[H]) -> H: ...
+    def get_handler(self, handler_name: str, kind: type[Any] = object) -> Any:
+        """
+        Return the handler of that name as what was put in: it has the type `kind`.
+
+        Raises:
+            KeyError: there is none of that name.
+            TypeError: it is none of `kind`.
+        """
+        handler = self.handlers.get(handler_name)
+        if handler is None:
+            raise KeyError(nothing_named("handler", handler_name, self.handlers))
+        if not isinstance(handler, kind):
+            raise TypeError(f"handler {handler_name!r} is no {kind.__name__}: {handler!r}")
+        return handler
 
     def delete_handler(self, handler_name: str) -> None:
         """Delete a handler, after handing over; unknown names are a warning."""

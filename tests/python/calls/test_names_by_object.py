@@ -224,9 +224,7 @@ def test_more_classes_than_a_method_has_names_for(
         assert counts["Repository.query"] == 36
 
 
-def test_switching_between_names(
-    profiler: publisher.Profiler, handler: CollectingHandler
-) -> None:
+def test_switching_between_names(profiler: publisher.Profiler, handler: CollectingHandler) -> None:
     orders = repositories(profiler).Orders()
     expected = {
         "short": f"{HERE}:get",
