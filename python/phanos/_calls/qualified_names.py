@@ -61,8 +61,10 @@ def qualified_name_on(method: Any, kind: type) -> str | None:
     owner, _, name = qualified.rpartition(".")
     if not owner or owner.endswith("<locals>"):
         return None
-    for candidate in (kind, type(kind)):
-        found = next((base for base in candidate.__mro__ if name in vars(base)), None)
+    candidates: tuple[type, ...] = (kind, type(kind))
+    for candidate in candidates:
+        bases: Any = candidate.__mro__
+        found: type | None = next((base for base in bases if name in vars(base)), None)
         if (
             found is None
             or (found.__module__, found.__qualname__) != (method.__module__, owner)
@@ -87,10 +89,11 @@ def qualified_name_on(method: Any, kind: type) -> str | None:
 
 def _subclasses(kind: type) -> list[type]:
     """Return all that inherit from `kind`, as far as there are not too many to look at."""
-    found: dict[type, None] = dict.fromkeys(type.__subclasses__(kind))
-    waiting = list(found)
+    waiting: list[type] = type.__subclasses__(kind)
+    found: dict[type, None] = dict.fromkeys(waiting)
     while waiting and len(found) < _MOST_NAMES:
-        new = [one for one in type.__subclasses__(waiting.pop()) if one not in found]
+        below: list[type] = type.__subclasses__(waiting.pop())
+        new = [one for one in below if one not in found]
         found.update(dict.fromkeys(new))
         waiting += new
     return list(found)
