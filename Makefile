@@ -373,6 +373,10 @@ docs: .venvs/docs/.docs ## build the pages as a site in target/site; broken link
 	@NO_MKDOCS_2_WARNING=1 .venvs/docs/bin/mkdocs build --strict
 	@echo "  target/site/index.html"
 
+.PHONY: settings
+settings: .venvs/$(DEFAULT)/.package ## write the table of settings in docs/settings.md anew, from the code
+	@$(DEFAULT_BIN)/python -m tools.settings_table
+
 .PHONY: pictures
 pictures: .venvs/$(DEFAULT)/.page .browser/.installed ## draw the pictures of the collector's page in docs/ anew
 	@PYTHONPATH=tests/python/page:tests/python/collector:. $(DEFAULT_BIN)/python -m pictures

@@ -235,7 +235,9 @@ class ProfilerCore:
         """Records waiting in the metrics."""
     def install(self, plan: Plan, enabled: bool) -> None:
         """Follow `plan` from the next call on."""
-    def set_naming(self, qualified: bool, folds: bool, max_depth: int, max_paths: int) -> None:
+    def set_naming(
+        self, qualified: bool, by_class: bool, folds: bool, max_depth: int, max_paths: int
+    ) -> None:
         """Make paths in another way from now on; 0 for no limit."""
     def path_counts(self) -> tuple[int, int]:
         """Return how many paths there are, and how often one was not made for the limit."""
@@ -431,6 +433,7 @@ def support_functions(
     wrap: Callable[[Callable[..., Any]], tuple[Callable[..., Any] | None, bool]],
     template: Callable[..., Any],
     qualify: Callable[[Any], str],
+    qualify_on: Callable[[Any, type], str | None],
 ) -> None:
     """
     Set what `decorate` needs, once.
@@ -439,6 +442,8 @@ def support_functions(
         wrap: returns the last two arguments of `decorate` for a function whose code was replaced.
         template: provides attributes of functions that what is decorated lacks.
         qualify: returns the name of a function with its class.
+        qualify_on: returns that of a method with the class that it is called on; None for what is
+            no method.
     """
 
 def decorate(

@@ -102,10 +102,17 @@ class BasePublisher(ABC, metaclass=WatchedType):
         url: `amqp://user:password@host:port/virtual-host`, or `amqps://...` for TLS, in the place
             of these; several hosts are separated by commas. Where neither a URL nor any of these
             is given, `PHANOS_AMQP_URL` of the environment is asked.
-        **kwargs: pika's connection parameters `virtual_host`, `channel_max`, `frame_max`,
-            `locale`, `client_properties` (texts only), `socket_timeout`, `stack_timeout`,
-            `tcp_options`, and `ssl_options`: True, or a dict of `ca_file`, `cert_file`,
-            `key_file` and `server_hostname`; certificates are always verified.
+        **kwargs: pika's connection parameters, those that follow.
+        virtual_host: the virtual host.
+        channel_max: the largest number of a channel that is proposed to the broker.
+        frame_max: bytes of the largest frame that is proposed to the broker.
+        locale: language of the broker's texts.
+        client_properties: texts by names, which the broker shows beside the connection.
+        socket_timeout: seconds for connecting to one address; None: no limit.
+        stack_timeout: seconds for opening a connection, and for an answer; None: no limit.
+        tcp_options: `TCP_USER_TIMEOUT`, `TCP_KEEPIDLE`, `TCP_KEEPINTVL`, `TCP_KEEPCNT` by name.
+        ssl_options: True for TLS, or a dict of `ca_file`, `cert_file`, `key_file` and
+            `server_hostname`; certificates are always verified.
 
     Raises:
         TypeError: an argument that is not known, or of the wrong type.

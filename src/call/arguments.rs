@@ -39,6 +39,12 @@ impl VectorcallArgs {
         Ok((self.positional(py)?, self.keyword(py)?.unwrap_or_else(|| PyDict::new(py))))
     }
 
+    /// The first positional argument, which is the object or class that a method is called on.
+    pub(crate) fn object<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        // SAFETY: as many valid pointers as there are arguments.
+        (self.positional_count() > 0).then(|| unsafe { Bound::from_borrowed_ptr(py, *self.first) })
+    }
+
     fn positional_count(&self) -> isize {
         // SAFETY: only arithmetic: it clears the flag in the count.
         unsafe { ffi::PyVectorcall_NARGS(self.count) }
@@ -166,6 +172,17 @@ impl StoredArgs {
             slot.write(argument.into_ptr());
             target.count += 1;
         }
+    }
+
+    /// The first positional argument; see [`VectorcallArgs::object`].
+    pub(crate) fn object<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        if let Some(object) = self.slots[0].bound(py) {
+            return Some(object);
+        }
+        let packed = self.packed.take(py)?;
+        let object = packed.positional.bind(py).get_item(0).ok();
+        self.packed.set(py, Some(packed));
+        object
     }
 
     /// The arguments as hooks get them.

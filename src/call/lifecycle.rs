@@ -54,7 +54,8 @@ pub(crate) struct Ending<'a, 'py> {
 }
 
 /// Begins a call: puts `node` into the tree, makes it current and runs the hooks before the call.
-/// `token`, which is empty, gets what [`leave_tree`] needs.
+/// `token`, which is empty, gets what [`leave_tree`] needs; `object` gives the first argument of the
+/// call, and `pack` all of them.
 ///
 /// Errors: `MemoryError`, or what a hook raised that is not an `Exception`; the tree is then as it
 /// was before, and so it is after a panic.
@@ -65,10 +66,11 @@ pub(crate) fn begin<'py>(
     core: &ProfilerCore,
     plan: &Plan,
     info: &FunctionInfo,
+    object: impl FnOnce() -> Option<Bound<'py, PyAny>>,
     pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
 ) -> Result<Nesting, Box<PyErr>> {
     let left = OnPanic::new(|| leave_after_panic(core, node, token));
-    let begun = enter_tree_and_run_hooks(node, token, core, plan, info, pack);
+    let begun = enter_tree_and_run_hooks(node, token, core, plan, info, object, pack);
     left.forget();
     begun
 }
@@ -80,6 +82,7 @@ fn enter_tree_and_run_hooks<'py>(
     core: &ProfilerCore,
     plan: &Plan,
     info: &FunctionInfo,
+    object: impl FnOnce() -> Option<Bound<'py, PyAny>>,
     pack: impl FnOnce() -> PyResult<PackedArgs<'py>>,
 ) -> Result<Nesting, Box<PyErr>> {
     let py = node.py();
@@ -87,7 +90,7 @@ fn enter_tree_and_run_hooks<'py>(
     let tree = core.tree.get();
     let caller = tree.current(py)?;
     let caller_path = caller.get().path(py);
-    let path = info.path(py, &caller_path, tree);
+    let path = info.path(py, &caller_path, tree, object);
     Node::begin(node, path, info.function.bind(py), caller, || tree.root(py))?;
     if let Err(error) = tree.enter(node, token) {
         node.get().remove(py);

@@ -94,7 +94,7 @@ fn path_of(
     let tree = core.tree.get();
     let paths = &tree.paths;
     if let Some(info) = ProfiledFunction::info(callable) {
-        return Ok(info.path(py, caller, tree));
+        return Ok(info.path(py, caller, tree, || None));
     }
     let mut name = call_name(callable)?;
     if paths.with(py, |paths| paths.naming().qualified) {

@@ -288,8 +288,8 @@ fn begin_recorded(
     });
     let Step::Record(recording) = step else { unreachable!("set just now") };
     let (core, token) = (info.core.get(), &recording.token);
-    let pack = || arguments.pack(py);
-    recording.nesting = lifecycle::begin(&node, token, core, plan.get(), info, pack)?;
+    let (object, pack) = (|| arguments.object(py), || arguments.pack(py));
+    recording.nesting = lifecycle::begin(&node, token, core, plan.get(), info, object, pack)?;
     recording.plan = plan.into_ptr();
     recording.node = node.into_ptr();
     recording.started = Start::now();

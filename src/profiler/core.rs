@@ -155,11 +155,12 @@ impl ProfilerCore {
         &self,
         py: Python<'_>,
         qualified: bool,
+        by_class: bool,
         folds: bool,
         max_depth: u32,
         max_paths: usize,
     ) {
-        let naming = Naming { qualified, folds, max_depth, max_paths };
+        let naming = Naming { qualified, by_class, folds, max_depth, max_paths };
         self.tree.get().set_naming(py, naming);
     }
 

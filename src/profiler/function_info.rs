@@ -12,6 +12,7 @@ use phanos_core::path_cache::hash_name;
 
 use crate::interp::entry::registered;
 use crate::interp::gil_cell::{GilCell, GilValue};
+use crate::profiler::class_names::ClassNames;
 use crate::profiler::core::ProfilerCore;
 use crate::tree::call_tree::CallTree;
 use crate::tree::owner::{self, RootPath};
@@ -31,6 +32,8 @@ pub(crate) struct FunctionInfo {
     /// The naming by which `root_path` was found: `CallTree::naming_revision`.
     root_naming: GilValue<u32>,
     root_path: GilCell<RootPath>,
+    /// Where a method is named by the classes of its objects.
+    class_names: ClassNames,
     /// The path of the last nested call, and the id of its caller's path.
     last_nested: GilCell<Option<(u64, Rc<Path>)>>,
 }
@@ -51,6 +54,7 @@ impl FunctionInfo {
             qualified: GilCell::new(None),
             root_naming: GilValue::new(0),
             root_path: GilCell::new(RootPath::Unknown),
+            class_names: ClassNames::default(),
             last_nested: GilCell::new(None),
         }
     }
@@ -70,29 +74,59 @@ impl FunctionInfo {
         drop(self.root_path.replace(py, RootPath::Unknown));
     }
 
-    /// The path of a call made where the call with path `caller` is current.
-    pub(crate) fn path(&self, py: Python<'_>, caller: &Rc<Path>, tree: &CallTree) -> Rc<Path> {
-        if caller.is_empty() { self.root_call(py, tree) } else { self.nested(py, caller, tree) }
+    /// The path of a call made where the call with path `caller` is current. `object` gives its
+    /// first argument, and is asked where no path is known at once: where methods are named by the
+    /// classes of their objects none ever is.
+    #[inline]
+    pub(crate) fn path<'py>(
+        &self,
+        py: Python<'py>,
+        caller: &Rc<Path>,
+        tree: &CallTree,
+        object: impl FnOnce() -> Option<Bound<'py, PyAny>>,
+    ) -> Rc<Path> {
+        if caller.is_empty() {
+            self.root_call(py, caller, tree, object)
+        } else {
+            self.nested(py, caller, tree, object)
+        }
     }
 
-    fn root_call(&self, py: Python<'_>, tree: &CallTree) -> Rc<Path> {
+    #[inline]
+    fn root_call<'py>(
+        &self,
+        py: Python<'py>,
+        caller: &Rc<Path>,
+        tree: &CallTree,
+        object: impl FnOnce() -> Option<Bound<'py, PyAny>>,
+    ) -> Rc<Path> {
         let revision = tree.naming_revision.get(py);
         if self.root_naming.get(py) == revision
             && let Some(path) = self.root_path.with(py, |root| root.certain())
         {
             return path;
         }
-        self.find_root_path(py, tree, revision)
+        self.find_root_path(py, caller, tree, revision, object())
     }
 
     #[cold]
-    fn find_root_path(&self, py: Python<'_>, tree: &CallTree, revision: u32) -> Rc<Path> {
+    fn find_root_path(
+        &self,
+        py: Python<'_>,
+        caller: &Rc<Path>,
+        tree: &CallTree,
+        revision: u32,
+        object: Option<Bound<'_, PyAny>>,
+    ) -> Rc<Path> {
         if self.root_naming.get(py) != revision {
             let before = self.root_path.replace(py, RootPath::Unknown);
             registered(py, || drop(before));
             self.root_naming.set(py, revision);
         }
         let paths = &tree.paths;
+        if let Some(path) = self.path_by_class(py, caller, tree, object) {
+            return path;
+        }
         if paths.with(py, |paths| paths.naming().qualified) {
             let (name, _) = self.qualified_name(py);
             let path = paths.with(py, |paths| paths.root(&name));
@@ -118,21 +152,56 @@ impl FunctionInfo {
         path
     }
 
-    fn nested(&self, py: Python<'_>, caller: &Rc<Path>, tree: &CallTree) -> Rc<Path> {
+    #[inline]
+    fn nested<'py>(
+        &self,
+        py: Python<'py>,
+        caller: &Rc<Path>,
+        tree: &CallTree,
+        object: impl FnOnce() -> Option<Bound<'py, PyAny>>,
+    ) -> Rc<Path> {
         let last = self.last_nested.with(py, |last| match last {
             Some((caller_id, path)) if *caller_id == caller.id() => Some(Rc::clone(path)),
             _ => None,
         });
-        last.unwrap_or_else(|| {
-            let (name, hash) = if tree.paths.with(py, |paths| paths.naming().qualified) {
-                self.qualified_name(py)
-            } else {
-                (Arc::clone(&self.name), self.name_hash)
-            };
-            let path = tree.paths.with(py, |paths| paths.child(caller, &name, hash));
-            self.last_nested.set(py, Some((caller.id(), Rc::clone(&path))));
-            path
-        })
+        last.unwrap_or_else(|| self.find_nested(py, caller, tree, object()))
+    }
+
+    #[inline(never)]
+    fn find_nested(
+        &self,
+        py: Python<'_>,
+        caller: &Rc<Path>,
+        tree: &CallTree,
+        object: Option<Bound<'_, PyAny>>,
+    ) -> Rc<Path> {
+        if let Some(path) = self.path_by_class(py, caller, tree, object) {
+            return path;
+        }
+        let (name, hash) = if tree.paths.with(py, |paths| paths.naming().qualified) {
+            self.qualified_name(py)
+        } else {
+            (Arc::clone(&self.name), self.name_hash)
+        };
+        let path = tree.paths.with(py, |paths| paths.child(caller, &name, hash));
+        self.last_nested.set(py, Some((caller.id(), Rc::clone(&path))));
+        path
+    }
+
+    /// The path of a call on `object` where methods are named by the classes of their objects.
+    fn path_by_class(
+        &self,
+        py: Python<'_>,
+        caller: &Rc<Path>,
+        tree: &CallTree,
+        object: Option<Bound<'_, PyAny>>,
+    ) -> Option<Rc<Path>> {
+        if self.is_chosen || !tree.paths.with(py, |paths| paths.naming().by_class) {
+            return None;
+        }
+        let (function, object) = (self.function.bind(py), object?);
+        let otherwise = || self.qualified_name(py);
+        self.class_names.path(py, function, &object, caller, tree, otherwise)
     }
 
     /// The name with its class, worked out once, and its hash.

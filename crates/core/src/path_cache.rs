@@ -23,6 +23,8 @@ pub struct PathCache {
 pub struct Naming {
     /// Names are qualified.
     pub qualified: bool,
+    /// Names of methods have the class of the object that they are called on.
+    pub by_class: bool,
     /// Calls of a function within itself share one path, which ends in `*`.
     pub folds: bool,
     /// Calls that are deeper share one path, below the deepest that has its own; 0: no limit.

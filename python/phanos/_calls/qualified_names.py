@@ -37,8 +37,7 @@ def qualified_name(function: Any) -> str:
     Raises:
         TypeError: it has no name.
     """
-    while _decorated:
-        _note(*_decorated.popitem()[0])
+    _note_decorated()
     while isinstance(function, functools.partial):
         function = function.func
     qualified: Any = getattr(function, "__qualname__", None)
@@ -46,6 +45,63 @@ def qualified_name(function: Any) -> str:
         raise TypeError(f"no function with a qualified name: {function!r}")
     short, full = _forms(getattr(function, "__module__", None), qualified)
     return full if len(_known.get(short, ())) > 1 else short
+
+
+def qualified_name_on(method: Any, kind: type) -> str | None:
+    """
+    Return the name of `method` called on an object of `kind`, or on `kind` itself.
+
+    It has `kind` instead of the class that defines it, and the module if another subclass is called
+    as `kind` is. Called by `super()` it has its defining class, or else it would be named as what
+    calls it. None: it is no method.
+    """
+    qualified = getattr(method, "__qualname__", None)
+    if not isinstance(qualified, str):
+        return None
+    owner, _, name = qualified.rpartition(".")
+    if not owner or owner.endswith("<locals>"):
+        return None
+    candidates: tuple[type, ...] = (kind, type(kind))
+    for candidate in candidates:
+        bases: Any = candidate.__mro__
+        found: type | None = next((base for base in bases if name in vars(base)), None)
+        if (
+            found is None
+            or (found.__module__, found.__qualname__) != (method.__module__, owner)
+            or isinstance(vars(found)[name], staticmethod)
+        ):
+            continue
+        if found is candidate:
+            break
+        _note_decorated()
+        short, full = _forms(candidate.__module__, f"{candidate.__qualname__}.{name}")
+        others = _known.get(short, set()) | {
+            other_full
+            for other in _subclasses(found)
+            for other_short, other_full in [
+                _forms(other.__module__, f"{other.__qualname__}.{name}")
+            ]
+            if other_short == short
+        }
+        return full if others - {full} else short
+    return qualified_name(method)
+
+
+def _subclasses(kind: type) -> list[type]:
+    """Return all that inherit from `kind`, as far as there are not too many to look at."""
+    waiting: list[type] = type.__subclasses__(kind)
+    found: dict[type, None] = dict.fromkeys(waiting)
+    while waiting and len(found) < _MOST_NAMES:
+        below: list[type] = type.__subclasses__(waiting.pop())
+        new = [one for one in below if one not in found]
+        found.update(dict.fromkeys(new))
+        waiting += new
+    return list(found)
+
+
+def _note_decorated() -> None:
+    while _decorated:
+        _note(*_decorated.popitem()[0])
 
 
 def _note(module: Any, qualified: Any) -> None:

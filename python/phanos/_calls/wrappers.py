@@ -24,7 +24,7 @@ from .kinds import (
     is_generator_function,
     makes_awaitables,
 )
-from .qualified_names import qualified_name, register
+from .qualified_names import qualified_name, qualified_name_on, register
 
 if TYPE_CHECKING:
     from phanos._phanos import DeferredCall, ProfilerCore
@@ -264,4 +264,4 @@ class Throw:
             del error  # Its traceback refers to this frame.
 
 
-support_functions(wrapping, template, qualified_name)
+support_functions(wrapping, template, qualified_name, qualified_name_on)

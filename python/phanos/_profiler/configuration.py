@@ -54,7 +54,7 @@ class Settings:
         time_decimals: int = 2,
         response_size_of: Literal["object", "body"] = "object",
         ignored_errors: IgnoredErrors = None,
-        names: Literal["short", "qualified"] = "short",
+        names: Literal["short", "qualified", "qualified-by-object"] = "short",
         fold_recursion: bool | None = None,
         max_depth: int | None = None,
         max_paths: int | None = None,
@@ -135,12 +135,15 @@ _LARGEST = 100_000
 
 
 def _naming(names: Any, fold_recursion: Any, max_depth: Any, max_paths: Any) -> Naming:
-    if names not in ("short", "qualified"):
-        raise ValueError(f"names must be 'short' or 'qualified', got {names!r}")
-    is_qualified = names == "qualified"
+    if names not in ("short", "qualified", "qualified-by-object"):
+        raise ValueError(
+            f"names must be 'short', 'qualified' or 'qualified-by-object', got {names!r}"
+        )
+    is_qualified = names != "short"
     folds = is_qualified if fold_recursion is None else _flag("fold_recursion", fold_recursion)
     return Naming(
         is_qualified,
+        names == "qualified-by-object",
         folds,
         _limit("max_depth", max_depth, _MAX_DEPTH if is_qualified else 0),
         _limit("max_paths", max_paths, _MAX_PATHS if is_qualified else 0),

@@ -10,6 +10,7 @@ class Naming(NamedTuple):
     """How paths are made, as `ProfilerCore.set_naming` takes it; 0 for no limit."""
 
     qualified: bool = False
+    by_class: bool = False
     folds: bool = False
     max_depth: int = 0
     max_paths: int = 0

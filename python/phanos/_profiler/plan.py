@@ -20,7 +20,12 @@ from phanos._metrics.body_size import body_size
 from phanos._phanos import Delivery, MethodTreeNode, Plan
 from phanos._watching import registry
 from phanos._watching.replaced import Originals, WatchedType, in_force
-from phanos.handlers import AsyncBaseHandler, writes_to_logger, writes_to_stream
+from phanos.handlers import (
+    AsyncBaseHandler,
+    PrometheusHandler,
+    writes_to_logger,
+    writes_to_stream,
+)
 from phanos.metrics import MetricWrapper, ResponseSize, TimeProfiler
 from phanos.tree import TREE_ORIGINALS
 
@@ -57,6 +62,9 @@ RECORD_METHODS = (
 """Attributes of a metric that the native core bypasses unless one of them was replaced."""
 
 _RECORDS = Originals(MetricWrapper, RECORD_METHODS)
+_NANOSECONDS = 6
+"""Decimals of milliseconds."""
+
 _DURATIONS = Originals(TimeProfiler, ("stop", "observe"))
 _SIZES = Originals(ResponseSize, ("rec", "observe"))
 
@@ -99,10 +107,23 @@ def build(profiler: ProfilerProtocol, steps: Originals) -> Plan:
         flush_threshold=max(int(profiler.RECORDS_LEN_LIMIT), 1),
         max_unhandled=max(int(profiler.RECORDS_ERR_LIMIT), 0),
         overridden=not is_usual,
-        time_decimals=getattr(time, "decimals", TimeProfiler.decimals),
+        time_decimals=_time_decimals(profiler, time),
         measure_size=body_size if getattr(size, "size_of", "") == "body" else None,
         ignores=options.ignores,
     )
+
+
+def _time_decimals(profiler: ProfilerProtocol, time: Any) -> int:
+    """
+    Return how many decimals of milliseconds are recorded.
+
+    Prometheus gets nanoseconds, unless other handlers get the same records: sums of short calls
+    would be nothing. Nothing of 0.3.2 is there to compare with.
+    """
+    handlers = list(profiler.handlers.values())
+    if handlers and all(type(handler) is PrometheusHandler for handler in handlers):
+        return _NANOSECONDS
+    return getattr(time, "decimals", TimeProfiler.decimals)
 
 
 def _silent_plan(profiler: ProfilerProtocol) -> Plan:

@@ -54,9 +54,10 @@ pub(super) fn begin<'py>(this: This<'_, 'py>) -> PyResult<Bound<'py, PyAny>> {
             },
         };
         let node = Node::unstarted(py)?;
-        let pack = || call.arguments.pack(py);
-        let mut nesting = lifecycle::begin(&node, &call.token, core, plan.get(), info, pack)
-            .map_err(|error| *error)?;
+        let (object, pack) = (|| call.arguments.object(py), || call.arguments.pack(py));
+        let mut nesting =
+            lifecycle::begin(&node, &call.token, core, plan.get(), info, object, pack)
+                .map_err(|error| *error)?;
         if is_silent {
             node.get().set_unsampled(py);
             nesting = Nesting::Unsampled;

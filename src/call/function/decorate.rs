@@ -20,16 +20,18 @@ use crate::tree::{decorated_class, qualified};
 ///
 /// `wrap` is called with a function whose code was replaced; it returns what [`decorate`] takes.
 /// `template` is a plain function, whose attributes stand in for those that a wrapped builtin, class
-/// or object lacks. `qualify` returns the name of a function with its class.
+/// or object lacks. `qualify` returns the name of a function with its class; `qualify_on`, of a method
+/// and a class, that with the class of the object.
 #[pyfunction]
 pub(crate) fn support_functions(
     wrap: &Bound<'_, PyAny>,
     template: &Bound<'_, PyAny>,
     qualify: &Bound<'_, PyAny>,
+    qualify_on: &Bound<'_, PyAny>,
 ) {
     code::set_wrap(wrap);
     attributes::set_template(template);
-    qualified::set_qualify(qualify);
+    qualified::set_qualify(qualify, qualify_on);
 }
 
 /// Decorates `function`.

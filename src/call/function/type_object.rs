@@ -8,6 +8,7 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::offset_of;
 use std::ptr;
 
+use pyo3::exceptions::PyTypeError;
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyType};
@@ -74,6 +75,7 @@ pub(super) fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
         slot(ffi::Py_tp_traverse, free::traverse as *mut c_void),
         slot(ffi::Py_tp_clear, free::clear as *mut c_void),
         slot(ffi::Py_tp_call, ffi::PyVectorcall_Call as *mut c_void),
+        slot(ffi::Py_tp_new, refuse_new as *mut c_void),
         slot(ffi::Py_tp_descr_get, bind as *mut c_void),
         slot(ffi::Py_tp_getattro, attributes::get as *mut c_void),
         slot(ffi::Py_tp_repr, represent as *mut c_void),
@@ -86,8 +88,7 @@ pub(super) fn make(py: Python<'_>) -> PyResult<Py<PyType>> {
         | ffi::Py_TPFLAGS_HAVE_GC
         | ffi::Py_TPFLAGS_HAVE_VECTORCALL
         | ffi::Py_TPFLAGS_METHOD_DESCRIPTOR
-        | ffi::Py_TPFLAGS_IMMUTABLETYPE
-        | ffi::Py_TPFLAGS_DISALLOW_INSTANTIATION;
+        | ffi::Py_TPFLAGS_IMMUTABLETYPE;
     let mut spec = ffi::PyType_Spec {
         name: c"phanos.ProfiledFunction".as_ptr(),
         basicsize: c_int::try_from(size_of::<Layout>()).unwrap_or(0),
@@ -132,6 +133,20 @@ fn restore_module_property(
         ffi::PyType_Modified(class.as_type_ptr());
     }
     Ok(())
+}
+
+/// What a class statement calls whose base class was decorated.
+unsafe extern "C" fn refuse_new(
+    _class: *mut ffi::PyTypeObject,
+    _args: *mut ffi::PyObject,
+    _kwargs: *mut ffi::PyObject,
+) -> *mut ffi::PyObject {
+    enter(|py| {
+        let text = "a decorated class is a function and has no subclasses: put @profile above the \
+                    methods of the class";
+        PyTypeError::new_err(text).restore(py);
+        ptr::null_mut()
+    })
 }
 
 unsafe extern "C" fn bind(

@@ -92,6 +92,21 @@ def test_a_class_statement_is_warned_of(monkeypatch: pytest.MonkeyPatch) -> None
     exec("class Known: pass\nmake = profile(Known)", vars(module))
 
 
+def test_a_decorated_class_that_is_inherited_from_says_what_to_do() -> None:
+    class Shop:
+        pass
+
+    decorated: Any = publisher.Profiler().profile(Shop)
+    assert isinstance(decorated(), Shop)
+    with pytest.raises(TypeError, match="put @profile above the methods of the class"):
+
+        class Derived(decorated):
+            pass
+
+    with pytest.raises(TypeError, match="has no subclasses"):
+        type(decorated)()
+
+
 def test_profile_above_a_route_is_warned_of(app: App) -> None:
     profiler = make_profiler(handler := CollectingHandler())
     with pytest.warns(

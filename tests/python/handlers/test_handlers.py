@@ -353,3 +353,14 @@ def test_several_handlers_get_the_same_batches_in_order() -> None:
     assert [each["value"] for each in first.records] == [("inc", 1.0), ("inc", 2.0)]
     assert output.getvalue().splitlines() == lines(1.0, 2.0)
     assert order == ["first", "second"]
+
+
+def test_a_handler_is_given_back_as_what_it_is() -> None:
+    stream = StreamHandler("stream", io.StringIO())
+    profiler = make_profiler(stream)
+    assert profiler.get_handler("stream", StreamHandler) is stream
+    assert profiler.get_handler("stream") is stream
+    with pytest.raises(KeyError, match="did you mean 'stream'"):
+        profiler.get_handler("stram", StreamHandler)
+    with pytest.raises(TypeError, match="handler 'stream' is no LoggerHandler"):
+        profiler.get_handler("stream", LoggerHandler)

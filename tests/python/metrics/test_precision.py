@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from phanos import publisher
+from phanos.handlers import PrometheusHandler
 from support import CollectingHandler, make_profiler
 
 
@@ -55,6 +57,34 @@ def test_decimals_can_be_set_on_the_metric(
     assert profiler.time_profile is not None
     profiler.time_profile.decimals = 6
     assert any(round(value, 2) != value for value in durations(profiler, handler))
+
+
+def test_prometheus_gets_nanoseconds_unless_others_get_the_same_records(
+    handler: CollectingHandler, tmp_path: Path
+) -> None:
+    prometheus = PrometheusHandler("prometheus", runtime_directory=tmp_path, connect="lazy")
+    profiler = make_profiler(prometheus)
+
+    @profiler.profile
+    def leaf() -> None: ...
+
+    @profiler.profile
+    def root() -> list[float]:
+        for _ in range(50):
+            leaf()
+        assert profiler.time_profile is not None
+        found = [value for _, value in profiler.time_profile.values]
+        profiler.time_profile.cleanup()  # Nothing is handed over: no server begins.
+        profiler.delete_handlers()
+        return found
+
+    assert any(round(value, 2) != value for value in root())
+    profiler.clear()
+    profiler.add_handler(prometheus)
+    profiler.add_handler(handler)
+    found = root()
+    assert len(found) == 50
+    assert all(round(value, 2) == value for value in found)
 
 
 def test_two_decimals_again_without_the_setting(handler: CollectingHandler) -> None:

@@ -217,6 +217,16 @@ def configure(profiler: publisher.Profiler) -> KeepingHandler:
     profiler.add_handler(stream)
     profiler.addHandler(LoggerHandler("logger", logger, logging.DEBUG))
     profiler.add_handler(NamedLoggerHandler("named", "downstream", level=logging.DEBUG))
+    named_again: StreamHandler = profiler.get_handler("stream", StreamHandler)
+    kept: KeepingHandler = profiler.get_handler("keeping", KeepingHandler)
+    assert named_again is stream
+    assert kept is handler
+    for one in profiler.handlers.values():
+        name: str = one.handler_name
+        assert profiler.get_handler(name) is one
+        if isinstance(one, LoggerHandler):
+            level: int = one.level
+            assert level == logging.DEBUG
     profiler.add_metric(CustomMetric("custom", "JOB", "units", {"place"}))
     profiler.before_func = before
     profiler.before_root_func = before

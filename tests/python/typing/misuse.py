@@ -57,6 +57,9 @@ async def wrong() -> None:
     phanos.profiler.before_func = 3  # error
     phanos.profiler.add_handler("handler")  # error
     phanos.profiler.add_handler(StreamHandler)  # error
+    phanos.profiler.handlers["out"].output  # error
+    phanos.profiler.get_handler("out", StreamHandler).level  # error
+    phanos.profiler.get_handler(StreamHandler)  # error
     phanos.profiler.add_metric(plain)  # error
     phanos.profiler.config(job=5)  # error
     phanos.profiler.config(jbo="shop")  # error

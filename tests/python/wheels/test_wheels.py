@@ -8,6 +8,7 @@ import subprocess
 import zipfile
 from pathlib import Path
 
+import pytest
 from built import DEFAULT, TIMEOUT_S, interpreters, only, wheel_for
 from pages import programs
 
@@ -64,6 +65,14 @@ def test_a_wheel_has_the_licences_of_what_it_contains(version: str) -> None:
     with zipfile.ZipFile(wheel_for(version)) as wheel:
         names = {Path(name).name for name in wheel.namelist()}
     assert {"LICENSE", "THIRD_PARTY_LICENSES.txt", "py.typed", "_phanos.pyi"} <= names
+
+
+def test_the_source_distribution_says_what_is_missing_without_rust(tmp_path: Path) -> None:
+    python = environment(DEFAULT, tmp_path / "environment")
+    with pytest.raises(AssertionError) as refused:
+        run(python, *PIP, "install", str(only("phanos-*.tar.gz")))
+    assert "[2 lines of output]" in str(refused.value)
+    assert "Rust 1.90 or newer is missing" in str(refused.value)
 
 
 def test_the_source_distribution_builds(tmp_path: Path) -> None:
