@@ -52,8 +52,10 @@ class InvalidValueError(Exception):
 class _MetricType(WatchedType):
     """Notices where `eq_labels` is replaced: without that, operations do not ask for it."""
 
-    def __init__(cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any]) -> None:
-        super().__init__(name, bases, namespace)
+    def __init__(
+        cls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **options: Any
+    ) -> None:
+        super().__init__(name, bases, namespace, **options)
         if MetricStore not in bases:  # The first of them has the original.
             cls._look_at_eq_labels()
 

@@ -341,3 +341,17 @@ def test_an_operation_that_fails_leaves_the_metric_usable() -> None:
     metric.twice(1, {"place": 1})
     records = metric.to_records()
     assert [record["value"] for record in records] == [("twice", 2)]
+
+
+def test_a_metric_class_may_take_keywords() -> None:
+    class Taking(metrics.Counter):
+        taken = ""
+
+        def __init_subclass__(cls, taken: str = "", **options: Any) -> None:
+            super().__init_subclass__(**options)
+            cls.taken = taken
+
+    class Own(Taking, taken="given"):
+        pass
+
+    assert Own.taken == "given"
