@@ -38,6 +38,7 @@ __all__ = [
     "decorate",
     "delivery_on_host",
     "end_call",
+    "eq_labels_replaced",
     "end_deliveries",
     "end_runtime",
     "first_step",
