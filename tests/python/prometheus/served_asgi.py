@@ -27,8 +27,18 @@ async def view() -> int:
     return await load()
 
 
+async def live(receive: Any, send: Any) -> None:
+    """Deliver at the end: uvicorn then ends its process by the signal that it got."""
+    assert (await receive())["type"] == "lifespan.startup"
+    await send({"type": "lifespan.startup.complete"})
+    assert (await receive())["type"] == "lifespan.shutdown"
+    assert await phanos.profiler.aflush(10)
+    await send({"type": "lifespan.shutdown.complete"})
+
+
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if scope["type"] == "lifespan":
+        await live(receive, send)
         return
     body = str(await view()).encode()
     headers = [(b"content-length", str(len(body)).encode())]
