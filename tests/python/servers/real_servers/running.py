@@ -25,7 +25,7 @@ OF_UWSGI = re.compile(
     r"^\*\*\*|^-{3}|uWSGI|mapped|WSGI app 0|detected|Python (main|version|threads)|SIGINT"
     r"|gateway|goodbye|signal-|master-start|root|DAMN.*(exit|code)|buried|spawned|Respawned|setgid"
 )
-PROMPT_S = 45.0  # A deadline: where little else runs, it takes a second or two.
+PROMPT_S = 60.0  # A deadline: where little else runs, it takes a second or two.
 
 
 @dataclass
