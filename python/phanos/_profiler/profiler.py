@@ -7,16 +7,15 @@ import functools
 import inspect
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, ParamSpec, TypeVar, cast, overload
+from typing import Any, ParamSpec, TypeVar, cast, overload
 from typing import Literal as Literal  # Named in the signature of `config`, as are the others.
 
 from phanos import config as handler_config
 from phanos._arguments.signatures import declares
 from phanos._arguments.suggestions import NAMES, nothing_named, prometheus_takes
 from phanos._asynchronous.waiting import checked_timeout, is_loop_running, now
-from phanos._calls.hooks import HOOKS, Hook, adapted
+from phanos._calls.hooks import HOOKS, Hook
 from phanos._calls.wrappers import decorated
-from phanos._handlers.base import WatchedHandler
 from phanos._handlers.delivering import connected_handlers, flush_all, flush_all_async
 from phanos._phanos import (
     MethodTreeNode,
@@ -48,17 +47,14 @@ from .ignored_errors import IgnoredErrors as IgnoredErrors
 from .options import USUAL
 from .plan import (
     STEPS,
-    Observed,
-    ProfilerType,
-    build,
     check_metric,
     checked_handler,
     is_async,
-    is_native,
     label_error_raised,
     root_of,
     waiting_in,
 )
+from .planned import Planned
 from .reports import stats_of, warn_of_unknown
 from .snapshot import reset
 from .steps import AbstractExtProfiler, AsyncExtProfiler, SyncExtProfiler, call_failed
@@ -73,7 +69,7 @@ _NOTHING: Any = object()
 """The default of an argument that was not given."""
 
 
-class Profiler(HandingOver, metaclass=ProfilerType):
+class Profiler(HandingOver, Planned):
     """
     Measures decorated functions and hands the records to handlers.
 
@@ -104,25 +100,6 @@ class Profiler(HandingOver, metaclass=ProfilerType):
     after_func: Hook | None
     before_root_func: Hook | None
     after_root_func: Hook | None
-
-    _PARTS_OF_PLAN: ClassVar[frozenset[str]] = frozenset(
-        {
-            "metrics",
-            "handlers",
-            "handle_records",
-            "time_profile",
-            "resp_size_profile",
-            "profile_ext",
-            "tree",
-            "_is_paused",
-            "_options",
-            "RECORDS_LEN_LIMIT",
-            "RECORDS_ERR_LIMIT",
-            *HOOKS,
-            *STEPS,
-        }
-    )
-    """Attributes that the plan is made from."""
 
     def __init__(self) -> None:
         super().__init__(logged_name="phanos", logger_name="phanos.publisher")
@@ -632,71 +609,14 @@ class Profiler(HandingOver, metaclass=ProfilerType):
         delivered = await flush_all_async(connected_handlers(self.handlers.values()), end)
         return dispatched and delivered and self._is_nothing_waiting()
 
-    # The plan.
-
     def __setattr__(self, name: str, value: Any) -> None:
-        if name in HOOKS:
-            self._adapted_hooks[name] = adapted(name, value)
-        elif name in ("metrics", "handlers"):
-            value = Observed(value, self._refresh)
-        elif (
+        if (
             type(self) is Profiler
             and name[0] != "_"
             and not (name in _KNOWN or name in vars(self) or hasattr(Profiler, name))
         ):
             warn_of_unknown(name, _KNOWN)
         super().__setattr__(name, value)
-        if name == "_options" and "_core" in vars(self):
-            self._core.set_naming(*value.naming)
-        if name == "tree":
-            self._core.root = root_of(value)
-        if name in self._PARTS_OF_PLAN:
-            self._refresh()
-
-    def __delattr__(self, name: str) -> None:
-        super().__delattr__(name)
-        if name in self._PARTS_OF_PLAN:
-            self._refresh()
-
-    def _refresh(self) -> None:
-        """Make the plan anew and put it in force."""
-        if self.__dict__.get("_is_plan_deferred", True):
-            return
-        while True:
-            # Without a lock, which a fork could leave locked: a thread that finds that the
-            # configuration changed meanwhile makes the plan once more.
-            self._plan_revision += 1
-            revision = self._plan_revision
-            self._attach_metrics()
-            plan = build(self, _STEPS)
-            own = _NEEDS_PROFILING.are_replaced_in(self)
-            enabled = self.profile_ext is not None and (own or self.needs_profiling())
-            if revision == self._plan_revision:
-                self._core.install(plan, enabled)
-                return
-
-    def _attach_metrics(self) -> None:
-        """Attach the metrics that are in `metrics`, however they got there; detach all others."""
-        metrics = [metric for metric in self.metrics.values() if is_native(metric)]
-        for metric in metrics:
-            if not any(metric is attached for attached in self._attached_metrics):
-                metric._attach(self._core.call_tree)
-        for metric in self._attached_metrics:
-            if not any(metric is kept for kept in metrics):
-                metric._attach(None)
-        self._attached_metrics = metrics
-
-    def _has_metric(self, metric: object) -> bool:
-        return any(metric is known for known in self.metrics.values())
-
-    def _component_changed(self, component: object) -> None:
-        handlers = tuple(self.handlers.values())
-        parts: list[Any] = [*handlers, *self.metrics.values(), self.tree, self.profile_ext]
-        for handler in handlers:
-            if issubclass(type(handler), WatchedHandler):
-                parts += [getattr(handler, part, None) for part in ("publisher", "formatter")]
-        if any(component is part for part in parts):
-            self._refresh()
 
 
 _KNOWN = frozenset(
@@ -707,8 +627,8 @@ _KNOWN = frozenset(
 )
 """Attributes that a profiler has."""
 
-_STEPS = Originals(Profiler, STEPS)
-_NEEDS_PROFILING = Originals(Profiler, ("needs_profiling",))
+Profiler._own_steps = Originals(Profiler, STEPS)
+Profiler._own_check = Originals(Profiler, ("needs_profiling",))
 
 
 def _shown(self: Profiler, func: Callable[..., Any], *, name: str | None = None) -> Any:

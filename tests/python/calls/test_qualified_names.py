@@ -11,18 +11,11 @@ from typing import Any
 
 import pytest
 from phanos import metrics, publisher
-from phanos._calls import qualified_names
 from phanos.handlers import StreamHandler, TreeHandler
 from support import CollectingHandler, assert_tree_at_rest, make_profiler, path_of
 
 HERE = __name__
-
-
-@pytest.fixture(autouse=True)
-def nothing_decorated_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Other tests of the process decorate functions of the same names."""
-    monkeypatch.setattr(qualified_names, "_decorated", {})
-    monkeypatch.setattr(qualified_names, "_known", {})
+pytestmark = pytest.mark.usefixtures("nothing_decorated_before")
 
 
 @pytest.fixture

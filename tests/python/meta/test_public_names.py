@@ -146,7 +146,7 @@ def test_profiler_has_attribute(name: str) -> None:
 
 def test_types_of_hooks_and_operations_can_be_read_at_run_time() -> None:
     def declared(before: publisher.BeforeType, after: publisher.AfterType) -> metrics.ValueTypes:
-        raise NotImplementedError
+        return 0.0
 
     hints = get_type_hints(declared)
     assert type(None) in get_args(hints["before"])
