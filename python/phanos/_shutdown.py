@@ -54,7 +54,7 @@ def _at_exit() -> None:
         refuse_deliveries()
         _disconnect(end + _DISCONNECT_S)
     finally:
-        for metric in registry.metrics_of_nobody():
+        for metric in registry.metrics_without_profiler():
             metric._warn_if_never_added()
         end_deliveries(_remaining(end + _DISCONNECT_S))
         end_runtime(_remaining(end + _DISCONNECT_S))

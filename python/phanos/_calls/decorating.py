@@ -10,7 +10,7 @@ import warnings
 from typing import Any
 
 _FROM_USER = 5
-"""From `warnings.warn` up to the line that decorates: this module, `_wrappers`, `profile`."""
+"""From `warnings.warn` up to the line that decorates: this module, `wrappers`, `profile`."""
 
 
 def check(function: Any) -> None:

@@ -1,4 +1,4 @@
-"""What keeps a profiler's plan in step with its attributes, whoever changes them."""
+"""What keeps a profiler's plan in step with its attributes."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def add_metric(metric: RegisteredMetric) -> None:
     _metrics.add(metric)
 
 
-def metrics_of_nobody() -> list[RegisteredMetric]:
+def metrics_without_profiler() -> list[RegisteredMetric]:
     """Return the metrics that are alive and belong to no profiler."""
     owners = profilers()
     return [

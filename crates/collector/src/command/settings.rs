@@ -67,13 +67,13 @@ impl CollectSettings {
         let what = "all jobs, names of functions, labels and numbers";
         let readers = match (&self.token, &self.tls) {
             (Some(_), Some(_)) => return None,
-            (None, Some(_)) => "whoever reaches it; --token-file asks for a token",
+            (None, Some(_)) => "anyone who reaches it; --token-file asks for a token",
             (Some(_), None) => {
-                "whoever sees the traffic, as well as the token; --tls-cert-file and \
+                "anyone who sees the traffic, as well as the token; --tls-cert-file and \
                  --tls-key-file encrypt it"
             }
             (None, None) => {
-                "whoever reaches it or sees the traffic; --token-file asks for a token, \
+                "anyone who reaches it or sees the traffic; --token-file asks for a token, \
                  --tls-cert-file and --tls-key-file encrypt it"
             }
         };
